@@ -1,0 +1,33 @@
+# How this project builds its folders and tests: one object library per folder, warnings as errors.
+
+function(pie_own_code target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+  if(PIE_DEVELOPER_MODE)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(PIE_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+  endif()
+  if(PIE_TIDY)
+    set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "clang-tidy;--quiet;--warnings-as-errors=*")
+  endif()
+endfunction()
+
+# pie_folder(NAME SOURCES a.cc ... [LINKS packages...])  ->  object library pie_NAME
+function(pie_folder name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(pie_${name} OBJECT ${ARG_SOURCES})
+  target_link_libraries(pie_${name} PUBLIC ${ARG_LINKS})
+  pie_own_code(pie_${name})
+endfunction()
+
+# pie_test(NAME LINKS targets...)  ->  test binary NAME from NAME.cc, one ctest entry per test case
+function(pie_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${name}.cc ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest GTest::gtest_main)
+  pie_own_code(${name})
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()
