@@ -5,20 +5,21 @@
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <vector>
+
+#include "lib/base/bytes.h"
 
 namespace pie {
 
-using Bytes = std::vector<std::uint8_t>;
-
 // Reads all of `path` ("-" is stdin). Throws OperationError if it cannot be read, DamagedError if
-// it is longer than `max_bytes`.
+// it is longer than `max_bytes`. Messages start with "PATH: ".
 Bytes read_file(const std::string& path,
                 std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max());
 
 // A file that appears under its final name only when complete: written to a temporary name in the
 // same folder, fsync'd, renamed by `commit`. Destroyed without commit (error, signal handled by the
-// tool): nothing is left. `path` "-" writes to stdout.
+// tool): nothing is left. `path` "-" writes to stdout. A symbolic link is followed; a device or
+// pipe is written directly. A closed pipe raises SIGPIPE as usual; where the process ignores that
+// signal, it becomes an OperationError.
 class OutputFile {
  public:
   // Throws OperationError if `path` exists and `overwrite` is false ("use -f to overwrite"), or if
@@ -30,12 +31,23 @@ class OutputFile {
 
   void write(const void* data, std::size_t size);  // throws OperationError (disk full, closed pipe)
   void write(const Bytes& bytes) { write(bytes.data(), bytes.size()); }
+
+  // Puts the file in its place; a second call does nothing. Throws OperationError, also if another
+  // program has meanwhile made a file of that name and `overwrite` is false.
   void commit();
 
  private:
-  std::string path_;
-  std::string temporary_;
+  [[noreturn]] void fail(const char* what, int error_number) const;
+  void open_temporary(const std::string& folder);
+  void move_into_place() const;
+  void discard() noexcept;
+
+  std::string path_;       // as the caller wrote it, for messages
+  std::string target_;     // where the file will be
+  std::string temporary_;  // empty where bytes go straight to their target
   int fd_ = -1;
+  int slot_ = -1;  // place in the registry of temporary files
+  bool overwrite_;
 };
 
 // Removes the temporary file of every OutputFile under way; async-signal-safe, for signal handlers.

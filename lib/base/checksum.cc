@@ -1,0 +1,76 @@
+#include "lib/base/checksum.h"
+
+#include <openssl/evp.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "lib/base/error.h"
+
+// Compiled in, so that no shared xxHash library is needed and the hash cannot change under us.
+#define XXH_INLINE_ALL
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#endif
+#include <xxhash.h>
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+namespace pie {
+
+std::uint32_t crc32(const void* data, std::size_t size, std::uint32_t before) {
+  // zlib counts in uInt, so larger buffers go through in pieces.
+  const auto* bytes = static_cast<const Bytef*>(data);
+  uLong crc = before;
+  while (size > 0) {
+    const std::size_t piece = std::min<std::size_t>(size, std::numeric_limits<uInt>::max());
+    crc = ::crc32(crc, bytes, static_cast<uInt>(piece));
+    bytes += piece;
+    size -= piece;
+  }
+  return static_cast<std::uint32_t>(crc);
+}
+
+std::uint64_t xxh3_64(const void* data, std::size_t size) { return XXH3_64bits(data, size); }
+
+struct Xxh3::State {
+  XXH3_state_t xxh;
+};
+
+Xxh3::Xxh3() : state_(std::make_unique<State>()) { XXH3_64bits_reset(&state_->xxh); }
+Xxh3::~Xxh3() = default;
+
+void Xxh3::update(const void* data, std::size_t size) {
+  XXH3_64bits_update(&state_->xxh, data, size);
+}
+
+std::uint64_t Xxh3::digest() const { return XXH3_64bits_digest(&state_->xxh); }
+
+Sha256 sha256(const void* data, std::size_t size) {
+  Sha256 digest{};
+  unsigned int length = 0;
+  if (EVP_Digest(data, size, digest.data(), &length, EVP_sha256(), nullptr) != 1 ||
+      length != digest.size()) {
+    throw OperationError("cannot compute SHA-256: the cryptography library refused");
+  }
+  return digest;
+}
+
+std::string to_hex(const void* data, std::size_t size) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  const auto* bytes = static_cast<const std::uint8_t*>(data);
+  std::string text;
+  text.reserve(2 * size);
+  for (std::size_t i = 0; i < size; ++i) {
+    text += kDigits[bytes[i] >> 4];
+    text += kDigits[bytes[i] & 15];
+  }
+  return text;
+}
+
+}  // namespace pie

@@ -1,0 +1,208 @@
+#include "lib/base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "lib/base/error.h"
+
+namespace pie {
+namespace {
+
+// Paths of temporary files, where a signal handler can read them: fixed storage, no locks.
+struct Slot {
+  enum State : int { kFree, kClaimed, kInUse };
+  std::atomic<int> state{kFree};
+  std::array<char, PATH_MAX> path{};
+};
+static_assert(std::atomic<int>::is_always_lock_free, "the signal handler must not wait");
+std::array<Slot, 64> slots;
+
+int claim_slot(const std::string& path) {
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    int expected = Slot::kFree;
+    if (!slots[i].state.compare_exchange_strong(expected, Slot::kClaimed)) continue;
+    std::memcpy(slots[i].path.data(), path.c_str(), path.size() + 1);
+    slots[i].state = Slot::kInUse;
+    return static_cast<int>(i);
+  }
+  return -1;
+}
+
+void free_slot(int slot) {
+  if (slot >= 0) slots[static_cast<std::size_t>(slot)].state = Slot::kFree;
+}
+
+std::string reason(int error_number) { return std::strerror(error_number); }
+
+// Closes a descriptor at the end of a scope.
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd > STDERR_FILENO) ::close(fd);
+  }
+};
+
+}  // namespace
+
+Bytes read_file(const std::string& path, std::uint64_t max_bytes) {
+  const bool from_stdin = path == "-";
+  const std::string shown = from_stdin ? "stdin" : path;
+  const auto fail = [&](int error_number) {
+    throw OperationError(shown + ": cannot read: " + reason(error_number));
+  };
+  const Descriptor file{from_stdin ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) fail(errno);
+  struct stat status {};
+  if (::fstat(file.fd, &status) != 0) fail(errno);
+  if (S_ISDIR(status.st_mode)) throw OperationError(shown + ": is a folder, not a file");
+
+  const auto too_long = [&] {
+    throw DamagedError(shown + ": longer than " + std::to_string(max_bytes) + " bytes");
+  };
+  Bytes bytes;
+  std::size_t expected = 0;
+  if (S_ISREG(status.st_mode) && status.st_size > 0) {
+    expected = static_cast<std::size_t>(status.st_size);
+    if (expected > max_bytes) too_long();
+  }
+  // One byte more than expected, so that the end is seen without growing.
+  bytes.resize(std::max<std::size_t>(expected + 1, 4096));
+  std::size_t used = 0;
+  for (;;) {
+    const ssize_t got = ::read(file.fd, bytes.data() + used, bytes.size() - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(errno);
+    if (got == 0) break;
+    used += static_cast<std::size_t>(got);
+    if (used > max_bytes) too_long();
+    if (used == bytes.size()) bytes.resize(2 * bytes.size());
+  }
+  bytes.resize(used);
+  return bytes;
+}
+
+OutputFile::OutputFile(std::string path, bool overwrite)
+    : path_(std::move(path)), target_(path_), overwrite_(overwrite) {
+  if (path_ == "-") {
+    path_ = "stdout";
+    fd_ = STDOUT_FILENO;
+    return;
+  }
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) throw OperationError(path_ + ": is a folder, not a file");
+    if (!S_ISREG(status.st_mode)) {
+      // Renaming over a device would destroy it.
+      fd_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+      if (fd_ < 0) fail("cannot write", errno);
+      return;
+    }
+    if (!overwrite_) throw OperationError(path_ + ": exists already: use -f to overwrite");
+    if (char* resolved = ::realpath(path_.c_str(), nullptr)) {
+      target_ = resolved;
+      std::free(resolved);
+    }
+  }
+  const std::size_t slash = target_.rfind('/');
+  open_temporary(slash == std::string::npos ? "" : target_.substr(0, slash + 1));
+}
+
+void OutputFile::open_temporary(const std::string& folder) {
+  static std::atomic<unsigned> counter{0};
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    temporary_ =
+        folder + ".pie-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp";
+    if (temporary_.size() >= PATH_MAX) fail("cannot write", ENAMETOOLONG);
+    // Registered first: a signal between the two calls finds nothing to remove, which is harmless.
+    slot_ = claim_slot(temporary_);
+    if (slot_ < 0) throw OperationError(path_ + ": cannot write: too many unfinished files");
+    // Not mkstemp: the final file gets the mode that the umask asks for.
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd_ >= 0) return;
+    const int error_number = errno;
+    free_slot(std::exchange(slot_, -1));
+    if (error_number != EEXIST) fail("cannot write", error_number);
+  }
+  fail("cannot write", EEXIST);
+}
+
+OutputFile::~OutputFile() { discard(); }
+
+void OutputFile::discard() noexcept {
+  if (fd_ > STDERR_FILENO) ::close(fd_);
+  fd_ = -1;
+  if (slot_ >= 0) {
+    ::unlink(temporary_.c_str());
+    free_slot(std::exchange(slot_, -1));
+  }
+}
+
+void OutputFile::fail(const char* what, int error_number) const {
+  throw OperationError(path_ + ": " + what + ": " + reason(error_number));
+}
+
+void OutputFile::write(const void* data, std::size_t size) {
+  if (fd_ < 0) throw OperationError(path_ + ": cannot write: the file is finished");
+  const auto* bytes = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t written = ::write(fd_, bytes, size);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("cannot write", errno);
+    bytes += written;
+    size -= static_cast<std::size_t>(written);
+  }
+}
+
+void OutputFile::commit() {
+  if (fd_ < 0) return;
+  if (slot_ < 0) {  // stdout, a device or a pipe
+    if (fd_ > STDERR_FILENO && ::close(std::exchange(fd_, -1)) != 0) fail("cannot write", errno);
+    fd_ = -1;
+    return;
+  }
+  // Some file systems cannot sync, which is no reason to lose the file; a full disk is.
+  if (::fsync(fd_) != 0 && errno != EINVAL && errno != ENOSYS) fail("cannot write", errno);
+  if (::close(std::exchange(fd_, -1)) != 0) fail("cannot write", errno);
+  move_into_place();
+  free_slot(std::exchange(slot_, -1));
+}
+
+void OutputFile::move_into_place() const {
+  if (!overwrite_) {
+    // A hard link refuses to replace a file that has appeared since the constructor looked.
+    if (::link(temporary_.c_str(), target_.c_str()) == 0) {
+      ::unlink(temporary_.c_str());
+      return;
+    }
+    if (errno == EEXIST) throw OperationError(path_ + ": exists already: use -f to overwrite");
+    // Other errors: a file system without links, where rename has to do.
+  }
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("cannot rename", errno);
+}
+
+void remove_temporary_files() noexcept {
+  const int saved = errno;
+  for (Slot& slot : slots) {
+    if (slot.state == Slot::kInUse) ::unlink(slot.path.data());
+  }
+  errno = saved;
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+  struct stat first {};
+  struct stat second {};
+  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+}  // namespace pie

@@ -1,0 +1,63 @@
+#include "lib/base/log.h"
+
+#include <atomic>
+#include <cstdio>
+#include <mutex>
+
+namespace pie {
+namespace {
+
+std::atomic<Verbosity> current_verbosity{Verbosity::kNormal};
+std::mutex name_mutex;
+
+std::string& program_name() {
+  static std::string name = "pie";
+  return name;
+}
+
+void print(const std::string& file, const std::string& kind, const std::string& message) {
+  // One call for the whole line keeps lines of several threads apart.
+  const std::string line = log_line(file, kind, message) + "\n";
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+}  // namespace
+
+void set_program_name(const std::string& name) {
+  const std::lock_guard<std::mutex> lock(name_mutex);
+  program_name() = name;
+}
+
+void set_verbosity(Verbosity verbosity) { current_verbosity = verbosity; }
+Verbosity verbosity() { return current_verbosity; }
+
+std::string log_line(const std::string& file, const std::string& kind, const std::string& message) {
+  std::string line;
+  {
+    const std::lock_guard<std::mutex> lock(name_mutex);
+    line = program_name() + ": ";
+  }
+  const std::string prefix = file + ": ";
+  if (!file.empty() && message.compare(0, prefix.size(), prefix) != 0) line += prefix;
+  line += kind + message;
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return line;
+}
+
+void log_error(const std::string& file, const std::string& message) { print(file, "", message); }
+
+void log_warning(const std::string& file, const std::string& message) {
+  if (verbosity() >= Verbosity::kNormal) print(file, "warning: ", message);
+}
+
+void log_note(const std::string& file, const std::string& message) {
+  if (verbosity() >= Verbosity::kNormal) print(file, "", message);
+}
+
+void log_detail(const std::string& file, const std::string& message) {
+  if (verbosity() >= Verbosity::kVerbose) print(file, "", message);
+}
+
+}  // namespace pie

@@ -1,0 +1,181 @@
+// Files appear whole or not at all, and nothing is overwritten unasked.
+#include "lib/base/file.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "lib/base/error.h"
+
+namespace pie {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FileTest : public testing::Test {
+ protected:
+  FileTest() {
+    std::string pattern = (fs::temp_directory_path() / "pie-file-test-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~FileTest() override { fs::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::size_t entries() const {
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+  }
+  static void put(const std::string& name, const std::string& text) {
+    std::ofstream(name, std::ios::binary) << text;
+  }
+
+  fs::path folder_;
+};
+
+// The message of the OperationError that `action` throws.
+template <typename Action>
+std::string failure(const Action& action) {
+  try {
+    action();
+  } catch (const OperationError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST_F(FileTest, WritesReadsAndLeavesOnlyTheFile) {
+  Bytes data(100000);
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::uint8_t>(i * 31);
+  OutputFile out(path("a"), false);
+  out.write(data);
+  EXPECT_FALSE(fs::exists(path("a")));
+  out.commit();
+  out.commit();
+  EXPECT_EQ(read_file(path("a")), data);
+  EXPECT_EQ(entries(), 1U);
+  EXPECT_THROW(out.write(data), OperationError);
+}
+
+TEST_F(FileTest, ModeFollowsTheUmask) {
+  const mode_t before = ::umask(027);
+  OutputFile out(path("a"), false);
+  out.commit();
+  ::umask(before);
+  struct stat status {};
+  ASSERT_EQ(::stat(path("a").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0640U);
+}
+
+TEST_F(FileTest, RefusesToOverwriteWithoutFlag) {
+  put(path("a"), "old");
+  EXPECT_EQ(failure([&] { OutputFile out(path("a"), false); }),
+            path("a") + ": exists already: use -f to overwrite");
+  OutputFile out(path("a"), true);
+  out.write("new", 3);
+  EXPECT_EQ(read_file(path("a")), (Bytes{'o', 'l', 'd'}));
+  out.commit();
+  EXPECT_EQ(read_file(path("a")), (Bytes{'n', 'e', 'w'}));
+}
+
+TEST_F(FileTest, RefusesAFileThatAppearsMeanwhile) {
+  {
+    OutputFile out(path("a"), false);
+    out.write("mine", 4);
+    put(path("a"), "theirs");
+    EXPECT_THROW(out.commit(), OperationError);
+  }
+  EXPECT_EQ(read_file(path("a")).size(), 6U);
+  EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(FileTest, NothingIsLeftWithoutCommit) {
+  {
+    OutputFile out(path("a"), false);
+    out.write("x", 1);
+    EXPECT_EQ(entries(), 1U);
+  }
+  EXPECT_EQ(entries(), 0U);
+}
+
+TEST_F(FileTest, SignalHandlerRemovesTemporaryFiles) {
+  OutputFile first(path("a"), false);
+  OutputFile second(path("b"), false);
+  OutputFile done(path("c"), false);
+  done.commit();
+  EXPECT_EQ(entries(), 3U);
+  remove_temporary_files();
+  EXPECT_EQ(entries(), 1U);
+  EXPECT_TRUE(fs::exists(path("c")));
+}
+
+TEST_F(FileTest, FollowsLinksAndWritesDevicesDirectly) {
+  put(path("real"), "old");
+  fs::create_symlink("real", path("link"));
+  OutputFile out(path("link"), true);
+  out.write("new", 3);
+  out.commit();
+  EXPECT_TRUE(fs::is_symlink(path("link")));
+  EXPECT_EQ(read_file(path("real")), (Bytes{'n', 'e', 'w'}));
+
+  OutputFile null("/dev/null", false);
+  null.write("x", 1);
+  null.commit();
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+}
+
+TEST_F(FileTest, ErrorsNamePathAndCause) {
+  EXPECT_EQ(failure([&] { read_file(path("none")); }),
+            path("none") + ": cannot read: No such file or directory");
+  EXPECT_EQ(failure([&] { read_file(folder_.string()); }),
+            folder_.string() + ": is a folder, not a file");
+  EXPECT_EQ(failure([&] { OutputFile out(path("no/a"), false); }),
+            path("no/a") + ": cannot write: No such file or directory");
+  EXPECT_EQ(failure([&] { OutputFile out(folder_.string(), true); }),
+            folder_.string() + ": is a folder, not a file");
+  EXPECT_EQ(failure([&] {
+              OutputFile full("/dev/full", false);
+              full.write("x", 1);
+            }),
+            "/dev/full: cannot write: No space left on device");
+}
+
+TEST_F(FileTest, ClosedPipeIsAnError) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  const int reader = ::open(path("pipe").c_str(), O_RDONLY | O_NONBLOCK);
+  OutputFile out(path("pipe"), false);
+  ::close(reader);
+  EXPECT_EQ(failure([&] { out.write("x", 1); }), path("pipe") + ": cannot write: Broken pipe");
+  std::signal(SIGPIPE, before);
+}
+
+TEST_F(FileTest, ReadRefusesTooLongFiles) {
+  put(path("a"), "12345");
+  EXPECT_EQ(read_file(path("a"), 5).size(), 5U);
+  EXPECT_THROW(read_file(path("a"), 4), DamagedError);
+  EXPECT_THROW(read_file("/dev/zero", 1000), DamagedError);
+  put(path("empty"), "");
+  EXPECT_TRUE(read_file(path("empty")).empty());
+}
+
+TEST_F(FileTest, SameFileSeesThroughLinks) {
+  put(path("a"), "x");
+  put(path("b"), "x");
+  fs::create_symlink("a", path("link"));
+  fs::create_hard_link(path("a"), path("hard"));
+  EXPECT_TRUE(same_file(path("a"), path("link")));
+  EXPECT_TRUE(same_file(path("a"), path("hard")));
+  EXPECT_TRUE(same_file(path("a"), folder_.string() + "/./a"));
+  EXPECT_FALSE(same_file(path("a"), path("b")));
+  EXPECT_FALSE(same_file(path("a"), path("none")));
+  EXPECT_FALSE(same_file(path("none"), path("none")));
+}
+
+}  // namespace
+}  // namespace pie
