@@ -6,11 +6,11 @@
 
 namespace pie {
 
-void ByteWriter::u16(std::uint16_t value) { truncated(value, 2); }
-void ByteWriter::u32(std::uint32_t value) { truncated(value, 4); }
-void ByteWriter::u64(std::uint64_t value) { truncated(value, 8); }
+void ByteWriter::u16(std::uint16_t value) { low_bytes(value, 2); }
+void ByteWriter::u32(std::uint32_t value) { low_bytes(value, 4); }
+void ByteWriter::u64(std::uint64_t value) { low_bytes(value, 8); }
 
-void ByteWriter::truncated(std::uint64_t value, int count) {
+void ByteWriter::low_bytes(std::uint64_t value, int count) {
   for (int i = 0; i < count; ++i) {
     bytes_.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
   }
@@ -33,11 +33,11 @@ void ByteWriter::raw(const void* data, std::size_t size) {
 Bytes ByteWriter::take() { return std::exchange(bytes_, {}); }
 
 std::uint8_t ByteReader::u8() { return *raw(1).data; }
-std::uint16_t ByteReader::u16() { return static_cast<std::uint16_t>(truncated(2)); }
-std::uint32_t ByteReader::u32() { return static_cast<std::uint32_t>(truncated(4)); }
-std::uint64_t ByteReader::u64() { return truncated(8); }
+std::uint16_t ByteReader::u16() { return static_cast<std::uint16_t>(low_bytes(2)); }
+std::uint32_t ByteReader::u32() { return static_cast<std::uint32_t>(low_bytes(4)); }
+std::uint64_t ByteReader::u64() { return low_bytes(8); }
 
-std::uint64_t ByteReader::truncated(int count) {
+std::uint64_t ByteReader::low_bytes(int count) {
   const ByteSpan bytes = raw(static_cast<std::uint64_t>(count));
   std::uint64_t value = 0;
   for (int i = 0; i < count; ++i) value |= std::uint64_t{bytes.data[i]} << (8 * i);

@@ -27,7 +27,7 @@ class ByteWriter {
   void u64(std::uint64_t value);
 
   // The lowest `count` bytes (1 to 8) of `value`, little-endian.
-  void truncated(std::uint64_t value, int count);
+  void low_bytes(std::uint64_t value, int count);
 
   // Seven bits a byte, lowest first, high bit set on all bytes but the last. Throws UsageError
   // above kMaxVarint.
@@ -56,7 +56,7 @@ class ByteReader {
   std::uint16_t u16();
   std::uint32_t u32();
   std::uint64_t u64();
-  std::uint64_t truncated(int count);  // the inverse of ByteWriter::truncated, zero-extended
+  std::uint64_t low_bytes(int count);  // the inverse of ByteWriter::low_bytes, zero-extended
 
   // Also throws DamagedError for a varint of more than nine bytes or with a superfluous last byte.
   std::uint64_t varint();

@@ -2,7 +2,7 @@
 set(revision unknown)
 if(EXISTS ${SOURCE_DIR}/.git)
   execute_process(
-    COMMAND git -C ${SOURCE_DIR} describe --always --dirty --abbrev=12 --exclude=*
+    COMMAND git --no-optional-locks -C ${SOURCE_DIR} describe --always --dirty --abbrev=12 --exclude=*
     RESULT_VARIABLE failed OUTPUT_VARIABLE described ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
   if(NOT failed AND described)
     set(revision ${described})

@@ -14,7 +14,7 @@ TEST(Bytes, IntegersRoundTripInLittleEndianOrder) {
   writer.u16(0x0302);
   writer.u32(0x07060504);
   writer.u64(0x0F0E0D0C0B0A0908);
-  writer.truncated(0x99121110, 3);
+  writer.low_bytes(0x99121110, 3);
   const Bytes bytes = writer.take();
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     ASSERT_EQ(bytes[i], i + 1) << "byte " << i;
@@ -26,7 +26,7 @@ TEST(Bytes, IntegersRoundTripInLittleEndianOrder) {
   EXPECT_EQ(reader.u16(), 0x0302);
   EXPECT_EQ(reader.u32(), 0x07060504U);
   EXPECT_EQ(reader.u64(), 0x0F0E0D0C0B0A0908U);
-  EXPECT_EQ(reader.truncated(3), 0x121110U);
+  EXPECT_EQ(reader.low_bytes(3), 0x121110U);
   EXPECT_TRUE(reader.at_end());
   EXPECT_THROW(reader.u8(), TruncatedError);
 }

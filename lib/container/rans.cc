@@ -1,0 +1,69 @@
+#include "lib/container/rans.h"
+
+#include <algorithm>
+
+#include "lib/base/error.h"
+
+namespace pie {
+
+void RansEncoder::put(std::uint32_t start, std::uint32_t freq, int bits) {
+  steps_.push_back({static_cast<std::uint16_t>(start), static_cast<std::uint16_t>(freq - 1),
+                    static_cast<std::uint8_t>(bits)});
+}
+
+void RansEncoder::put_bits(std::uint32_t value, int count) {
+  while (count > 0) {
+    const int piece = std::min(count, kRansBits);
+    put(value & ((1U << piece) - 1), 1, piece);
+    value >>= piece;
+    count -= piece;
+  }
+}
+
+Bytes RansEncoder::finish() {
+  // rANS is last in, first out. The state starts at zero rather than at the lower bound of its
+  // range: until the first byte leaves it, it is simply smaller, and the decoder is in the same
+  // situation exactly when its bytes have run out.
+  Bytes reversed;
+  std::uint32_t state = 0;
+  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+    const std::uint32_t freq = step->freq_minus_one + 1U;
+    const std::uint32_t limit = ((RansDecoder::kLowest >> step->bits) << 8) * freq;
+    while (state >= limit) {
+      reversed.push_back(static_cast<std::uint8_t>(state));
+      state >>= 8;
+    }
+    state = ((state / freq) << step->bits) + state % freq + step->start;
+  }
+  for (; state != 0; state >>= 8) reversed.push_back(static_cast<std::uint8_t>(state));
+  steps_.clear();
+  std::reverse(reversed.begin(), reversed.end());
+  return reversed;
+}
+
+RansDecoder::RansDecoder(ByteSpan bytes) : next_(bytes.data), end_(bytes.data + bytes.size) {
+  if (next_ != end_ && *next_ == 0) {
+    throw DamagedError("damaged entropy-coded bytes: leading zero");
+  }
+  refill();
+}
+
+std::uint32_t RansDecoder::get_bits(int count) {
+  std::uint32_t value = 0;
+  for (int at = 0; at < count;) {
+    const int piece = std::min(count - at, kRansBits);
+    const std::uint32_t part = slot(piece);
+    advance(part, 1, piece);
+    value |= part << at;
+    at += piece;
+  }
+  return value;
+}
+
+void RansDecoder::finish() const {
+  if (state_ != 0 || next_ != end_) {
+    throw DamagedError("damaged entropy-coded bytes: wrong end");
+  }
+}
+
+}  // namespace pie
