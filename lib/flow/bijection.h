@@ -1,0 +1,64 @@
+// The contract of every invertible layer.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <string>
+
+namespace pie {
+
+// Channels, height and width of one sample. Vectors of d features are {d, 1, 1}.
+struct Shape3 {
+  int64_t channels, height, width;
+  int64_t elements() const { return channels * height * width; }
+  bool operator==(const Shape3& o) const {
+    return channels == o.channels && height == o.height && width == o.width;
+  }
+  bool operator!=(const Shape3& o) const { return !(*this == o); }
+};
+
+std::string to_string(Shape3 shape);  // "4x14x14"
+
+// The result of one forward pass.
+struct Mapped {
+  torch::Tensor value;    // [N, C', H', W']
+  torch::Tensor log_det;  // [N], nats: ln |det d value / d input|
+};
+
+// An invertible map of single samples, each with as many elements out as in.
+//
+// Direction: forward always means data -> latent. A layer MUST
+// - treat the samples of a batch independently of each other and of is_training(),
+// - return log_det as a [N] tensor in x's dtype, of the forward map,
+// - satisfy inverse(latent(x)) = x up to rounding.
+// The public functions check shapes once; layers implement the private hooks. The inverse returns
+// no log-det: it is minus the forward one at the recovered point.
+class Bijection : public torch::nn::Module {
+ public:
+  // `in` is the shape of one input sample; every layer is built for one shape.
+  explicit Bijection(Shape3 in) : in_(in) {}
+
+  // Data -> latent with log-det. x: [N, C, H, W]; throws ShapeError.
+  Mapped forward(const torch::Tensor& x);
+  // Data -> latent, value only (the codec's path). x: [N, C, H, W]; throws ShapeError.
+  torch::Tensor latent(const torch::Tensor& x);
+  // Latent -> data. z: [N, C', H', W']; throws ShapeError.
+  torch::Tensor inverse(const torch::Tensor& z);
+
+  Shape3 input_shape() const { return in_; }
+  virtual Shape3 output_shape() const { return in_; }
+
+ private:
+  virtual Mapped do_forward(const torch::Tensor& x) = 0;
+  virtual torch::Tensor do_latent(const torch::Tensor& x) { return do_forward(x).value; }
+  virtual torch::Tensor do_inverse(const torch::Tensor& z) = 0;
+
+  Shape3 in_;
+};
+
+// Throws ShapeError unless x is [N, C, H, W] with samples of shape `expected`; `who` names the
+// caller and argument in the message.
+void check_samples(const torch::Tensor& x, Shape3 expected, const std::string& who);
+
+}  // namespace pie

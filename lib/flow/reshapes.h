@@ -1,0 +1,35 @@
+// Bijections that only move elements; their log-det is 0.
+#pragma once
+
+#include "lib/flow/bijection.h"
+
+namespace pie {
+
+// Checkerboard space-to-depth, [C, H, W] -> [4C, H/2, W/2] (PIE Sec. 4.4). Each 2x2 cell
+//     a b
+//     c d
+// of input channel k becomes output channels in phase-major order: all a's (channels 0..C-1), then
+// the diagonal neighbours d, then b, then c. So the first half of the output channels is one colour
+// of the checkerboard and the second half the other.
+class Downsampling final : public Bijection {
+ public:
+  explicit Downsampling(Shape3 in);  // throws ShapeError unless height and width are even
+  Shape3 output_shape() const override;
+
+ private:
+  Mapped do_forward(const torch::Tensor& x) override;
+  torch::Tensor do_inverse(const torch::Tensor& z) override;
+};
+
+// [C, H, W] -> [C*H*W, 1, 1] in row-major order: from here on layers are fully connected.
+class Flatten final : public Bijection {
+ public:
+  explicit Flatten(Shape3 in) : Bijection(in) {}
+  Shape3 output_shape() const override { return {input_shape().elements(), 1, 1}; }
+
+ private:
+  Mapped do_forward(const torch::Tensor& x) override;
+  torch::Tensor do_inverse(const torch::Tensor& z) override;
+};
+
+}  // namespace pie

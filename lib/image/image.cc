@@ -1,0 +1,176 @@
+#include "lib/image/image.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/error.h"
+
+namespace pie {
+namespace {
+
+void check_shape(const Geometry& geometry) {
+  if (geometry.channels < 1 || geometry.channels > 4 || geometry.height < 1 || geometry.width < 1) {
+    throw UsageError("an image cannot have the shape " + to_string(geometry) +
+                     "; it needs 1 to 4 channels and at least one pixel");
+  }
+}
+
+// Copies `count` pixels of `size` bytes each, in reverse order.
+void copy_reversed(const std::uint8_t* from, std::uint8_t* to, std::size_t count,
+                   std::size_t size) {
+  for (std::size_t i = 0; i < count; ++i) {
+    std::copy_n(from + (count - 1 - i) * size, size, to + i * size);
+  }
+}
+
+}  // namespace
+
+std::size_t Geometry::pixels() const {
+  return static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
+}
+
+std::size_t Geometry::samples() const { return static_cast<std::size_t>(channels) * pixels(); }
+
+bool operator==(const Geometry& a, const Geometry& b) {
+  return a.channels == b.channels && a.height == b.height && a.width == b.width;
+}
+
+bool operator!=(const Geometry& a, const Geometry& b) { return !(a == b); }
+
+std::string to_string(const Geometry& geometry) {
+  return std::to_string(geometry.channels) + "x" + std::to_string(geometry.height) + "x" +
+         std::to_string(geometry.width);
+}
+
+Image::Image(const Geometry& shape, int bits_per_sample) : geometry(shape), bits(bits_per_sample) {
+  check_shape(geometry);
+  if (bits != 8 && bits != 16) {
+    throw UsageError("an image cannot have " + std::to_string(bits) +
+                     " bits per sample; it has 8 or 16");
+  }
+  samples.resize(geometry.samples() * bytes_per_sample());
+}
+
+std::size_t Image::row_bytes() const {
+  return static_cast<std::size_t>(geometry.width) * static_cast<std::size_t>(geometry.channels) *
+         bytes_per_sample();
+}
+
+int Image::at(int y, int x, int c) const {
+  const std::size_t i = static_cast<std::size_t>(y) * row_bytes() +
+                        static_cast<std::size_t>(x * geometry.channels + c) * bytes_per_sample();
+  return bits == 16 ? samples[i] * 256 + samples[i + 1] : samples[i];
+}
+
+void Image::set(int y, int x, int c, int value) {
+  const std::size_t i = static_cast<std::size_t>(y) * row_bytes() +
+                        static_cast<std::size_t>(x * geometry.channels + c) * bytes_per_sample();
+  if (bits == 16) {
+    samples[i] = static_cast<std::uint8_t>(value >> 8);
+    samples[i + 1] = static_cast<std::uint8_t>(value & 255);
+  } else {
+    samples[i] = static_cast<std::uint8_t>(value);
+  }
+}
+
+bool operator==(const Image& a, const Image& b) {
+  return a.geometry == b.geometry && a.bits == b.bits && a.samples == b.samples;
+}
+
+bool operator!=(const Image& a, const Image& b) { return !(a == b); }
+
+ImageSet::ImageSet(const Geometry& geometry, std::size_t count)
+    : geometry_(geometry), stride_(geometry.samples()), count_(count) {
+  check_shape(geometry);
+  pixels_.resize(count * stride_);
+}
+
+ImageSet::ImageSet(const Geometry& geometry, Bytes pixels) : ImageSet(geometry) {
+  if (pixels.size() % stride_ != 0) {
+    throw ShapeError(std::to_string(pixels.size()) + " bytes are not a whole number of " +
+                     to_string(geometry) + " images");
+  }
+  count_ = pixels.size() / stride_;
+  pixels_ = std::move(pixels);
+}
+
+Image ImageSet::image(std::size_t i) const {
+  if (i >= count_) {
+    throw UsageError("there is no image " + std::to_string(i) + " in a set of " +
+                     std::to_string(count_) + " (they count from 0)");
+  }
+  Image result(geometry_);
+  planar_to_interleaved(geometry_, data(i), result.samples.data());
+  return result;
+}
+
+void ImageSet::append(const Image& image) {
+  if (image.geometry != geometry_ || image.bits != 8) {
+    throw ShapeError("an image of shape " + to_string(image.geometry) + " and " +
+                     std::to_string(image.bits) + " bits does not fit a set of 8-bit " +
+                     to_string(geometry_) + " images");
+  }
+  pixels_.resize(pixels_.size() + stride_);
+  interleaved_to_planar(geometry_, image.samples.data(), data(count_));
+  ++count_;
+}
+
+ImageSet ImageSet::slice(std::size_t begin, std::size_t end) const {
+  if (begin > end || end > count_) {
+    throw UsageError("images " + std::to_string(begin) + " to " + std::to_string(end) +
+                     " are not within a set of " + std::to_string(count_));
+  }
+  return ImageSet(geometry_, Bytes(data(begin), data(end)));
+}
+
+void interleaved_to_planar(const Geometry& geometry, const std::uint8_t* from, std::uint8_t* to) {
+  const std::size_t channels = static_cast<std::size_t>(geometry.channels);
+  const std::size_t pixels = geometry.pixels();
+  for (std::size_t c = 0; c < channels; ++c) {
+    for (std::size_t p = 0; p < pixels; ++p) to[c * pixels + p] = from[p * channels + c];
+  }
+}
+
+void planar_to_interleaved(const Geometry& geometry, const std::uint8_t* from, std::uint8_t* to) {
+  const std::size_t channels = static_cast<std::size_t>(geometry.channels);
+  const std::size_t pixels = geometry.pixels();
+  for (std::size_t c = 0; c < channels; ++c) {
+    for (std::size_t p = 0; p < pixels; ++p) to[p * channels + c] = from[c * pixels + p];
+  }
+}
+
+Image crop(const Image& image, int x, int y, int width, int height) {
+  const Geometry& full = image.geometry;
+  // Written without sums, which could overflow.
+  if (width < 1 || height < 1 || x < 0 || y < 0 || width > full.width || height > full.height ||
+      x > full.width - width || y > full.height - height) {
+    throw ShapeError("a crop of " + std::to_string(height) + "x" + std::to_string(width) +
+                     " at row " + std::to_string(y) + ", column " + std::to_string(x) +
+                     " does not lie within an image of " + std::to_string(full.height) + "x" +
+                     std::to_string(full.width));
+  }
+  Image result(Geometry{full.channels, height, width}, image.bits);
+  const std::size_t pixel_bytes =
+      static_cast<std::size_t>(full.channels) * image.bytes_per_sample();
+  for (int row = 0; row < height; ++row) {
+    std::copy_n(image.samples.data() + static_cast<std::size_t>(y + row) * image.row_bytes() +
+                    static_cast<std::size_t>(x) * pixel_bytes,
+                result.row_bytes(),
+                result.samples.data() + static_cast<std::size_t>(row) * result.row_bytes());
+  }
+  return result;
+}
+
+Image flip_horizontal(const Image& image) {
+  Image result = image;
+  const std::size_t row = image.row_bytes();
+  const std::size_t pixel_bytes =
+      static_cast<std::size_t>(image.geometry.channels) * image.bytes_per_sample();
+  for (std::size_t start = 0; start < image.samples.size(); start += row) {
+    copy_reversed(image.samples.data() + start, result.samples.data() + start, row / pixel_bytes,
+                  pixel_bytes);
+  }
+  return result;
+}
+
+}  // namespace pie

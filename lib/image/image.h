@@ -1,0 +1,98 @@
+// Images as plain bytes: one image as a file holds it, and many of one shape as a model wants them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "lib/base/file.h"
+
+namespace pie {
+
+// The shape of an image, in samples.
+struct Geometry {
+  int channels = 0;  // 1 gray, 2 gray + alpha, 3 RGB, 4 RGBA
+  int height = 0;
+  int width = 0;
+
+  std::size_t pixels() const;   // height x width
+  std::size_t samples() const;  // channels x height x width
+};
+
+bool operator==(const Geometry& a, const Geometry& b);
+bool operator!=(const Geometry& a, const Geometry& b);
+
+// "CxHxW", such as "1x28x28".
+std::string to_string(const Geometry& geometry);
+
+// One image with the channels and the depth of the file it came from.
+//
+// `samples` is interleaved (height, width, channel; no padding between rows). A 16-bit sample is
+// two bytes, the high one first as in PNG and PNM, so that the bytes, and a hash of them, are the
+// same on every machine.
+struct Image {
+  Image() = default;
+  // A black (and, where there is alpha, transparent) image. Throws UsageError unless there are
+  // 1..4 channels, at least one pixel, and 8 or 16 bits.
+  explicit Image(const Geometry& shape, int bits_per_sample = 8);
+
+  std::size_t bytes_per_sample() const { return bits == 16 ? 2 : 1; }
+  std::size_t row_bytes() const;
+  // The sample of channel `c` at column `x` of row `y`, in [0, 2^bits).
+  int at(int y, int x, int c = 0) const;
+  void set(int y, int x, int c, int value);
+
+  Geometry geometry;
+  int bits = 8;
+  Bytes samples;
+};
+
+bool operator==(const Image& a, const Image& b);
+bool operator!=(const Image& a, const Image& b);
+
+// Any number of 8-bit images of one geometry in one contiguous buffer, each planar (channel,
+// height, width): the memory order of an [N, C, H, W] tensor.
+class ImageSet {
+ public:
+  ImageSet() = default;
+  // `count` black images. Throws UsageError like Image's constructor.
+  explicit ImageSet(const Geometry& geometry, std::size_t count = 0);
+  // Takes `pixels` over as images. Throws ShapeError if it is not a whole number of them.
+  ImageSet(const Geometry& geometry, Bytes pixels);
+
+  const Geometry& geometry() const { return geometry_; }
+  std::size_t size() const { return count_; }
+  bool empty() const { return count_ == 0; }
+
+  // The planar samples of image `i`, or of all of them.
+  const std::uint8_t* data(std::size_t i = 0) const { return pixels_.data() + i * stride_; }
+  std::uint8_t* data(std::size_t i = 0) { return pixels_.data() + i * stride_; }
+  const Bytes& pixels() const { return pixels_; }
+
+  // Image `i` interleaved. Throws UsageError if there is none.
+  Image image(std::size_t i) const;
+  // Appends one image. Throws ShapeError if it has another geometry or 16 bits.
+  void append(const Image& image);
+  // The images [begin, end). Throws UsageError unless begin <= end <= size().
+  ImageSet slice(std::size_t begin, std::size_t end) const;
+
+ private:
+  Geometry geometry_;
+  std::size_t stride_ = 0;  // bytes of one image
+  std::size_t count_ = 0;
+  Bytes pixels_;
+};
+
+// Reorders one 8-bit image between interleaved and planar; `from` and `to` hold
+// `geometry.samples()` bytes each and do not overlap.
+void interleaved_to_planar(const Geometry& geometry, const std::uint8_t* from, std::uint8_t* to);
+void planar_to_interleaved(const Geometry& geometry, const std::uint8_t* from, std::uint8_t* to);
+
+// The `height` x `width` rectangle whose top left pixel is column `x` of row `y`. Throws ShapeError
+// if it does not lie within the image.
+Image crop(const Image& image, int x, int y, int width, int height);
+
+// The image mirrored left to right.
+Image flip_horizontal(const Image& image);
+
+}  // namespace pie

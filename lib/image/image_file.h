@@ -1,0 +1,43 @@
+// What decoding an image file gives: the samples, and what the file held besides.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/image/image.h"
+
+namespace pie {
+
+// Shape and depth, known from the beginning of a file.
+struct ImageHeader {
+  Geometry geometry;
+  int bits = 8;
+};
+
+// A decoded image file. The samples are exactly what the file defines; whatever else it held is
+// listed, so that a tool that promises to lose nothing can say what it does not keep.
+struct ImageFile {
+  Image image;
+  std::string format;  // "png", "pnm", "jpeg", "bmp", "tga", "psd", "gif" or "archive" (IDX, CIFAR)
+  // What is stored in another way: "palette", "1-bit samples" and the like. The values are kept.
+  std::vector<std::string> notes;
+  // What is not kept: "iCCP" (an ICC profile), "gAMA", "cHRM", "eXIf", "further frames", ...
+  std::vector<std::string> dropped;
+};
+
+// The largest image that readers accept unless told otherwise, in pixels.
+constexpr std::uint64_t kMaxPixels = std::uint64_t{1} << 28;
+
+// The longest side that readers accept, in pixels.
+constexpr int kMaxSide = 1 << 20;
+
+// What an input is called in messages: its path, or "stdin" for "-".
+std::string input_name(const std::string& path);
+
+// Throws DamagedError if a file called `name` claims a shape that no reader accepts: a side outside
+// 1..kMaxSide, or more than `max_pixels` pixels in all.
+void check_dimensions(std::uint64_t width, std::uint64_t height, std::uint64_t max_pixels,
+                      const std::string& name);
+
+}  // namespace pie

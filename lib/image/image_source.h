@@ -1,0 +1,115 @@
+// Data sets: any number of images in files, folders and archives, under one index.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/file.h"
+#include "lib/image/image.h"
+#include "lib/image/image_file.h"
+
+namespace pie {
+
+// An image or a file that was passed over, and why.
+struct SkippedInput {
+  std::string name;
+  std::string cause;  // the error's message, which names the file
+};
+
+struct SourceOptions {
+  // Descend into the folders of a folder (symbolic links to folders are not followed).
+  bool recursive = false;
+  // Pass over what cannot be read, and remember it, instead of throwing. Costs a look at the
+  // beginning of every file when the source is opened.
+  bool lenient = false;
+  // The largest image accepted, in pixels.
+  std::uint64_t max_pixels = kMaxPixels;
+  // Decoded images of files to keep in memory, in bytes. The first ones loaded stay, which for
+  // passes in any order is as good as a cache gets. 0 suits tools that see each image once.
+  std::uint64_t cache_bytes = 0;
+  // Called once for each input passed over, from the thread that met it.
+  std::function<void(const SkippedInput&)> on_skip;
+};
+
+// Images from a list of paths, in the order of the list. A path is
+// - an image file (anything read_image reads),
+// - a folder: its image files, told by suffix, sorted by name bytewise; hidden ones are left out,
+// - an IDX file, plain or gzip (told by content), or a CIFAR-10 file (told by ".bin" and its size),
+// - "-" or a pipe: one of the former except a folder or CIFAR, read from there,
+// each optionally followed by a slice of its images, [begin:end], [begin:], [:end] or [index],
+// which means what it means in Python: "train-images-idx3-ubyte.gz[-5000:]" is its last 5,000.
+//
+// Image files are read when they are asked for, so a folder may be larger than memory. IDX and
+// CIFAR files are held as bytes, only the sliced part. Reading from several threads is safe.
+class ImageSource {
+ public:
+  // Opens `paths`. Throws UsageError if a slice selects nothing or there are no paths,
+  // OperationError if a path does not exist, cannot be read or is a folder without images, and what
+  // the readers throw if an archive is damaged. Image files are not opened unless lenient; then
+  // only "nothing readable at all" and usage errors are thrown.
+  explicit ImageSource(const std::vector<std::string>& paths, SourceOptions options = {});
+  ~ImageSource();
+  ImageSource(ImageSource&&) noexcept;
+  ImageSource& operator=(ImageSource&&) noexcept;
+
+  // The number of images.
+  std::size_t size() const;
+
+  // What image `i` is called in messages: its path, and for one of an archive "PATH[index]".
+  // These and the following throw UsageError if there is no image `i`.
+  std::string name(std::size_t i) const;
+
+  // Shape and depth of image `i`, for a file from its beginning. Throws like probe_image.
+  ImageHeader header(std::size_t i) const;
+  Geometry geometry(std::size_t i) const { return header(i).geometry; }
+
+  // Image `i`, or image `i` with what its file held besides. Throws like read_image.
+  Image load(std::size_t i) const;
+  ImageFile load_file(std::size_t i) const;
+
+  // Image `i`; if it cannot be read, and the source is lenient, nothing, and it is remembered as
+  // skipped. Throws like load if strict.
+  std::optional<Image> try_load(std::size_t i) const;
+
+  // Checks that all images have 8 bits and the geometry `required` (first form: that of image 0)
+  // and returns it. Throws ShapeError naming the first that has not, its shape and the required
+  // one. Nothing is ever stretched to fit.
+  Geometry common_geometry() const;
+  Geometry require_geometry(const Geometry& required) const;
+
+  // Writes image `i` in planar order to `to`, which has room for `required.samples()` bytes. Throws
+  // like load and require_geometry.
+  void load_planar(std::size_t i, const Geometry& required, std::uint8_t* to) const;
+
+  // The images with these indices as one batch. Throws like load_planar, UsageError if there are
+  // none.
+  ImageSet load_batch(const std::vector<std::size_t>& indices) const;
+
+  // The label of every image: from `label_path` if given (an IDX file, whose slice, if it has none
+  // of its own, is that of the images), else from the CIFAR records or the sibling file of each IDX
+  // file. Throws UsageError if there are none, or not as many as images.
+  Bytes labels(const std::string& label_path = "") const;
+
+  // One input path, in order: which of the source's images it holds.
+  struct Part {
+    std::string path;       // without the slice
+    std::size_t first = 0;  // index of its first image in the source
+    std::size_t count = 0;
+    bool archive = false;  // IDX or CIFAR: images of one geometry that belong together
+  };
+  const std::vector<Part>& parts() const;
+
+  // What was passed over so far.
+  std::vector<SkippedInput> skipped() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace pie

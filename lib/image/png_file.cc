@@ -1,0 +1,224 @@
+#include "lib/image/png_file.h"
+
+#include <png.h>
+
+#include <algorithm>
+#include <csetjmp>
+#include <cstring>
+#include <new>
+
+#include "lib/base/error.h"
+
+namespace pie {
+namespace {
+
+// libpng reports errors by a longjmp to the last setjmp. All calls that may fail therefore go
+// through `guarded`, which turns the jump into a return value; the callables given to it own no
+// object with a destructor, so that the jump skips none.
+template <typename Calls>
+bool guarded(png_structp png, Calls calls) {
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  calls();
+  return true;
+}
+
+// Where libpng reads from, and what it complained about.
+struct Input {
+  const std::uint8_t* data;
+  std::size_t size;
+  std::size_t offset = 0;
+  bool ended = false;
+  char message[128] = "";
+};
+
+void read_input(png_structp png, png_bytep to, png_size_t count) {
+  Input* input = static_cast<Input*>(png_get_io_ptr(png));
+  if (count > input->size - input->offset) {
+    input->ended = true;
+    png_error(png, "ends early");
+  }
+  std::memcpy(to, input->data + input->offset, count);
+  input->offset += count;
+}
+
+[[noreturn]] void keep_message(png_structp png, png_const_charp text) {
+  char* message = static_cast<char*>(png_get_error_ptr(png));
+  std::strncpy(message, text, sizeof(Input::message) - 1);
+  png_longjmp(png, 1);
+}
+
+void ignore_warning(png_structp, png_const_charp) {}
+
+// A PNG file opened for reading, with the header read.
+class Reader {
+ public:
+  Reader(const std::uint8_t* data, std::size_t size, const std::string& name,
+         std::uint64_t max_pixels)
+      : input_{data, size}, name_(name) {
+    png_ =
+        png_create_read_struct(PNG_LIBPNG_VER_STRING, input_.message, keep_message, ignore_warning);
+    info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
+    if (info_ == nullptr) {
+      png_destroy_read_struct(&png_, nullptr, nullptr);
+      throw OperationError(name_ + ": libpng cannot be initialised");
+    }
+    try {
+      read_header(max_pixels);
+    } catch (...) {
+      png_destroy_read_struct(&png_, &info_, nullptr);
+      throw;
+    }
+  }
+  ~Reader() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  ImageHeader header() const { return header_; }
+
+  ImageFile decode() {
+    // Each byte of the file can stand for at most 1032 of the image: a header that promises more
+    // lies, and shall not make us allocate for it.
+    constexpr std::uint64_t kMaxDeflateRatio = 1032;
+    const std::uint64_t stored_bits = header_.geometry.pixels() *
+                                      std::uint64_t{png_get_channels(png_, info_)} *
+                                      static_cast<std::uint64_t>(stored_depth_);
+    if (stored_bits / 8 > kMaxDeflateRatio * input_.size) {
+      throw TruncatedError(name_ + ": the file is too short for a PNG image of " +
+                           to_string(header_.geometry));
+    }
+
+    ImageFile file;
+    file.format = "png";
+    file.image = Image(header_.geometry, header_.bits);
+    std::vector<png_bytep> rows;
+    for (std::size_t start = 0; start < file.image.samples.size();
+         start += file.image.row_bytes()) {
+      rows.push_back(file.image.samples.data() + start);
+    }
+    png_bytepp row_pointers = rows.data();
+    const bool read = guarded(png_, [this, row_pointers] {
+      png_set_expand(png_);
+      png_set_interlace_handling(png_);
+      png_read_update_info(png_, info_);
+      png_read_image(png_, row_pointers);
+      png_read_end(png_, info_);
+    });
+    if (!read) fail();
+    describe(&file);
+    return file;
+  }
+
+ private:
+  void read_header(std::uint64_t max_pixels) {
+    const bool read = guarded(png_, [this] {
+      png_set_read_fn(png_, &input_, read_input);
+      png_set_crc_action(png_, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+      // Dimensions are judged below, with a better message; libpng's own limits guard memory
+      // (text and profile chunks may be compressed bombs).
+      png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+      png_set_chunk_malloc_max(png_, 1 << 26);
+      png_set_chunk_cache_max(png_, 256);
+      png_read_info(png_, info_);
+    });
+    if (!read) fail();
+    check_dimensions(png_get_image_width(png_, info_), png_get_image_height(png_, info_),
+                     max_pixels, name_);
+    stored_depth_ = png_get_bit_depth(png_, info_);
+    color_type_ = png_get_color_type(png_, info_);
+    const bool color = (color_type_ & PNG_COLOR_MASK_COLOR) != 0;
+    const bool alpha =
+        (color_type_ & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
+    header_.geometry = {(color ? 3 : 1) + (alpha ? 1 : 0),
+                        static_cast<int>(png_get_image_height(png_, info_)),
+                        static_cast<int>(png_get_image_width(png_, info_))};
+    header_.bits = stored_depth_ == 16 ? 16 : 8;
+  }
+
+  void describe(ImageFile* file) const {
+    if (color_type_ == PNG_COLOR_TYPE_PALETTE) {
+      file->notes.push_back("palette");
+    } else if (stored_depth_ < 8) {
+      file->notes.push_back(std::to_string(stored_depth_) + "-bit samples");
+    }
+    // An sRGB chunk, with the gAMA and cHRM that accompany it, says only what an image without
+    // colour chunks means anyway.
+    const bool srgb = has(PNG_INFO_sRGB);
+    if (has(PNG_INFO_iCCP)) file->dropped.push_back("iCCP");
+    if (has(PNG_INFO_gAMA) && !srgb) file->dropped.push_back("gAMA");
+    if (has(PNG_INFO_cHRM) && !srgb) file->dropped.push_back("cHRM");
+    if (has(PNG_INFO_eXIf)) file->dropped.push_back("eXIf");
+  }
+
+  bool has(png_uint_32 chunk) const { return png_get_valid(png_, info_, chunk) != 0; }
+
+  [[noreturn]] void fail() const {
+    if (input_.ended) throw TruncatedError(name_ + ": the PNG file ends early");
+    throw DamagedError(name_ + ": the PNG file is damaged (" + input_.message + ")");
+  }
+
+  Input input_;
+  std::string name_;
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+  ImageHeader header_;
+  int stored_depth_ = 8;
+  int color_type_ = PNG_COLOR_TYPE_GRAY;
+};
+
+void append_output(png_structp png, png_bytep from, png_size_t count) {
+  Bytes* out = static_cast<Bytes*>(png_get_io_ptr(png));
+  bool appended = true;
+  try {
+    out->insert(out->end(), from, from + count);
+  } catch (const std::bad_alloc&) {
+    appended = false;  // no exception may pass through libpng, and no jump leave a handler
+  }
+  if (!appended) png_error(png, "out of memory");
+}
+
+void flush_nothing(png_structp) {}
+
+}  // namespace
+
+bool is_png(const std::uint8_t* data, std::size_t size) {
+  return size >= 8 && png_sig_cmp(data, 0, 8) == 0;
+}
+
+ImageHeader probe_png(const std::uint8_t* data, std::size_t size, const std::string& name,
+                      std::uint64_t max_pixels) {
+  return Reader(data, size, name, max_pixels).header();
+}
+
+ImageFile decode_png(const std::uint8_t* data, std::size_t size, const std::string& name,
+                     std::uint64_t max_pixels) {
+  return Reader(data, size, name, max_pixels).decode();
+}
+
+Bytes encode_png(const Image& image) {
+  static const int kColorTypes[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA,
+                                    PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
+  char message[sizeof(Input::message)] = "";
+  png_structp png =
+      png_create_write_struct(PNG_LIBPNG_VER_STRING, message, keep_message, ignore_warning);
+  png_infop info = png == nullptr ? nullptr : png_create_info_struct(png);
+  Bytes out;
+  const bool written = info != nullptr && guarded(png, [png, info, &image, &out] {
+                         png_set_write_fn(png, &out, append_output, flush_nothing);
+                         png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+                         png_set_IHDR(png, info, static_cast<png_uint_32>(image.geometry.width),
+                                      static_cast<png_uint_32>(image.geometry.height), image.bits,
+                                      kColorTypes[image.geometry.channels - 1], PNG_INTERLACE_NONE,
+                                      PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+                         png_write_info(png, info);
+                         const std::size_t row = image.row_bytes();
+                         for (std::size_t start = 0; start < image.samples.size(); start += row) {
+                           png_write_row(png, image.samples.data() + start);
+                         }
+                         png_write_end(png, info);
+                       });
+  png_destroy_write_struct(&png, &info);
+  if (!written) throw OperationError(std::string("a PNG image cannot be encoded: ") + message);
+  return out;
+}
+
+}  // namespace pie

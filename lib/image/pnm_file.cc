@@ -1,0 +1,129 @@
+#include "lib/image/pnm_file.h"
+
+#include <string>
+
+#include "lib/base/error.h"
+
+namespace pie {
+namespace {
+
+// Reads the numbers of a PNM header.
+class HeaderParser {
+ public:
+  HeaderParser(const std::uint8_t* data, std::size_t size, const std::string& name)
+      : data_(data), size_(size), name_(name) {}
+
+  // The next number, behind white space and comments.
+  std::uint64_t number() {
+    skip_space();
+    if (!is_digit(peek())) {
+      throw DamagedError(name_ + ": the PNM header holds something else than numbers");
+    }
+    std::uint64_t value = 0;
+    while (is_digit(peek())) {
+      value = value * 10 + (data_[offset_++] - std::uint64_t{'0'});
+      if (value > 0xFFFFFFFF) throw DamagedError(name_ + ": the PNM header holds absurd numbers");
+    }
+    return value;
+  }
+
+  // The offset of the samples: behind the one white-space byte that ends the header.
+  std::size_t end() {
+    if (!is_space(peek())) throw DamagedError(name_ + ": the PNM header is damaged");
+    return offset_ + 1;
+  }
+
+ private:
+  static bool is_digit(std::uint8_t c) { return c >= '0' && c <= '9'; }
+  static bool is_space(std::uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+  std::uint8_t peek() const {
+    if (offset_ >= size_) throw TruncatedError(name_ + ": the PNM file ends early");
+    return data_[offset_];
+  }
+
+  void skip_space() {
+    while (is_space(peek()) || peek() == '#') {
+      if (peek() == '#') {
+        while (peek() != '\n' && peek() != '\r') ++offset_;
+      }
+      ++offset_;
+    }
+  }
+
+  const std::uint8_t* data_;
+  std::size_t size_;
+  std::size_t offset_ = 2;  // behind "P5" or "P6"
+  std::string name_;
+};
+
+struct Parsed {
+  ImageHeader header;
+  std::size_t samples_at = 0;
+};
+
+Parsed parse_header(const std::uint8_t* data, std::size_t size, const std::string& name,
+                    std::uint64_t max_pixels) {
+  HeaderParser parser(data, size, name);
+  const std::uint64_t width = parser.number();
+  const std::uint64_t height = parser.number();
+  const std::uint64_t largest = parser.number();
+  check_dimensions(width, height, max_pixels, name);
+  if (largest != 255 && largest != 65535) {
+    throw UnsupportedError(name + ": a PNM file with the largest value " + std::to_string(largest) +
+                           "; only 255 and 65535 can be kept exactly");
+  }
+  Parsed parsed;
+  parsed.header.geometry = {data[1] == '6' ? 3 : 1, static_cast<int>(height),
+                            static_cast<int>(width)};
+  parsed.header.bits = largest == 255 ? 8 : 16;
+  parsed.samples_at = parser.end();
+  return parsed;
+}
+
+}  // namespace
+
+bool is_pnm(const std::uint8_t* data, std::size_t size) {
+  return size >= 2 && data[0] == 'P' && (data[1] == '5' || data[1] == '6');
+}
+
+ImageHeader probe_pnm(const std::uint8_t* data, std::size_t size, const std::string& name,
+                      std::uint64_t max_pixels) {
+  return parse_header(data, size, name, max_pixels).header;
+}
+
+ImageFile decode_pnm(const std::uint8_t* data, std::size_t size, const std::string& name,
+                     std::uint64_t max_pixels) {
+  const Parsed parsed = parse_header(data, size, name, max_pixels);
+  const std::size_t needed =
+      parsed.header.geometry.samples() * (parsed.header.bits == 16 ? std::size_t{2} : 1);
+  const std::size_t there = size - parsed.samples_at;
+  if (there < needed) {
+    throw TruncatedError(name + ": the PNM header promises " + std::to_string(needed) +
+                         " bytes of samples, but only " + std::to_string(there) + " follow");
+  }
+  ImageFile file;
+  file.format = "pnm";
+  file.image.geometry = parsed.header.geometry;
+  file.image.bits = parsed.header.bits;
+  const std::uint8_t* samples = data + parsed.samples_at;
+  file.image.samples.assign(samples, samples + needed);
+  if (is_pnm(samples + needed, there - needed)) file.dropped.push_back("further images");
+  return file;
+}
+
+Bytes encode_pnm(const Image& image) {
+  const Geometry& g = image.geometry;
+  if (g.channels != 1 && g.channels != 3) {
+    throw UsageError("PGM and PPM files have no alpha channel, this image of shape " +
+                     to_string(g) + " has; write PNG instead");
+  }
+  const std::string header = std::string(g.channels == 3 ? "P6" : "P5") + "\n" +
+                             std::to_string(g.width) + " " + std::to_string(g.height) + "\n" +
+                             (image.bits == 16 ? "65535" : "255") + "\n";
+  Bytes file(header.begin(), header.end());
+  file.insert(file.end(), image.samples.begin(), image.samples.end());
+  return file;
+}
+
+}  // namespace pie

@@ -1,0 +1,107 @@
+#include "lib/model/model_store.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+#include <sstream>
+
+#include "lib/base/checksum.h"
+#include "lib/base/error.h"
+#include "lib/model/safetensors.h"
+
+namespace pie {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string join(const std::vector<std::string>& items) {
+  std::string text;
+  for (const auto& item : items) text += (text.empty() ? "" : ", ") + item;
+  return text.empty() ? "none" : text;
+}
+
+// The first file called `name` in the model folders, or "".
+std::string locate(const std::string& name) {
+  for (const auto& folder : model_folders()) {
+    const auto path = fs::path(folder) / name;
+    std::error_code ignored;
+    if (fs::is_regular_file(path, ignored)) return path.string();
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<std::string> model_folders() {
+  std::vector<std::string> folders;
+  if (const char* path = std::getenv("PIE_MODEL_PATH")) {
+    std::istringstream parts(path);
+    for (std::string part; std::getline(parts, part, ':');) {
+      if (!part.empty()) folders.push_back(part);
+    }
+  }
+  folders.emplace_back(PIE_SHARE_MODELS);
+  folders.emplace_back(PIE_SOURCE_MODELS);
+  return folders;
+}
+
+std::vector<std::string> names_in_store(const std::string& suffix) {
+  std::set<std::string> names;
+  for (const auto& folder : model_folders()) {
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+      if (entry.path().extension() == suffix) names.insert(entry.path().stem().string());
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
+LoadedModel find_model(const std::string& name_or_path) {
+  std::error_code ignored;
+  if (fs::is_regular_file(name_or_path, ignored)) return load_model(name_or_path);
+  const auto path = name_or_path.find('/') == std::string::npos
+                        ? locate(name_or_path + ".safetensors")
+                        : std::string();
+  if (!path.empty()) return load_model(path);
+  throw UnsupportedError(name_or_path + ": no such model; give a file, or one of: " +
+                         join(names_in_store(".safetensors")) + " (looked in " +
+                         join(model_folders()) + ")");
+}
+
+LoadedModel find_model(const Fingerprint& wanted) {
+  const std::string hex = to_hex(wanted.data(), wanted.size());
+  for (const auto& folder : model_folders()) {
+    std::vector<std::string> paths;
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+      if (entry.path().extension() == ".safetensors") paths.push_back(entry.path().string());
+    }
+    std::sort(paths.begin(), paths.end());
+    for (const auto& path : paths) {
+      try {
+        const auto bytes = read_file(path);
+        if (parse_tensors(bytes, path).text("fingerprint", path) == hex) {
+          return parse_model(bytes, path);
+        }
+      } catch (const Error&) {
+        continue;  // a damaged neighbour must not keep the right model from being found
+      }
+    }
+  }
+  throw UnsupportedError("needs the model with fingerprint " + hex + ", which is not in " +
+                         join(model_folders()) + "; give it with -m or set PIE_MODEL_PATH");
+}
+
+Json find_preset(const std::string& name) {
+  const auto path = name.find('/') == std::string::npos ? locate(name + ".json") : std::string();
+  if (path.empty()) {
+    throw UsageError("no preset '" + name + "'; there are: " + join(names_in_store(".json")));
+  }
+  const auto bytes = read_file(path);
+  auto json = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (json.is_discarded()) throw UsageError(path + ": is not valid JSON");
+  return json;
+}
+
+}  // namespace pie

@@ -1,0 +1,28 @@
+// Where models and presets are found.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/model/model_file.h"
+
+namespace pie {
+
+// The folders that are searched: $PIE_MODEL_PATH (colon-separated), the install's share folder, the
+// source tree's models/.
+std::vector<std::string> model_folders();
+
+// The model that `name_or_path` means: a file, or the name of a `<name>.safetensors` in one of the
+// folders. Throws OperationError naming the folders searched and the models that are there.
+LoadedModel find_model(const std::string& name_or_path);
+
+// The model with this fingerprint. Throws UnsupportedError naming the fingerprint and the folders.
+LoadedModel find_model(const Fingerprint& fingerprint);
+
+// The preset `<name>.json`. Throws UsageError naming the presets that are there.
+Json find_preset(const std::string& name);
+
+// Names of the presets (suffix ".json") or models (suffix ".safetensors") that are there, sorted.
+std::vector<std::string> names_in_store(const std::string& suffix);
+
+}  // namespace pie

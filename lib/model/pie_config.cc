@@ -1,0 +1,92 @@
+#include "lib/model/pie_config.h"
+
+#include <algorithm>
+
+#include "lib/base/error.h"
+#include "lib/model/config_section.h"
+
+namespace pie {
+namespace {
+
+PieBlockConfig parse_block(const Json& preset, const Json& json, const std::string& path) {
+  if (!json.is_object() || !json.contains("kind")) {
+    throw UsageError("configuration: '" + path + ".kind' is missing");
+  }
+  Json merged = Json::object();
+  const auto kind = json.at("kind");
+  if (kind.is_string() && preset.contains(kind.get<std::string>())) {
+    merged = preset.at(kind.get<std::string>());
+  }
+  if (merged.is_object()) merged.update(json);
+  const ConfigSection s(merged, path,
+                  {"kind", "keep", "steps", "reflections", "hidden", "depth", "scale_clamp",
+                   "act_norm"});
+  PieBlockConfig block;
+  block.kind = s.choice("kind", {"conv", "linear"});
+  block.keep = s.integer("keep", 1, int64_t{1} << 24);
+  block.steps = s.integer("steps", 1, 64);
+  block.reflections = s.integer("reflections", 0, 4096);
+  block.hidden = s.integer("hidden", 1, 4096);
+  block.depth = s.integer("depth", 0, 16);
+  block.scale_clamp = s.number("scale_clamp", 0, 8);
+  block.act_norm = s.get<bool>("act_norm");
+  return block;
+}
+
+}  // namespace
+
+PieConfig parse_pie_config(const Json& json) {
+  const ConfigSection top(json, "",
+                    {"name", "arch", "input", "pre_transform", "eps0_squared", "residual_mean",
+                     "conv", "linear", "blocks", "train"});
+  top.choice("arch", {"pie"});
+  PieConfig config;
+  const ConfigSection input(top.get<Json>("input"), "input", {"channels", "height", "width"});
+  config.input = {input.integer("channels", 1, 64), input.integer("height", 1, 4096),
+                  input.integer("width", 1, 4096)};
+
+  const auto pre_json = top.get<Json>("pre_transform");
+  const ConfigSection pre(pre_json, "pre_transform", {"kind", "scale", "alpha"});
+  config.pre_transform = pre.choice("kind", {"affine", "logit"});
+  config.pre_transform_value = pre.get<double>(config.pre_transform == "affine" ? "scale" : "alpha");
+
+  config.eps0_squared = top.number("eps0_squared", 1e-8, 100);
+  config.residual_mean = top.choice("residual_mean", {"network", "zero"});
+  const auto blocks = top.get<Json>("blocks");
+  if (!blocks.is_array() || blocks.empty() || blocks.size() > 64) {
+    throw UsageError("configuration: 'blocks' must be a list of 1 to 64 blocks");
+  }
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    config.blocks.push_back(parse_block(json, blocks[i], "blocks." + std::to_string(i)));
+  }
+  return config;
+}
+
+void set_value(Json& json, const std::string& assignment) {
+  const auto equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw UsageError("--set takes key=value, not '" + assignment + "'");
+  }
+  const std::string path = assignment.substr(0, equals);
+  const std::string text = assignment.substr(equals + 1);
+  Json* node = &json;
+  for (size_t begin = 0; begin <= path.size();) {
+    const size_t dot = std::min(path.find('.', begin), path.size());
+    const std::string key = path.substr(begin, dot - begin);
+    const bool index = !key.empty() && key.find_first_not_of("0123456789") == std::string::npos;
+    if (node->is_array() && index && key.size() < 6 && std::stoul(key) < node->size()) {
+      node = &(*node)[std::stoul(key)];
+    } else if (node->is_object() && node->contains(key)) {
+      node = &(*node)[key];
+    } else if (node->is_object() && dot == path.size() && node->contains("kind")) {
+      node = &(*node)[key];  // a block may override any of its kind's defaults; parsing checks it
+    } else {
+      throw UsageError("--set: the configuration has no '" + path + "'");
+    }
+    begin = dot + 1;
+  }
+  const Json value = Json::parse(text, nullptr, false);
+  *node = value.is_discarded() ? Json(text) : value;
+}
+
+}  // namespace pie

@@ -1,0 +1,11 @@
+// Normal log-densities.
+#pragma once
+
+#include <torch/torch.h>
+
+namespace pie {
+
+// ln N(x; 0, sigma^2 I) of each sample, [N] nats. x: [N, ...].
+torch::Tensor normal_log_prob(const torch::Tensor& x, double sigma);
+
+}  // namespace pie

@@ -1,0 +1,51 @@
+// Adam over one flat vector of parameters, with gradient clipping and an exponential moving average.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <string>
+#include <vector>
+
+namespace pie {
+
+// Moves all parameters of a module, and their gradients, into two flat vectors of which they become
+// views, so that a step is one pass and a training state a handful of vectors.
+class FlatParameters {
+ public:
+  explicit FlatParameters(torch::nn::Module& module);
+
+  torch::Tensor values;     // [P], float32
+  torch::Tensor gradients;  // [P]; autograd adds to it, so set it to zero before each step
+
+  // The name of the parameter that holds element `index`.
+  std::string name_at(int64_t index) const;
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<int64_t> ends_;
+};
+
+struct AdamOptions {
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  double clip_norm = 1.0;   // largest 2-norm of the gradient; larger ones are scaled down. 0: off
+  double ema_decay = 0.998;  // of the averaged weights, warmed up as min(decay, (1+t)/(10+t))
+};
+
+// Adam (Kingma & Ba 2014) with bias correction.
+class Adam {
+ public:
+  Adam(FlatParameters& parameters, const AdamOptions& options);
+
+  // One step with the gradients that are there. Returns the gradient's 2-norm before clipping; if
+  // it is not finite, nothing is changed.
+  double step(double learning_rate);
+
+  int64_t steps = 0;
+  torch::Tensor first_moment, second_moment, average;  // [P] each; average: the EMA weights
+
+ private:
+  FlatParameters& parameters_;
+  AdamOptions options_;
+};
+
+}  // namespace pie

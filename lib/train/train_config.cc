@@ -1,0 +1,40 @@
+#include "lib/train/train_config.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pie {
+
+TrainConfig parse_train_config(const Json& preset) {
+  if (!preset.contains("train")) throw UsageError("configuration: 'train' is missing");
+  const ConfigSection s(preset.at("train"), "train",
+                        {"steps", "batch", "lr", "warmup_steps", "schedule", "clip_norm",
+                         "ema_decay", "validate_every", "flip", "crop"});
+  TrainConfig config;
+  config.steps = s.integer("steps", 1, 1000000000);
+  config.batch = s.integer("batch", 1, 65536);
+  config.lr = s.number("lr", 0, 10);
+  config.warmup_steps = s.integer("warmup_steps", 0, 1000000000);
+  config.schedule = s.choice("schedule", {"linear", "cosine", "constant"});
+  config.clip_norm = s.number("clip_norm", 0, 1e9);
+  config.ema_decay = s.number("ema_decay", 0, 0.999999);
+  config.validate_every = s.integer("validate_every", 1, 1000000000);
+  config.flip = s.get<bool>("flip");
+  config.crop = s.get<bool>("crop");
+  return config;
+}
+
+double learning_rate(const TrainConfig& config, int64_t step, double progress) {
+  constexpr double kFloor = 0.01;
+  const double p = std::clamp(progress, 0.0, 1.0);
+  double factor = 1;
+  if (config.schedule == "linear") factor = 1 - p;
+  if (config.schedule == "cosine") factor = 0.5 * (1 + std::cos(M_PI * p));
+  if (config.schedule != "constant") factor = std::max(factor, kFloor);
+  const double rise = config.warmup_steps > 0 ? static_cast<double>(step + 1) /
+                                                    static_cast<double>(config.warmup_steps)
+                                              : 1.0;
+  return config.lr * factor * std::min(1.0, rise);
+}
+
+}  // namespace pie

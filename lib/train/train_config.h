@@ -1,0 +1,29 @@
+// The training section of a preset.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "lib/model/pie_config.h"
+
+namespace pie {
+
+struct TrainConfig {
+  int64_t steps;           // the length of the schedule
+  int64_t batch;           // images a step
+  double lr;               // Adam's learning rate at the top of the schedule
+  int64_t warmup_steps;    // linear rise from 0
+  std::string schedule;    // "linear" or "cosine" fall to 1 % of lr, or "constant"
+  double clip_norm;        // 0: off
+  double ema_decay;        // 0: off
+  int64_t validate_every;  // steps
+  bool flip, crop;         // augmentation: mirror; random crop of images larger than the model's
+};
+
+// Reads the section "train" of a preset. Throws UsageError naming the key.
+TrainConfig parse_train_config(const Json& preset);
+
+// The learning rate at `step` when `progress` in [0, 1] of the run is done.
+double learning_rate(const TrainConfig& config, int64_t step, double progress);
+
+}  // namespace pie

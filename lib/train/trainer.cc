@@ -1,0 +1,231 @@
+#include "lib/train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "lib/base/error.h"
+#include "lib/base/random.h"
+#include "lib/model/pixels.h"
+#include "lib/model/safetensors.h"
+
+namespace pie {
+namespace {
+
+constexpr const char* kStateFormat = "pie-training-state/1";
+// Seeds of the different uses of randomness, so that none reuses another's numbers.
+constexpr uint64_t kOrderSeed = 0x6f72646572;
+constexpr uint64_t kNoiseSeed = 0x6e6f697365;
+constexpr uint64_t kAugmentSeed = 0x61756774;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// The augmentations of the training set, a function of (seed, epoch, image index).
+Image augment(Image image, const TrainConfig& config, const Geometry& target, uint64_t seed,
+              uint64_t epoch, size_t index) {
+  const CounterRandom random(seed ^ kAugmentSeed, epoch << 40 | index);
+  const auto below = [&](uint64_t k, int n) {
+    return static_cast<int>(random.uniform(k) * static_cast<float>(n));
+  };
+  const auto& g = image.geometry;
+  if (config.crop && g.channels == target.channels && g.height >= target.height &&
+      g.width >= target.width) {
+    const int y = below(0, g.height - target.height + 1);
+    const int x = below(1, g.width - target.width + 1);
+    image = crop(image, x, y, target.width, target.height);
+  }
+  if (config.flip && below(2, 2) == 1) image = flip_horizontal(image);
+  return image;
+}
+
+}  // namespace
+
+Trainer::Trainer(const Json& preset, uint64_t seed)
+    : preset_(preset), config_(parse_train_config(preset)), seed_(seed) {
+  torch::manual_seed(seed);
+  model_ = std::make_shared<PieModel>(parse_pie_config(preset));
+  flat_ = std::make_unique<FlatParameters>(*model_);
+  AdamOptions options;
+  options.clip_norm = config_.clip_norm;
+  options.ema_decay = config_.ema_decay;
+  adam_ = std::make_unique<Adam>(*flat_, options);
+}
+
+Trainer Trainer::resume(const Bytes& state, const std::string& path) {
+  const auto file = parse_tensors(state, path);
+  if (file.text("format", path) != kStateFormat) {
+    throw UnsupportedError(path + ": has format '" + file.text("format", path) + "', not '" +
+                           kStateFormat + "'; give the .state file of a training run");
+  }
+  const auto info = Json::parse(file.text("state", path), nullptr, false);
+  if (!info.is_object()) throw DamagedError(path + ": its state is not a JSON object");
+  Trainer trainer(info.at("preset"), info.at("seed").get<uint64_t>());
+  trainer.elapsed_s_ = info.at("elapsed_s").get<double>();
+  trainer.images_ = info.at("images").get<int64_t>();
+  trainer.adam_->steps = info.at("step").get<int64_t>();
+  const auto read = [&](const std::string& name, torch::Tensor target) {
+    const auto found = file.tensors.find(name);
+    if (found == file.tensors.end() || found->second.sizes() != target.sizes()) {
+      throw DamagedError(path + ": its tensor '" + name + "' does not fit its configuration");
+    }
+    torch::NoGradGuard no_grad;
+    target.copy_(found->second);
+  };
+  read("values", trainer.flat_->values);
+  read("first_moment", trainer.adam_->first_moment);
+  read("second_moment", trainer.adam_->second_moment);
+  read("average", trainer.adam_->average);
+  return trainer;
+}
+
+Bytes Trainer::serialize_state() const {
+  const Json info = {{"preset", preset_},
+                     {"seed", seed_},
+                     {"step", adam_->steps},
+                     {"images", images_},
+                     {"elapsed_s", elapsed_s_}};
+  return serialize_tensors({{{"format", kStateFormat}, {"state", info.dump()}},
+                            {{"values", flat_->values},
+                             {"first_moment", adam_->first_moment},
+                             {"second_moment", adam_->second_moment},
+                             {"average", adam_->average}}});
+}
+
+torch::Tensor Trainer::batch(const TrainRun& run, int64_t step) {
+  const auto count = run.data->size();
+  ImageSet images(to_geometry(model_->config().input), static_cast<size_t>(config_.batch));
+  const Geometry target = images.geometry();
+  std::vector<size_t> indices;
+  for (int64_t k = 0; k < config_.batch; ++k) {
+    // Batches run on through the epochs, so that every image is used equally often.
+    const auto position = static_cast<uint64_t>(step * config_.batch + k);
+    const uint64_t epoch = position / count;
+    if (order_.empty() || epoch != order_epoch_) {
+      order_epoch_ = epoch;
+      order_ = CounterRandom(seed_ ^ kOrderSeed, epoch).permutation(static_cast<uint32_t>(count));
+    }
+    const size_t index = order_[position % count];
+    indices.push_back(index);
+    uint8_t* to = images.data(static_cast<size_t>(k));
+    if (config_.crop || config_.flip) {
+      const auto image = augment(run.data->load(index), config_, target, seed_, epoch, index);
+      if (image.geometry != target || image.bits != 8) {
+        throw ShapeError(run.data->name(index) + ": is " + to_string(image.geometry) +
+                         ", the model takes " + to_string(target));
+      }
+      interleaved_to_planar(target, image.samples.data(), to);
+    } else {
+      run.data->load_planar(index, target, to);
+    }
+  }
+  return dequantize(images, indices, seed_ ^ kNoiseSeed, static_cast<uint64_t>(step));
+}
+
+TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrupted,
+                      const std::function<void(const TrainStatus&)>& report) {
+  images_ = static_cast<int64_t>(run.data->size());
+  if (adam_->steps == 0) {
+    model_->initialize(batch(run, 0));
+    adam_->average.copy_(flat_->values);
+  }
+  const double dims = static_cast<double>(model_->config().input.elements());
+  const double elapsed_before = elapsed_s_;
+  const int64_t first_step = adam_->steps;
+  const auto start = std::chrono::steady_clock::now();
+  model_->set_bfloat16_subnets(run.bfloat16);
+
+  TrainEnd end = TrainEnd::kFinished;
+  for (;;) {
+    const int64_t step = adam_->steps;
+    const double progress =
+        run.time_limit_s > 0 ? elapsed_s_ / run.time_limit_s
+                             : static_cast<double>(step) / static_cast<double>(config_.steps);
+    if (progress >= 1) break;
+    if (run.stop_at > 0 && step >= run.stop_at) {
+      end = TrainEnd::kStoppedAt;
+      break;
+    }
+    if (interrupted()) {
+      end = TrainEnd::kInterrupted;
+      break;
+    }
+    const auto x = batch(run, step);
+    flat_->gradients.zero_();
+    const auto loss = -model_->log_likelihood(x).total().mean() / dims;
+    loss.backward();
+    const double nats = loss.item<double>();
+
+    TrainStatus status;
+    status.learning_rate = learning_rate(config_, step, progress);
+    status.gradient_norm = std::isfinite(nats) ? adam_->step(status.learning_rate) : nats;
+    if (!std::isfinite(status.gradient_norm)) report_not_finite(x, nats, status.gradient_norm);
+
+    elapsed_s_ = elapsed_before + seconds_since(start);
+    status.step = adam_->steps;
+    status.total_steps = config_.steps;
+    status.progress = run.time_limit_s > 0
+                          ? elapsed_s_ / run.time_limit_s
+                          : static_cast<double>(status.step) / static_cast<double>(config_.steps);
+    status.epoch = static_cast<double>(status.step * config_.batch) / static_cast<double>(images_);
+    status.bits_per_dim = 8 + nats / std::log(2.0);
+    status.elapsed_s = elapsed_s_;
+    status.images_per_s = static_cast<double>((status.step - first_step) * config_.batch) /
+                          std::max(1e-9, elapsed_s_ - elapsed_before);
+    if (run.validation != nullptr && status.step % config_.validate_every == 0) {
+      status.validated = true;
+      model_->set_bfloat16_subnets(false);
+      with_averaged_weights([&](PieModel& model) {
+        status.validation_bits_per_dim =
+            evaluate_likelihood(model, *run.validation, seed_, 1).bits_per_dim;
+        status.validation_psnr_db = reconstruction_psnr(model, *run.validation, 1000);
+      });
+      model_->set_bfloat16_subnets(run.bfloat16);
+    }
+    report(status);
+  }
+  model_->set_bfloat16_subnets(false);
+  return end;
+}
+
+void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm) {
+  std::string where;
+  if (!std::isfinite(loss)) {
+    torch::NoGradGuard no_grad;
+    where = "the output of " + model_->first_not_finite(x);
+  } else {
+    const auto bad = (~torch::isfinite(flat_->gradients)).nonzero();
+    where = bad.numel() > 0 ? "the gradient of " + flat_->name_at(bad[0].item<int64_t>())
+                            : "the gradient's norm (" + std::to_string(norm) + ")";
+  }
+  throw OperationError("training stopped at step " + std::to_string(adam_->steps + 1) + ": " +
+                       where + " is not finite; resume with a lower --lr, or smaller scale_clamp");
+}
+
+void Trainer::with_averaged_weights(const std::function<void(PieModel&)>& use) const {
+  torch::NoGradGuard no_grad;
+  if (config_.ema_decay == 0) {
+    use(*model_);
+    return;
+  }
+  const auto weights = flat_->values.clone();
+  flat_->values.copy_(adam_->average);
+  use(*model_);
+  flat_->values.copy_(weights);
+}
+
+Bytes Trainer::serialize_averaged_model(const Json& measured) const {
+  const Json training = {{"steps", adam_->steps},
+                         {"seed", seed_},
+                         {"images", images_},
+                         {"elapsed_s", elapsed_s_}};
+  Bytes bytes;
+  with_averaged_weights(
+      [&](PieModel& model) { bytes = serialize_model(model, preset_, training, measured); });
+  return bytes;
+}
+
+}  // namespace pie

@@ -1,0 +1,250 @@
+// Files, folders and archives are one list of images, read when asked for.
+#include "lib/image/image_source.h"
+
+#include <sys/stat.h>
+
+#include <thread>
+
+#include "lib/image/cifar.h"
+#include "lib/image/idx.h"
+#include "lib/image/image_io.h"
+#include "tests/image/image_test_files.h"
+
+namespace pie {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ImageSourceTest : public TestWithFolder {
+ protected:
+  std::string put_image(const std::string& name, const Image& image) const {
+    return put(name, encode_image(image, ImageFormat::kPng));
+  }
+  std::string put_digits(const std::string& name, std::size_t count) const {
+    return put(name, gzip(encode_idx_images(noise_set({1, 4, 4}, count))));
+  }
+};
+
+TEST_F(ImageSourceTest, AFolderIsReadLazily) {
+  for (int i = 0; i < 200; ++i) {
+    put_image("set/" + std::to_string(1000 + i) + ".png",
+              noise_image({1, 4, 4}, 8, static_cast<std::uint64_t>(i)));
+  }
+  const ImageSource source({path("set")});
+  ASSERT_EQ(source.size(), 200u);
+  EXPECT_EQ(source.load(17), noise_image({1, 4, 4}, 8, 17));
+  EXPECT_EQ(source.name(17), path("set/1017.png"));
+  // What is deleted after opening is missed only when it is wanted.
+  fs::remove(path("set/1018.png"));
+  EXPECT_TRUE(contains(message_of<OperationError>([&] { source.load(18); }), "1018.png"));
+  EXPECT_EQ(source.load(19), noise_image({1, 4, 4}, 8, 19));
+}
+
+TEST_F(ImageSourceTest, FoldersAreSortedAndFiltered) {
+  put_image("set/b.png", Image({1, 1, 1}));
+  put_image("set/a.PNG", Image({1, 1, 1}));
+  put_image("set/deep/c.png", Image({1, 1, 1}));
+  put_image("set/.hidden.png", Image({1, 1, 1}));
+  put_image("set/.cache/d.png", Image({1, 1, 1}));
+  put("set/notes.txt", {1});
+  const ImageSource flat({path("set")});
+  ASSERT_EQ(flat.size(), 2u);
+  EXPECT_EQ(flat.name(0), path("set/a.PNG"));
+  SourceOptions options;
+  options.recursive = true;
+  const ImageSource deep({path("set")}, options);
+  ASSERT_EQ(deep.size(), 3u);
+  EXPECT_EQ(deep.name(2), path("set/deep/c.png"));
+}
+
+TEST_F(ImageSourceTest, MixesAllKindsInOrder) {
+  const std::string file = put_image("x.png", noise_image({3, 32, 32}, 8, 5));
+  const ImageSet images = noise_set({3, 32, 32}, 2);
+  Bytes records;
+  for (std::size_t i = 0; i < 2; ++i) {
+    records.push_back(static_cast<std::uint8_t>(i));
+    records.insert(records.end(), images.data(i), images.data(i) + images.geometry().samples());
+  }
+  const std::string cifar = put("train.bin", records);
+  const std::string idx = put("odd.name", encode_idx_images(images));
+  const ImageSource source({file, cifar, idx + "[1]"});
+  ASSERT_EQ(source.size(), 4u);
+  EXPECT_EQ(source.common_geometry(), (Geometry{3, 32, 32}));
+  EXPECT_EQ(source.load(0), noise_image({3, 32, 32}, 8, 5));
+  EXPECT_EQ(source.load(1), images.image(0));
+  EXPECT_EQ(source.load(3), images.image(1));
+  EXPECT_EQ(source.name(3), idx + "[1]");
+  EXPECT_THROW(source.load(4), UsageError);
+
+  ASSERT_EQ(source.parts().size(), 3u);
+  EXPECT_FALSE(source.parts()[0].archive);
+  EXPECT_TRUE(source.parts()[1].archive);
+  EXPECT_EQ(source.parts()[2].path, idx);
+  EXPECT_EQ(source.parts()[2].first, 3u);
+  EXPECT_EQ(source.parts()[2].count, 1u);
+
+  const ImageSet batch = source.load_batch({3, 1, 0});
+  EXPECT_EQ(batch.image(0), images.image(1));
+  EXPECT_EQ(batch.image(1), images.image(0));
+  EXPECT_EQ(batch.image(2), source.load(0));
+}
+
+TEST_F(ImageSourceTest, SlicesArchivesAndFolders) {
+  const ImageSet all = noise_set({1, 4, 4}, 60);
+  const std::string digits = put_digits("d-images-idx3-ubyte.gz", 60);
+  const ImageSource train({digits + "[0:55]"});
+  const ImageSource held_out({digits + "[-5:]"});
+  EXPECT_EQ(train.size(), 55u);
+  ASSERT_EQ(held_out.size(), 5u);
+  EXPECT_EQ(held_out.load(0), all.image(55));
+  EXPECT_EQ(held_out.name(0), digits + "[55]");
+  for (int i = 0; i < 5; ++i) {
+    put_image("set/" + std::to_string(i) + ".png", Image({1, 1, 1}));
+  }
+  const ImageSource some({path("set") + "[1:3]"});
+  ASSERT_EQ(some.size(), 2u);
+  EXPECT_EQ(some.name(0), path("set/1.png"));
+  EXPECT_THROW(ImageSource({digits + "[60:]"}), UsageError);
+}
+
+TEST_F(ImageSourceTest, LabelsFollowTheSlice) {
+  const std::string digits = put_digits("d-images-idx3-ubyte.gz", 6);
+  const ImageSource source({digits + "[-2:]"});
+  EXPECT_THROW(source.labels(), UsageError);
+  const std::string labels = put("d-labels-idx1-ubyte", encode_idx_labels({0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(source.labels(), (Bytes{4, 5}));
+  EXPECT_EQ(source.labels(labels), (Bytes{4, 5}));
+  EXPECT_EQ(source.labels(labels + "[1:3]"), (Bytes{1, 2}));
+  EXPECT_THROW(source.labels(labels + "[1:4]"), UsageError);
+  const ImageSource twice({digits + "[0]", digits + "[5]"});
+  EXPECT_EQ(twice.labels(), (Bytes{0, 5}));
+  put("d-labels-idx1-ubyte", encode_idx_labels({0, 1, 2}));
+  EXPECT_TRUE(contains(message_of<UsageError>([&] { source.labels(); }), "3 labels"));
+  const ImageSource cifar({put("c.bin", Bytes(kCifarRecordBytes, 3))});
+  EXPECT_EQ(cifar.labels(), Bytes{3});
+}
+
+TEST_F(ImageSourceTest, OtherShapesAreNamedNotStretched) {
+  put_image("set/a.png", Image({3, 4, 6}));
+  put_image("set/b.png", Image({3, 6, 4}));
+  const ImageSource source({path("set")});
+  const std::string message = message_of<ShapeError>([&] { source.common_geometry(); });
+  EXPECT_EQ(message,
+            path("set/b.png") + ": is 3x6x4, but 3x4x6 is required (channels x height x width)");
+  EXPECT_THROW(source.load_batch({0, 1}), ShapeError);
+  EXPECT_THROW(source.require_geometry({1, 28, 28}), ShapeError);
+  const ImageSource deep({put_image("deep.png", Image({1, 2, 2}, 16))});
+  EXPECT_TRUE(contains(message_of<ShapeError>([&] { deep.common_geometry(); }), "16-bit 1x2x2"));
+  EXPECT_THROW(deep.load_batch({0}), ShapeError);
+  EXPECT_EQ(deep.load(0).bits, 16);
+  const ImageSource digits({put_digits("d", 2)});
+  EXPECT_THROW(digits.require_geometry({1, 4, 5}), ShapeError);
+  EXPECT_EQ(digits.geometry(1), (Geometry{1, 4, 4}));
+}
+
+TEST_F(ImageSourceTest, StrictThrowsLenientSkips) {
+  put_image("set/a.png", Image({1, 2, 2}));
+  put("set/b.png", {1, 2, 3});
+  Bytes damaged = encode_image(noise_image({1, 9, 9}), ImageFormat::kPng);
+  damaged[damaged.size() - 20] ^= 1;
+  put("set/c.png", damaged);
+  const ImageSource strict({path("set")});
+  EXPECT_EQ(strict.size(), 3u);
+  EXPECT_THROW(strict.load(1), DamagedError);
+  EXPECT_THROW(strict.try_load(2), DamagedError);
+  EXPECT_THROW(ImageSource({path("set"), path("none")}), OperationError);
+
+  std::vector<std::string> told;
+  SourceOptions options;
+  options.lenient = true;
+  options.on_skip = [&told](const SkippedInput& input) { told.push_back(input.name); };
+  const ImageSource lenient({path("none"), path("set")}, options);
+  ASSERT_EQ(lenient.size(), 2u);
+  EXPECT_TRUE(lenient.try_load(0).has_value());
+  // The header of the last is sound: its damage shows when it is loaded, and is told once.
+  EXPECT_FALSE(lenient.try_load(1).has_value());
+  EXPECT_FALSE(lenient.try_load(1).has_value());
+  EXPECT_EQ(told, (std::vector<std::string>{path("none"), path("set/b.png"), path("set/c.png")}));
+  ASSERT_EQ(lenient.skipped().size(), 3u);
+  EXPECT_TRUE(contains(lenient.skipped()[2].cause, "c.png"));
+  EXPECT_THROW(ImageSource({path("none")}, options), OperationError);
+  EXPECT_THROW(ImageSource({path("set") + "[9:]"}, options), UsageError);
+}
+
+TEST_F(ImageSourceTest, NamesWhatCannotBeOpened) {
+  EXPECT_THROW(ImageSource(std::vector<std::string>{}), UsageError);
+  EXPECT_TRUE(contains(message_of<OperationError>([this] { ImageSource({path("none")}); }),
+                       "none: no such file"));
+  fs::create_directories(path("empty"));
+  EXPECT_TRUE(contains(message_of<OperationError>([this] { ImageSource({path("empty")}); }), "-r"));
+  EXPECT_THROW(ImageSource({put("x.gz", gzip({1, 2, 3, 4, 5}))}), UnsupportedError);
+  Bytes cut = gzip(encode_idx_images(noise_set({1, 4, 4}, 3)));
+  cut.resize(cut.size() - 1);
+  EXPECT_THROW(ImageSource({put("cut.gz", cut)}), TruncatedError);
+  EXPECT_THROW(ImageSource({put("none.idx", encode_idx_images(ImageSet({1, 4, 4})))}), UsageError);
+}
+
+TEST_F(ImageSourceTest, ReadsFromAPipe) {
+  const std::string pipe = path("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto open_with = [&](const Bytes& bytes) {
+    std::thread writer([&] {
+      std::ofstream stream(pipe, std::ios::binary);
+      stream.write(reinterpret_cast<const char*>(bytes.data()),
+                   static_cast<std::streamsize>(bytes.size()));
+    });
+    ImageSource source({pipe});
+    writer.join();
+    return source;
+  };
+  const Image image = noise_image({3, 4, 5});
+  const ImageSource one = open_with(encode_image(image, ImageFormat::kPng));
+  EXPECT_EQ(one.geometry(0), image.geometry);
+  EXPECT_EQ(one.load(0), image);
+  EXPECT_EQ(one.load(0), image);
+  EXPECT_EQ(open_with(encode_idx_images(noise_set({1, 4, 4}, 3))).size(), 3u);
+}
+
+TEST_F(ImageSourceTest, TheCacheKeepsImagesWithinItsBytes) {
+  for (int i = 0; i < 3; ++i) {
+    put_image("set/" + std::to_string(i) + ".png",
+              noise_image({1, 10, 10}, 8, static_cast<std::uint64_t>(i)));
+  }
+  SourceOptions options;
+  options.cache_bytes = 250;  // two of them
+  const ImageSource source({path("set")}, options);
+  for (std::size_t i = 0; i < 3; ++i) source.load(i);
+  fs::remove_all(path("set"));
+  EXPECT_EQ(source.load(0), noise_image({1, 10, 10}, 8, 0));
+  EXPECT_EQ(source.load_batch({1}).image(0), noise_image({1, 10, 10}, 8, 1));
+  EXPECT_THROW(source.load(2), OperationError);
+}
+
+TEST_F(ImageSourceTest, ThreadsMayShareIt) {
+  for (int i = 0; i < 20; ++i) {
+    put_image("set/" + std::to_string(100 + i) + ".png",
+              noise_image({1, 10, 10}, 8, static_cast<std::uint64_t>(i)));
+  }
+  SourceOptions options;
+  options.cache_bytes = 1000;
+  const ImageSource source({path("set")}, options);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&source] {
+      for (std::size_t i = 0; i < 60; ++i) {
+        EXPECT_EQ(source.load(i % 20), noise_image({1, 10, 10}, 8, i % 20));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(ImageSourceTest, ReportsWhatAFileHeldBesides) {
+  const ImageSource source({put_image("x.png", Image({1, 1, 1})), put_digits("d", 1)});
+  EXPECT_EQ(source.load_file(0).format, "png");
+  EXPECT_EQ(source.load_file(1).format, "archive");
+  EXPECT_EQ(source.load_file(1).image, noise_image({1, 4, 4}));
+}
+
+}  // namespace
+}  // namespace pie

@@ -1,0 +1,100 @@
+// What the tests of lib/image share: a folder of their own, noise, gzip.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "lib/base/error.h"
+#include "lib/base/file.h"
+#include "lib/base/random.h"
+#include "lib/image/image.h"
+
+namespace pie {
+
+// A test case with a temporary folder that goes when it ends.
+class TestWithFolder : public testing::Test {
+ protected:
+  TestWithFolder() {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "pie-image-test-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~TestWithFolder() override { std::filesystem::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string folder() const { return folder_.string(); }
+  // Writes a file, and its folder if need be; returns its path.
+  std::string put(const std::string& name, const Bytes& bytes) const {
+    std::filesystem::create_directories((folder_ / name).parent_path());
+    std::ofstream stream(path(name), std::ios::binary);
+    stream.write(reinterpret_cast<const char*>(bytes.data()),
+                 static_cast<std::streamsize>(bytes.size()));
+    return path(name);
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+// An image of uniform noise.
+inline Image noise_image(const Geometry& geometry, int bits = 8, std::uint64_t seed = 1) {
+  Image image(geometry, bits);
+  const CounterRandom random(seed, 0);
+  for (std::size_t i = 0; i < image.samples.size(); ++i) {
+    image.samples[i] = static_cast<std::uint8_t>(random.bits(i) & 255);
+  }
+  return image;
+}
+
+// A set of images of uniform noise.
+inline ImageSet noise_set(const Geometry& geometry, std::size_t count, std::uint64_t seed = 1) {
+  ImageSet set(geometry);
+  for (std::size_t i = 0; i < count; ++i) set.append(noise_image(geometry, 8, seed + i));
+  return set;
+}
+
+// One gzip member.
+inline Bytes gzip(const Bytes& bytes) {
+  z_stream stream = {};
+  EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  Bytes out(deflateBound(&stream, static_cast<uLong>(bytes.size())) + 64);
+  stream.next_in = const_cast<Bytef*>(bytes.data());
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = out.data();
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+inline Bytes concatenate(Bytes a, const Bytes& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+// The message of the `Expected` error that `call` throws.
+template <typename Expected, typename Call>
+std::string message_of(Call call) {
+  try {
+    call();
+  } catch (const Expected& error) {
+    return error.what();
+  } catch (const std::exception& error) {
+    ADD_FAILURE() << "another error: " << error.what();
+    return "";
+  }
+  ADD_FAILURE() << "no error";
+  return "";
+}
+
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace pie

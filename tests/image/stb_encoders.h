@@ -1,0 +1,13 @@
+// Encoders of formats that the library reads but does not write, through stb_image_write.
+#pragma once
+
+#include "lib/image/image.h"
+
+namespace pie {
+
+// Files of 8-bit images; JPEG of quality 95.
+Bytes encode_jpeg(const Image& image);
+Bytes encode_bmp(const Image& image);
+Bytes encode_tga(const Image& image);
+
+}  // namespace pie

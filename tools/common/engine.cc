@@ -1,0 +1,38 @@
+#include "tools/common/engine.h"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+
+#include "lib/base/error.h"
+
+namespace pie {
+namespace {
+
+// The engine lies beside the tools in a build tree and under ../lib when installed.
+std::string engine_path() {
+  std::array<char, 4096> buffer{};
+  const ssize_t length = readlink("/proc/self/exe", buffer.data(), buffer.size() - 1);
+  const auto folder = std::filesystem::path(length > 0 ? buffer.data() : "").parent_path();
+  for (const char* place : {".", PIE_ENGINE_FOLDER}) {
+    const auto path = folder / place / "libpie_engine.so";
+    if (std::filesystem::exists(path)) return path.string();
+  }
+  return "libpie_engine.so";
+}
+
+}  // namespace
+
+int call_engine(const std::string& name, const CommonOptions& common, const void* options) {
+  void* library = dlopen(engine_path().c_str(), RTLD_NOW | RTLD_GLOBAL);
+  void* symbol = library != nullptr ? dlsym(library, kEngineEntry) : nullptr;
+  if (symbol == nullptr) {
+    throw OperationError(std::string("cannot load the engine: ") + dlerror() +
+                         "; reinstall, and see tools/install-deps.sh for LibTorch");
+  }
+  return reinterpret_cast<EngineEntry>(symbol)(name, common, options);
+}
+
+}  // namespace pie

@@ -1,0 +1,61 @@
+#include "tools/common/options.h"
+
+#include <iostream>
+
+#include "lib/base/error.h"
+#include "lib/base/log.h"
+#include "lib/base/version.h"
+#include "tools/common/engine.h"
+
+namespace pie {
+
+void add_common_options(CLI::App& app, CommonOptions& options, const std::string& examples) {
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.add_flag("-V,--version", "Print the version and exit; with -v also the loaded LibTorch");
+  app.add_flag("-v,--verbose", options.verbose, "Say more on stderr");
+  app.add_flag("-q,--quiet", options.quiet, "Say only errors on stderr");
+  app.add_option("-T,--threads", options.threads, "Threads; 0 is all cores")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  app.add_option("--seed", options.seed, "Seed of all random numbers")->capture_default_str();
+  app.add_option("--device", options.device, "cpu; this version computes on the CPU only")
+      ->capture_default_str();
+  app.add_option("--precision", options.precision,
+                 "auto, bf16 or f32: numbers inside the subnetworks while training; auto is bf16 "
+                 "where the CPU computes it natively. All else is float32")
+      ->check(CLI::IsMember({"auto", "bf16", "f32"}))
+      ->capture_default_str();
+  app.add_flag("--json", options.json, "Print reports as JSON");
+  app.description("Examples:\n" + examples + "\n" + app.get_description());
+}
+
+int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    // --version goes with whatever else is missing.
+    if (app.count("--version") == 0) {
+      log_error(std::string(error.what()) + "; try --help");
+      return static_cast<int>(ExitCode::kUsage);
+    }
+  }
+  if (options.quiet) set_verbosity(Verbosity::kQuiet);
+  if (options.verbose > 0) set_verbosity(Verbosity::kVerbose);
+  if (app.count("--version") > 0) {
+    std::cout << app.get_name() << " " << version_string() << ", built with LibTorch "
+              << PIE_TORCH_VERSION << "\n";
+    if (options.verbose > 0) return call_engine("version", options, nullptr);
+    return 0;
+  }
+  if (options.device != "cpu") {
+    log_error("--device " + options.device + " is not available: this version computes on the CPU "
+              "only; use --device cpu");
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  return -1;
+}
+
+}  // namespace pie

@@ -1,0 +1,31 @@
+// The one place where exceptions become messages and exit codes.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "lib/base/error.h"
+
+namespace pie {
+
+// Runs a tool's body: names it in messages, removes half-written files on a fatal signal, and turns
+// what is thrown into one line on stderr and an exit code.
+int run_main(const std::string& tool, const std::function<int()>& body);
+
+// Runs `work` for one file; an error is printed with the file's name and returned as its exit code,
+// so that the other files go on.
+ExitCode run_for_file(const std::string& file, const std::function<ExitCode()>& work);
+
+// While alive, SIGINT and SIGTERM only set a flag (a second one ends the process as usual). After
+// the work is saved, `reraise` ends the process by the signal that came, so that shells see it.
+class InterruptFlag {
+ public:
+  InterruptFlag();
+  ~InterruptFlag();
+  InterruptFlag(const InterruptFlag&) = delete;
+  InterruptFlag& operator=(const InterruptFlag&) = delete;
+  bool is_set() const;
+  void reraise() const;
+};
+
+}  // namespace pie

@@ -1,0 +1,67 @@
+// pie-train: learns a model from images. This half only parses; tools/engine/train.cc does the work.
+#include "tools/pie_train.h"
+
+#include "tools/common/engine.h"
+#include "tools/common/options.h"
+#include "tools/common/run_main.h"
+
+namespace {
+
+constexpr const char* kExamples =
+    "  pie-train --preset pie-mnist --data train-images-idx3-ubyte.gz -o digits.safetensors\n"
+    "  pie-train --preset pie-mnist --data scans/ --val held-out/ --time 30m -o scans.safetensors\n"
+    "  pie-train --resume digits.safetensors.state --data train-images-idx3-ubyte.gz "
+    "-o digits.safetensors\n";
+
+int run(int argc, char** argv) {
+  pie::CommonOptions common;
+  pie::TrainOptions options;
+  CLI::App app("Trains a model on images by maximum likelihood. The last line on stdout is the "
+               "model's path.",
+               "pie-train");
+  add_common_options(app, common, kExamples);
+  auto* preset = app.add_option("--preset", options.preset, "Name of a preset (models/NAME.json)");
+  auto* config = app.add_option("--config", options.config, "Configuration file instead of a preset");
+  auto* resume = app.add_option("--resume", options.resume,
+                                "Training state (MODEL.state) to continue; keeps its configuration");
+  preset->excludes(config)->excludes(resume);
+  config->excludes(resume);
+  app.add_option("--data", options.data,
+                 "Training images: files, folders, IDX, CIFAR; PATH[begin:end] takes a part")
+      ->required();
+  app.add_option("--val", options.validation, "Held-out images, in the same forms");
+  app.add_option("-o,--output", options.output, "The model to write (MODEL.safetensors)")->required();
+  app.add_option("--task", options.task, "What to learn")
+      ->check(CLI::IsMember({"density"}))
+      ->capture_default_str();
+  auto* epochs = app.add_option("--epochs", options.epochs, "Length of the schedule in epochs")
+                     ->check(CLI::PositiveNumber);
+  auto* steps = app.add_option("--steps", options.steps, "Length of the schedule in steps")
+                    ->check(CLI::PositiveNumber);
+  auto* time = app.add_option("--time", options.time,
+                              "Length of the schedule in time: 90s, 30m, 2h (not reproducible)");
+  epochs->excludes(steps)->excludes(time);
+  steps->excludes(time);
+  app.add_option("--stop-at", options.stop_at,
+                 "Stop and save at this step, without shortening the schedule")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--batch", options.batch, "Images a step")->check(CLI::PositiveNumber);
+  app.add_option("--lr", options.lr, "Learning rate at the top of the schedule")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--set", options.set, "Override a configuration value, such as conv.hidden=48");
+  app.add_option("--log", options.log, "Append one JSON object per logged step to this file");
+  app.add_flag("-f,--force", options.force, "Overwrite existing files");
+  app.add_flag("--dry-run", options.dry_run, "Run one step, print the plan and write nothing");
+  const int code = parse_command_line(app, common, argc, argv);
+  if (code >= 0) return code;
+  if (options.preset.empty() && options.config.empty() && options.resume.empty()) {
+    throw pie::UsageError("one of --preset, --config and --resume is needed; try --help");
+  }
+  return pie::call_engine("train", common, &options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return pie::run_main("pie-train", [&] { return run(argc, argv); });
+}
