@@ -120,8 +120,9 @@ void require_within(const FrameHeader& h, const Limits& limits) {
     width = divide_up(width, h.tile_width) * h.tile_width;
     height = divide_up(height, h.tile_height) * h.tile_height;
   }
-  // Sides are at most 2^27 here, so the product cannot overflow.
-  const std::uint64_t pixels = width * height;
+  // Sides are at most 2^27 here, so the product cannot overflow; that with the number of images
+  // could.
+  const std::uint64_t pixels = std::max<std::uint64_t>(1, width * height);
   if (pixels > limits.pixels_per_image || h.images > limits.pixels_per_frame / pixels) {
     throw UnsupportedError(std::to_string(h.images) + (h.images == 1 ? " image" : " images") +
                            " of " + std::to_string(width) + " x " + std::to_string(height) +
@@ -133,7 +134,7 @@ void require_within(const FrameHeader& h, const Limits& limits) {
 
 }  // namespace
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------
 // Geometry
 
 std::uint64_t FrameHeader::tiles_per_image() const {
@@ -162,7 +163,7 @@ std::string layer_name(int layer, int total_layers) {
   return layer == 0 ? "z" : "r_" + std::to_string(total_layers - layer);
 }
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------
 // Writing
 
 std::vector<CodedBlock> encode_layer(const std::vector<std::int32_t>& symbols,
@@ -252,7 +253,7 @@ Bytes write_skippable_frame(int kind, const Bytes& data) {
   return out.take();
 }
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------
 // Reading a header
 
 class FrameParser {
@@ -406,7 +407,7 @@ class FrameParser {
   StoredFrame frame_;
 };
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------
 // A stored frame
 
 const StoredFrame::Entry& StoredFrame::entry(int layer, std::uint64_t block) const {
@@ -566,7 +567,7 @@ std::vector<Chunk> StoredFrame::chunks(std::vector<std::string>* warnings) const
   return chunks;
 }
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------
 // A file
 
 CodeFile::CodeFile(ByteSpan bytes, const Limits& limits) {
@@ -642,7 +643,7 @@ void CodeFile::check() const {
   require_layers();
 }
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------
 // Cutting
 
 Bytes cut_layers(const StoredFrame& frame, int layers) {

@@ -90,7 +90,7 @@ Bytes encode_zstd(const std::int32_t* symbols, std::size_t count) {
 
 std::vector<std::int32_t> decode_zstd(ByteSpan bytes, std::size_t count) {
   // The error values of the content size are the largest integers, so this refuses them too.
-  const unsigned long long content = ZSTD_getFrameContentSize(bytes.data, bytes.size);
+  const std::uint64_t content = ZSTD_getFrameContentSize(bytes.data, bytes.size);
   if (content < count || content > kMaxVarintBytes * std::uint64_t{count} ||
       ZSTD_findFrameCompressedSize(bytes.data, bytes.size) != bytes.size) {
     throw DamagedError("damaged zstd symbols: wrong length");

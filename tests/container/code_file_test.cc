@@ -128,7 +128,7 @@ void expect_noticed(const Bytes& damaged, const std::vector<Symbols>& expected,
   }
 }
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------
 // Round trips
 
 TEST(CodeFile, SingleImageRoundTrips) {
@@ -255,7 +255,7 @@ TEST(CodeFile, WriterRefusesContradictions) {
   EXPECT_THROW(encode_layer({1, 2, 3}, 0, NormalSymbols(1)), UsageError);
 }
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------
 // Size budget
 
 std::uint64_t overhead(const Frame& frame) {
@@ -279,6 +279,22 @@ TEST(CodeFile, SingleImageOverheadIsWithinBudget) {
   RecordProperty("lossless_5_layers", std::to_string(overhead(lossless_digits(1, 5))));
 }
 
+TEST(CodeFile, SingleImageOverheadIsWithinBudgetWithLargeLayers) {
+  // Lengths of 64 bytes and more take another byte; there is room for three such layers.
+  for (const bool lossless : {false, true}) {
+    Frame frame;
+    frame.header = digits_header(1, 5);
+    if (lossless) {
+      frame.header.step = 0;
+      frame.header.pixel_hashes = {1};
+    }
+    for (const std::size_t size : {5U, 40U, 80U, 200U, 400U}) {
+      frame.layers.push_back({{BlockMode::kRans, Bytes(size), 0}});
+    }
+    EXPECT_LE(overhead(frame), 56U);
+  }
+}
+
 TEST(CodeFile, ArchiveOverheadIsAtMostOneByteAnImage) {
   for (const std::uint64_t images : {1000U, 3001U}) {
     for (const int layers : {1, 5, 10}) {
@@ -288,7 +304,7 @@ TEST(CodeFile, ArchiveOverheadIsAtMostOneByteAnImage) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------
 // Damage
 
 class DamageTest : public testing::TestWithParam<std::uint64_t> {
@@ -430,6 +446,8 @@ TEST(CodeFile, HostileSizesAreRefusedBeforeAllocating) {
   // Cut, of no more layers than are there.
   EXPECT_EQ(refused([](auto& v) { v = {129, 28, 28, 1, 64, 3}; }, 3),
             "damaged at byte 0: impossible number of layers in the header");
+  EXPECT_EQ(refused([](auto& v) { v = {129, 28, 28, 1, 64, 0}; }, 3),
+            "damaged at byte 0: impossible number of layers in the header");
   EXPECT_EQ(refused([](auto& v) { v = {129, 28, 28, 1, 64, 4}; }, 3), "no error");
   // Tiles so large that a tiny image would be padded beyond the limit.
   EXPECT_NE(
@@ -505,7 +523,7 @@ TEST(CodeFile, ErrorsNameThePlaceOfDamage) {
             "damaged at byte 0: header checksum differs");
 }
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------
 // Cuts
 
 TEST(CodeFile, TruncationNamesWholeLayersAndRemedy) {
@@ -583,7 +601,7 @@ TEST(CodeFile, CutLayersTakesATruncatedFrameButNoDamage) {
   EXPECT_THROW(cut_layers(other.frames()[0], 2), DamagedError);
 }
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------
 // Several frames, metadata
 
 TEST(CodeFile, FramesConcatenateAndSkippableFramesAreSkipped) {
@@ -678,7 +696,7 @@ TEST(CodeFile, UnknownCriticalMetadataNeedsANewerReader) {
   EXPECT_THROW(file.check(), UnsupportedError);
 }
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------
 // The specification
 
 // The bytes of the hex dump in FORMAT.md: lines of an offset, a colon and bytes, up to two spaces.
