@@ -54,11 +54,6 @@ class WatchedInput {
   WatchedInput(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
 
   bool exhausted() const { return exhausted_; }
-  void rewind() {
-    offset_ = 0;
-    buffer_ = nullptr;
-    exhausted_ = false;
-  }
 
   static const stbi_io_callbacks* callbacks() {
     static const stbi_io_callbacks kCallbacks = {read, skip, at_end};
@@ -263,8 +258,6 @@ struct StbFree {
   void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
 };
 
-Geometry make_geometry(int channels, int height, int width) { return {channels, height, width}; }
-
 // Shape as stb_image's header parsers see it.
 Geometry stb_info(const View& view, std::uint64_t max_pixels) {
   WatchedInput input(view.data, view.size);
@@ -278,24 +271,23 @@ Geometry stb_info(const View& view, std::uint64_t max_pixels) {
   if (width < 0 || height < 0) throw DamagedError(view.name + ": the image file is damaged");
   check_dimensions(static_cast<std::uint64_t>(width), static_cast<std::uint64_t>(height),
                    max_pixels, view.name);
-  return make_geometry(channels, height, width);
+  return {channels, height, width};
 }
 
-// True if the last of `channels` samples of every pixel is 255.
-bool is_opaque(const Bytes& samples, std::size_t channels) {
-  for (std::size_t i = channels - 1; i < samples.size(); i += channels) {
-    if (samples[i] != 255) return false;
+// True if no pixel of an RGBA image is transparent.
+bool is_opaque(const Image& rgba) {
+  for (std::size_t i = 3; i < rgba.samples.size(); i += 4) {
+    if (rgba.samples[i] != 255) return false;
   }
   return true;
 }
 
-Image without_alpha(const Image& image) {
-  Image result({image.geometry.channels - 1, image.geometry.height, image.geometry.width});
-  const std::size_t kept = static_cast<std::size_t>(result.geometry.channels);
-  for (std::size_t p = 0; p < image.geometry.pixels(); ++p) {
-    std::copy_n(image.samples.data() + p * (kept + 1), kept, result.samples.data() + p * kept);
+Image without_alpha(const Image& rgba) {
+  Image rgb({3, rgba.geometry.height, rgba.geometry.width});
+  for (std::size_t p = 0; p < rgba.geometry.pixels(); ++p) {
+    std::copy_n(rgba.samples.data() + 4 * p, 3, rgb.samples.data() + 3 * p);
   }
-  return result;
+  return rgb;
 }
 
 }  // namespace
@@ -335,12 +327,12 @@ ImageFile decode_stb(const std::uint8_t* data, std::size_t size, const std::stri
       WatchedInput::callbacks(), &input, &width, &height, &channels, examined.channels));
   if (pixels == nullptr || input.exhausted()) fail(input, name);
   if (examined.channels != 0) channels = examined.channels;
-  file.image = Image(make_geometry(channels, height, width));
+  file.image = Image({channels, height, width});
   std::copy_n(pixels.get(), file.image.samples.size(), file.image.samples.data());
 
   if (format == Format::kGif) {
     file.notes.push_back("palette");
-    if (is_opaque(file.image.samples, 4)) file.image = without_alpha(file.image);
+    if (is_opaque(file.image)) file.image = without_alpha(file.image);
   }
   return file;
 }
