@@ -35,14 +35,14 @@ struct FrameHeader {
   Fingerprint fingerprint{};
   bool archive = false;  // a set of images, even if it holds one; otherwise `images` is 1
   std::uint64_t images = 1;
-  std::uint32_t width = 0;        // of each image, in pixels
-  std::uint32_t height = 0;       //
-  std::uint32_t tile_width = 0;   // in pixels; both 0 where an image is one item
-  std::uint32_t tile_height = 0;  //
-  int channels = 1;               // 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA
-  int sample_bits = 8;            // 8 or 16
-  std::uint32_t step = 0;         // quantization step in sigma/1024; 0: integer model
-  int total_layers = 0;           // of the model; a cut frame stores fewer
+  std::uint32_t width = 0;  // of each image, in pixels
+  std::uint32_t height = 0;
+  std::uint32_t tile_width = 0;  // in pixels; both 0 where an image is one item
+  std::uint32_t tile_height = 0;
+  int channels = 1;        // 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA
+  int sample_bits = 8;     // 8 or 16
+  std::uint32_t step = 0;  // quantization step in sigma/1024; 0: integer model
+  int total_layers = 0;    // of the model; a cut frame stores fewer
 
   // XXH3-64 of the pixels of each group of images (see `images_in_pixel_group`): samples in reading
   // order, channels interleaved, 16-bit samples little-endian. Empty where the frame is not
@@ -100,9 +100,8 @@ Bytes write_skippable_frame(int kind, const Bytes& data);
 class StoredFrame {
  public:
   const FrameHeader& header() const { return header_; }
-  int layers() const {
-    return static_cast<int>(layers_.size());
-  }  // stored, of header().total_layers
+  // Stored ones; header().total_layers is what the model has.
+  int layers() const { return static_cast<int>(layers_.size()); }
   std::uint64_t blocks() const { return header_.blocks(); }
   std::string layer_name(int layer) const { return pie::layer_name(layer, header_.total_layers); }
   bool cut() const { return layers() < header_.total_layers; }  // on purpose, by cut_layers
