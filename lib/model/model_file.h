@@ -3,20 +3,17 @@
 
 #include <torch/torch.h>
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 
 #include "lib/base/file.h"
+#include "lib/container/code_file.h"
 #include "lib/model/pie_config.h"
 #include "lib/model/pie_model.h"
 
 namespace pie {
-
-// First 8 bytes of the SHA-256 over everything that decoding depends on.
-using Fingerprint = std::array<std::uint8_t, 8>;
 
 // A trained model together with what its file says about it.
 struct LoadedModel {

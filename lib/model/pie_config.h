@@ -1,6 +1,7 @@
 // The configuration of a PIE: what a preset file says and a model file stores.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct PieConfig {
   std::string pre_transform;   // "affine" or "logit"
   double pre_transform_value;  // scale, or alpha
   double eps0_squared;         // variance of the residuals
+  double eps0() const { return std::sqrt(eps0_squared); }
   std::string residual_mean;   // "network": r ~ N(g(z), eps0^2 I); "zero": g = 0
   std::vector<PieBlockConfig> blocks;
 };

@@ -74,7 +74,7 @@ PieModel::PieModel(const PieConfig& config) : config_(config) {
           config.residual_mean == "network" ? subnet_factory(block_config) : SubnetFactory();
       block.split = register_module(
           name + "_split", std::make_shared<Split>(shape, block_config.keep / area,
-                                                   std::sqrt(config.eps0_squared), factory));
+                                                   config.eps0(), factory));
       residual_shapes_.push_back(block.split->residual_shape());
       shape = block.split->kept_shape();
     }

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <vector>
 
+#include "lib/base/cpu_clones.h"
+
 namespace pie {
 namespace {
 
@@ -51,71 +53,82 @@ void for_each_sample(int64_t n, int64_t work_per_sample, const Body& body) {
   });
 }
 
+// `spread` for one sample. x: [H*W, C]; out: [H*W, kernel*kernel*C].
 template <typename From, typename To>
-void spread_kernel(const From* x, To* out, const RowGrid& g, int64_t channels, int64_t kernel,
-                   int sign) {
+PIE_CPU_CLONES void spread_sample(const From* x, To* out, RowGrid g, int64_t channels,
+                                  int64_t kernel, int sign) {
   const int64_t radius = kernel / 2;
-  const int64_t taps = kernel * kernel;
-  for_each_sample(g.n, g.height * g.width * taps * channels, [&](int64_t n) {
-    for (int64_t py = 0; py < g.height; ++py) {
-      for (int64_t px = 0; px < g.width; ++px) {
-        To* row = out + ((n * g.height + py) * g.width + px) * taps * channels;
-        for (int64_t t = 0; t < taps; ++t, row += channels) {
-          const int64_t qy = py + sign * (t / kernel - radius);
-          const int64_t qx = px + sign * (t % kernel - radius);
+  To* row = out;
+  for (int64_t py = 0; py < g.height; ++py) {
+    for (int64_t px = 0; px < g.width; ++px) {
+      for (int64_t ky = 0; ky < kernel; ++ky) {
+        const int64_t qy = py + sign * (ky - radius);
+        const bool inside = qy >= 0 && qy < g.height && px >= radius && px + radius < g.width;
+        if (inside && sign > 0) {
+          // The taps of one kernel row are neighbours in memory.
+          copy_row(x + (qy * g.width + px - radius) * channels, row, kernel * channels);
+          row += kernel * channels;
+          continue;
+        }
+        for (int64_t kx = 0; kx < kernel; ++kx, row += channels) {
+          const int64_t qx = px + sign * (kx - radius);
           if (qy < 0 || qy >= g.height || qx < 0 || qx >= g.width) {
             std::fill(row, row + channels, To(0));
           } else {
-            copy_row(x + ((n * g.height + qy) * g.width + qx) * channels, row, channels);
+            copy_row(x + (qy * g.width + qx) * channels, row, channels);
           }
         }
       }
     }
-  });
+  }
 }
 
+// `collect` for one sample. y: [H*W, kernel*kernel*C]; out: [H*W, C].
 template <typename From, typename To = typename Element<From>::Wide>
-void collect_kernel(const From* y, To* out, const RowGrid& g, int64_t channels, int64_t kernel,
-                    int sign) {
+PIE_CPU_CLONES void collect_sample(const From* y, To* out, RowGrid g, int64_t channels,
+                                   int64_t kernel, int sign) {
   const int64_t radius = kernel / 2;
   const int64_t taps = kernel * kernel;
-  for_each_sample(g.n, g.height * g.width * taps * channels, [&](int64_t n) {
-    for (int64_t py = 0; py < g.height; ++py) {
-      for (int64_t px = 0; px < g.width; ++px) {
-        To* sum = out + ((n * g.height + py) * g.width + px) * channels;
-        std::fill(sum, sum + channels, To(0));
-        for (int64_t t = 0; t < taps; ++t) {
-          const int64_t qy = py + sign * (t / kernel - radius);
-          const int64_t qx = px + sign * (t % kernel - radius);
-          if (qy < 0 || qy >= g.height || qx < 0 || qx >= g.width) continue;
-          const From* from = y + (((n * g.height + qy) * g.width + qx) * taps + t) * channels;
-          for (int64_t c = 0; c < channels; ++c) sum[c] += Element<From>::load(from[c]);
-        }
+  To* sum = out;
+  for (int64_t py = 0; py < g.height; ++py) {
+    for (int64_t px = 0; px < g.width; ++px, sum += channels) {
+      std::fill(sum, sum + channels, To(0));
+      for (int64_t t = 0; t < taps; ++t) {
+        const int64_t qy = py + sign * (t / kernel - radius);
+        const int64_t qx = px + sign * (t % kernel - radius);
+        if (qy < 0 || qy >= g.height || qx < 0 || qx >= g.width) continue;
+        const From* from = y + ((qy * g.width + qx) * taps + t) * channels;
+        for (int64_t c = 0; c < channels; ++c) sum[c] += Element<From>::load(from[c]);
       }
     }
-  });
+  }
+}
+
+template <typename T, typename Wide = typename Element<T>::Wide>
+PIE_CPU_CLONES void add_bias_relu_rows(T* y, const Wide* bias, int64_t rows, int64_t channels) {
+  for (int64_t r = 0; r < rows; ++r, y += channels) {
+    for (int64_t c = 0; c < channels; ++c) {
+      // Written so that a NaN passes: it must reach the check that names it.
+      const Wide v = Element<T>::load(y[c]) + bias[c];
+      Element<T>::store(y[c], v < 0 ? Wide(0) : v);
+    }
+  }
+}
+
+template <typename T, typename Wide = typename Element<T>::Wide>
+PIE_CPU_CLONES void relu_backward_rows(T* g, const T* y, Wide* sum, int64_t rows,
+                                       int64_t channels) {
+  for (int64_t r = 0; r < rows; ++r, g += channels, y += channels) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const Wide v = Element<T>::load(y[c]) > 0 ? Element<T>::load(g[c]) : Wide(0);
+      Element<T>::store(g[c], v);
+      sum[c] += v;
+    }
+  }
 }
 
 // Fixed shares of the rows for column sums, so that a sum does not depend on the thread count.
 constexpr int64_t kShares = 16;
-
-template <typename T, typename Wide = typename Element<T>::Wide>
-void relu_backward_kernel(T* g, const T* y, Wide* sums, int64_t rows, int64_t channels) {
-  at::parallel_for(0, kShares, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t share = begin; share < end; ++share) {
-      Wide* sum = sums + share * channels;
-      for (int64_t r = rows * share / kShares; r < rows * (share + 1) / kShares; ++r) {
-        T* gr = g + r * channels;
-        const T* yr = y + r * channels;
-        for (int64_t c = 0; c < channels; ++c) {
-          const Wide v = Element<T>::load(yr[c]) > 0 ? Element<T>::load(gr[c]) : Wide(0);
-          Element<T>::store(gr[c], v);
-          sum[c] += v;
-        }
-      }
-    }
-  });
-}
 
 // Calls fn with a value of the C++ type of `dtype` (float, double or at::BFloat16).
 template <typename Fn>
@@ -150,7 +163,13 @@ torch::Tensor spread(const torch::Tensor& x, const RowGrid& grid, int64_t kernel
   dispatch(dtype, [&](auto to) {
     using To = decltype(to);
     using From = typename Element<To>::Wide;
-    spread_kernel(x.data_ptr<From>(), out.data_ptr<To>(), grid, x.size(1), kernel, sign);
+    const From* from = x.data_ptr<From>();
+    To* into = out.data_ptr<To>();
+    const int64_t area = grid.height * grid.width, channels = x.size(1), width = out.size(1);
+    for_each_sample(grid.n, area * width, [&](int64_t n) {
+      spread_sample(from + n * area * channels, into + n * area * width, grid, channels, kernel,
+                    sign);
+    });
   });
   return out;
 }
@@ -163,7 +182,13 @@ torch::Tensor collect(const torch::Tensor& y, const RowGrid& grid, int64_t kerne
   dispatch(y.scalar_type(), [&](auto from) {
     using From = decltype(from);
     using To = typename Element<From>::Wide;
-    collect_kernel(y.data_ptr<From>(), out.data_ptr<To>(), grid, channels, kernel, sign);
+    const From* data = y.data_ptr<From>();
+    To* into = out.data_ptr<To>();
+    const int64_t area = grid.height * grid.width, width = y.size(1);
+    for_each_sample(grid.n, area * width, [&](int64_t n) {
+      collect_sample(data + n * area * width, into + n * area * channels, grid, channels, kernel,
+                     sign);
+    });
   });
   return out;
 }
@@ -178,14 +203,7 @@ void add_bias_relu_(torch::Tensor& y, const torch::Tensor& bias) {
     T* data = y.data_ptr<T>();
     at::parallel_for(0, y.size(0), std::max<int64_t>(1, 32768 / channels),
                      [&](int64_t begin, int64_t end) {
-                       for (int64_t r = begin; r < end; ++r) {
-                         T* row = data + r * channels;
-                         for (int64_t c = 0; c < channels; ++c) {
-                           // Written so that a NaN passes: it must reach the check that names it.
-                           const Wide v = Element<T>::load(row[c]) + bias_row[c];
-                           Element<T>::store(row[c], v < 0 ? Wide(0) : v);
-                         }
-                       }
+                       add_bias_relu_rows(data + begin * channels, bias_row, end - begin, channels);
                      });
   });
 }
@@ -194,8 +212,18 @@ torch::Tensor relu_backward_(torch::Tensor& g, const torch::Tensor& y) {
   auto sums = torch::zeros({kShares, g.size(1)}, g.options().dtype(wide_dtype(g)));
   dispatch(g.scalar_type(), [&](auto element) {
     using T = decltype(element);
-    relu_backward_kernel(g.data_ptr<T>(), y.data_ptr<T>(),
-                         sums.data_ptr<typename Element<T>::Wide>(), g.size(0), g.size(1));
+    using Wide = typename Element<T>::Wide;
+    const int64_t rows = g.size(0), channels = g.size(1);
+    T* gradient = g.data_ptr<T>();
+    const T* output = y.data_ptr<T>();
+    Wide* share_sums = sums.data_ptr<Wide>();
+    at::parallel_for(0, kShares, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t share = begin; share < end; ++share) {
+        const int64_t first = rows * share / kShares, last = rows * (share + 1) / kShares;
+        relu_backward_rows(gradient + first * channels, output + first * channels,
+                           share_sums + share * channels, last - first, channels);
+      }
+    });
   });
   return sums.sum(0);
 }

@@ -5,7 +5,27 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lib/base/cpu_clones.h"
+
 namespace pie {
+namespace {
+
+struct AdamConstants {
+  float beta1, beta2, rate, inverse_root, epsilon, scale, keep;
+};
+
+PIE_CPU_CLONES void adam_elements(const AdamConstants& k, int64_t n, const float* gradient,
+                                  float* value, float* m, float* v, float* mean) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float g = gradient[i] * k.scale;
+    m[i] = k.beta1 * m[i] + (1 - k.beta1) * g;
+    v[i] = k.beta2 * v[i] + (1 - k.beta2) * g * g;
+    value[i] -= k.rate * m[i] / (std::sqrt(v[i]) * k.inverse_root + k.epsilon);
+    mean[i] = k.keep * mean[i] + (1 - k.keep) * value[i];
+  }
+}
+
+}  // namespace
 
 FlatParameters::FlatParameters(torch::nn::Module& module) {
   torch::NoGradGuard no_grad;
@@ -52,24 +72,22 @@ double Adam::step(double learning_rate) {
   const double correction2 = 1 - std::pow(options_.beta2, t);
   const double decay = std::min(options_.ema_decay, (1 + t) / (10 + t));
 
-  const auto b1 = static_cast<float>(options_.beta1), b2 = static_cast<float>(options_.beta2);
-  const auto rate = static_cast<float>(learning_rate / correction1);
-  const auto inverse_root = static_cast<float>(1 / std::sqrt(correction2));
-  const auto epsilon = static_cast<float>(options_.epsilon);
-  const auto scale = static_cast<float>(clip), keep = static_cast<float>(decay);
+  AdamConstants k;
+  k.beta1 = static_cast<float>(options_.beta1);
+  k.beta2 = static_cast<float>(options_.beta2);
+  k.rate = static_cast<float>(learning_rate / correction1);
+  k.inverse_root = static_cast<float>(1 / std::sqrt(correction2));
+  k.epsilon = static_cast<float>(options_.epsilon);
+  k.scale = static_cast<float>(clip);
+  k.keep = static_cast<float>(decay);
   float* value = parameters_.values.data_ptr<float>();
   const float* gradient = parameters_.gradients.data_ptr<float>();
   float* m = first_moment.data_ptr<float>();
   float* v = second_moment.data_ptr<float>();
   float* mean = average.data_ptr<float>();
   at::parallel_for(0, parameters_.values.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const float g = gradient[i] * scale;
-      m[i] = b1 * m[i] + (1 - b1) * g;
-      v[i] = b2 * v[i] + (1 - b2) * g * g;
-      value[i] -= rate * m[i] / (std::sqrt(v[i]) * inverse_root + epsilon);
-      mean[i] = keep * mean[i] + (1 - keep) * value[i];
-    }
+    adam_elements(k, end - begin, gradient + begin, value + begin, m + begin, v + begin,
+                  mean + begin);
   });
   return norm;
 }

@@ -1,0 +1,265 @@
+#include "lib/codec/codec.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "lib/base/checksum.h"
+#include "lib/base/error.h"
+#include "lib/image/tiling.h"
+#include "lib/model/pixels.h"
+
+namespace pie {
+namespace {
+
+// Items a network call holds; the last batch is filled up with black ones.
+constexpr size_t kBatch = 64;
+
+Geometry input_geometry(const PieModel& model) {
+  const auto& in = model.config().input;
+  return {static_cast<int>(in.channels), static_cast<int>(in.height), static_cast<int>(in.width)};
+}
+
+// Symbols an item has in each layer, coarse to fine: z, r_L, ..., r_1.
+std::vector<size_t> symbols_per_item(const PieModel& model) {
+  std::vector<size_t> counts{static_cast<size_t>(model.latent_shape().elements())};
+  const auto& shapes = model.residual_shapes();
+  for (auto shape = shapes.rbegin(); shape != shapes.rend(); ++shape) {
+    counts.push_back(static_cast<size_t>(shape->elements()));
+  }
+  return counts;
+}
+
+// The quantization step of z, and of r_l divided by eps0.
+double step_size(uint32_t step) { return static_cast<double>(step) / 1024; }
+
+// Nearest multiples of `step`, as integers; what is not finite becomes 0.
+torch::Tensor quantize(const torch::Tensor& values, double step) {
+  constexpr double kLargest = 1 << 30;
+  return torch::nan_to_num(values / step, 0.0, kLargest, -kLargest)
+      .round()
+      .clamp(-kLargest, kLargest)
+      .to(torch::kInt32);
+}
+
+torch::Tensor dequantize(const torch::Tensor& symbols, double step) {
+  return symbols.to(torch::kFloat32) * step;
+}
+
+void append(std::vector<int32_t>& to, const torch::Tensor& symbols, size_t items) {
+  const auto flat = symbols.contiguous();
+  const auto count = static_cast<size_t>(flat.numel() / flat.size(0)) * items;
+  to.insert(to.end(), flat.data_ptr<int32_t>(), flat.data_ptr<int32_t>() + count);
+}
+
+// `images` with black ones appended up to the batch size.
+ImageSet padded(const ImageSet& images) {
+  Bytes pixels = images.pixels();
+  pixels.resize(kBatch * images.geometry().samples());
+  return {images.geometry(), std::move(pixels)};
+}
+
+ImageSet all_tiles(const ImageSet& images, const Geometry& input) {
+  if (images.geometry() == input) return images;
+  Bytes pixels;
+  for (size_t i = 0; i < images.size(); ++i) {
+    const auto tiles = cut_tiles(images, i, input.height, input.width);
+    pixels.insert(pixels.end(), tiles.pixels().begin(), tiles.pixels().end());
+  }
+  return {input, std::move(pixels)};
+}
+
+// The symbols of some items in every decoded layer, as one batch of images.
+ImageSet decode_items(PieModel& model, const std::vector<std::vector<int32_t>>& layers,
+                      size_t items, uint32_t step) {
+  const auto counts = symbols_per_item(model);
+  const auto input = input_geometry(model);
+  const size_t residuals = counts.size() - 1;
+  Bytes pixels;
+  for (size_t begin = 0; begin < items; begin += kBatch) {
+    const size_t n = std::min(kBatch, items - begin);
+    const auto batch = [&](size_t layer, Shape3 shape) {
+      auto symbols = torch::zeros({static_cast<int64_t>(kBatch), shape.channels, shape.height,
+                                   shape.width},
+                                  torch::kInt32);
+      const auto* from = layers[layer].data() + begin * counts[layer];
+      std::copy_n(from, n * counts[layer], symbols.data_ptr<int32_t>());
+      return symbols;
+    };
+    const auto z = dequantize(batch(0, model.latent_shape()), step_size(step));
+    const auto x = model.decode(z, [&](size_t l, const torch::Tensor& mean) {
+      const size_t layer = residuals - l;
+      if (layer >= layers.size()) return mean;
+      const double scale = step_size(step) * model.config().eps0();
+      return mean + dequantize(batch(layer, model.residual_shapes()[l]), scale);
+    });
+    const auto images = to_images(x);
+    pixels.insert(pixels.end(), images.data(), images.data() + n * input.samples());
+  }
+  return {input, std::move(pixels)};
+}
+
+}  // namespace
+
+EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
+                            const CodingOptions& options) {
+  torch::NoGradGuard no_grad;
+  auto& model = *loaded.model;
+  const auto input = input_geometry(model);
+  const auto geometry = images.geometry();
+  if (geometry.channels != input.channels) {
+    throw ShapeError("the image is " + to_string(geometry) + ", the model " + loaded.name() +
+                     " codes images of " + std::to_string(input.channels) +
+                     " channel(s); convert the image, or choose another model with -m");
+  }
+  const auto counts = symbols_per_item(model);
+  const int total_layers = static_cast<int>(counts.size());
+  const int layers = options.layers == 0 ? total_layers : options.layers;
+  if (layers < 1 || layers > total_layers) {
+    throw UsageError("--layers must be from 1 to " + std::to_string(total_layers) +
+                     " for the model " + loaded.name());
+  }
+  const NormalSymbols table(options.step);
+  const double z_step = step_size(options.step);
+  const double r_step = z_step * model.config().eps0();
+
+  const auto tiles = all_tiles(images, input);
+  std::vector<std::vector<int32_t>> symbols(static_cast<size_t>(layers));
+  std::vector<torch::Tensor> z_parts;
+  for (size_t begin = 0; begin < tiles.size(); begin += kBatch) {
+    const size_t n = std::min(kBatch, tiles.size() - begin);
+    const auto latents = model.latents(to_unit(padded(tiles.slice(begin, begin + n))));
+    z_parts.push_back(latents.z.narrow(0, 0, static_cast<int64_t>(n)).flatten(1).clone());
+    const auto z = quantize(latents.z, z_step);
+    append(symbols[0], z, n);
+    if (layers == 1) continue;
+    model.decode(dequantize(z, z_step), [&](size_t l, const torch::Tensor& mean) {
+      const size_t layer = counts.size() - 1 - l;
+      if (layer >= symbols.size()) return mean;
+      const auto e = quantize(latents.r[l] - mean, r_step);
+      append(symbols[layer], e, n);
+      return mean + dequantize(e, r_step);
+    });
+  }
+
+  Frame frame;
+  frame.header.fingerprint = loaded.fingerprint;
+  frame.header.archive = options.archive;
+  frame.header.images = images.size();
+  frame.header.width = static_cast<uint32_t>(geometry.width);
+  frame.header.height = static_cast<uint32_t>(geometry.height);
+  if (geometry != input) {
+    frame.header.tile_width = static_cast<uint32_t>(input.width);
+    frame.header.tile_height = static_cast<uint32_t>(input.height);
+  }
+  frame.header.channels = geometry.channels;
+  frame.header.step = options.step;
+  frame.header.total_layers = total_layers;
+
+  EncodedImages result;
+  for (size_t layer = 0; layer < symbols.size(); ++layer) {
+    frame.layers.push_back(encode_layer(symbols[layer], counts[layer], table));
+    LayerReport report;
+    report.name = layer_name(static_cast<int>(layer), total_layers);
+    report.symbols = symbols[layer].size();
+    for (const auto& block : frame.layers.back()) report.payload_bytes += block.bytes.size();
+    std::map<int32_t, uint64_t> histogram;
+    for (const int32_t k : symbols[layer]) ++histogram[k];
+    for (const auto& [k, count] : histogram) {
+      report.ideal_bits += static_cast<double>(count) * table.ideal_bits(k);
+    }
+    result.layers.push_back(report);
+  }
+  result.frame = write_frame(frame);
+  result.z = torch::cat(z_parts);
+  return result;
+}
+
+void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int layers,
+                   const std::vector<uint64_t>& indices,
+                   const std::function<void(uint64_t index, const ImageSet& image)>& use) {
+  torch::NoGradGuard no_grad;
+  auto& model = *loaded.model;
+  const auto& header = frame.header();
+  const auto counts = symbols_per_item(model);
+  const auto input = input_geometry(model);
+  if (header.fingerprint != loaded.fingerprint) {
+    throw UnsupportedError(
+        "was made by the model with fingerprint " +
+        to_hex(header.fingerprint.data(), header.fingerprint.size()) + ", not by " +
+        loaded.name() + " (" + to_hex(loaded.fingerprint.data(), loaded.fingerprint.size()) + ")");
+  }
+  const Geometry geometry{header.channels, static_cast<int>(header.height),
+                          static_cast<int>(header.width)};
+  const bool tile_fits = header.tiled() ? header.tile_height == static_cast<uint32_t>(input.height) &&
+                                              header.tile_width == static_cast<uint32_t>(input.width)
+                                        : geometry == input;
+  if (!tile_fits || header.channels != input.channels || header.sample_bits != 8 ||
+      header.step == 0 || header.total_layers != static_cast<int>(counts.size())) {
+    throw DamagedError("its header contradicts the model " + loaded.name());
+  }
+  const NormalSymbols table(header.step);
+  const int used = layers == 0 ? frame.layers() : layers;
+  frame.require_layers(used);
+
+  const uint64_t tiles_per_image = header.tiles_per_image();
+  const uint64_t area = geometry.samples();
+  std::map<uint64_t, ImageSet> block_items;  // decoded blocks that may be needed again
+  for (const uint64_t index : indices) {
+    ImageSet tiles(input);
+    Bytes pixels;
+    for (uint64_t t = 0; t < tiles_per_image; ++t) {
+      const uint64_t item = index * tiles_per_image + t;
+      const uint64_t block = item / kItemsPerBlock;
+      auto found = block_items.find(block);
+      if (found == block_items.end()) {
+        std::vector<std::vector<int32_t>> symbols;
+        for (int layer = 0; layer < used; ++layer) {
+          symbols.push_back(
+              frame.decode_block(layer, block, counts[static_cast<size_t>(layer)], table));
+        }
+        if (block_items.size() > 1) block_items.clear();
+        found = block_items
+                    .emplace(block, decode_items(model, symbols,
+                                                 static_cast<size_t>(header.items_in_block(block)),
+                                                 header.step))
+                    .first;
+      }
+      const auto* data = found->second.data(static_cast<size_t>(item % kItemsPerBlock));
+      pixels.insert(pixels.end(), data, data + input.samples());
+    }
+    ImageSet image(input, std::move(pixels));
+    if (header.tiled()) image = join_tiles(image, geometry);
+    if (image.pixels().size() != area) throw DamagedError("its header contradicts its tiles");
+    use(index, image);
+  }
+}
+
+ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
+  torch::NoGradGuard no_grad;
+  auto& model = *loaded.model;
+  const auto shape = model.latent_shape();
+  if (z.dim() != 2 || z.size(1) != shape.elements()) {
+    throw ShapeError("latents of the model " + loaded.name() + " are [N, " +
+                     std::to_string(shape.elements()) + "], not " + c10::str(z.sizes()));
+  }
+  Bytes pixels;
+  for (const auto& part : z.split(static_cast<int64_t>(kBatch))) {
+    const auto images = to_images(
+        model.decode(part.reshape({-1, shape.channels, shape.height, shape.width})));
+    pixels.insert(pixels.end(), images.pixels().begin(), images.pixels().end());
+  }
+  return {input_geometry(model), std::move(pixels)};
+}
+
+torch::Tensor encode_latents(const LoadedModel& loaded, const ImageSet& images) {
+  torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> parts;
+  for (size_t begin = 0; begin < images.size(); begin += kBatch) {
+    const auto batch = images.slice(begin, std::min(images.size(), begin + kBatch));
+    parts.push_back(loaded.model->latents(to_unit(batch)).z.flatten(1));
+  }
+  return torch::cat(parts);
+}
+
+}  // namespace pie

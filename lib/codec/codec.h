@@ -1,0 +1,64 @@
+// Images <-> code-file frames with a real-valued PIE: lossy layers, coarse to fine.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "lib/container/code_file.h"
+#include "lib/image/image.h"
+#include "lib/model/model_file.h"
+
+namespace pie {
+
+// In units of a standard deviation / 1024. Costs at most 0.1 dB of PSNR from z alone (measured on
+// held-out images; models/README.md).
+inline constexpr uint32_t kDefaultStep = 256;
+
+struct CodingOptions {
+  int layers = 0;                // keep the first `layers`, coarse to fine; 0: all
+  uint32_t step = kDefaultStep;  // of z; r_l is quantized with step * eps0
+  bool archive = false;          // a set of images, even if it holds one
+};
+
+// One layer of an encoded frame, for reports.
+struct LayerReport {
+  std::string name;
+  uint64_t symbols = 0;
+  uint64_t payload_bytes = 0;
+  double ideal_bits = 0;  // sum of -log2 of the probabilities of the symbols' bins
+};
+
+struct EncodedImages {
+  Bytes frame;
+  std::vector<LayerReport> layers;
+  torch::Tensor z;  // [items, d] float32, before quantization
+};
+
+// Encodes images of one geometry as one frame. Images of another size than the model's are cut into
+// tiles with their edges repeated. Throws ShapeError if the channels differ, UsageError for an
+// impossible step or number of layers.
+//
+// Closed loop (MATH.md 3a): residual r_l is coded relative to g_l(z_l) of what the decoder has at
+// that point. The network runs in float32 on batches of one fixed size, so neither the number of
+// images nor the grouping of files changes a symbol.
+EncodedImages encode_images(const LoadedModel& model, const ImageSet& images,
+                            const CodingOptions& options);
+
+// Decodes the images `indices` (each below frame.header().images) from the first `layers` layers
+// (0: all that are stored) and hands them over one by one in that order; only the blocks they need
+// are read. Throws UnsupportedError if the frame was made by another model, DamagedError,
+// TruncatedError or VerificationError for what is wrong with the frame.
+void decode_images(const LoadedModel& model, const StoredFrame& frame, int layers,
+                   const std::vector<uint64_t>& indices,
+                   const std::function<void(uint64_t index, const ImageSet& image)>& use);
+
+// The images that latents z [N, d] float32 stand for, r = g(z).
+ImageSet decode_latents(const LoadedModel& model, const torch::Tensor& z);
+
+// The latents z [N, d] of images of the model's geometry.
+torch::Tensor encode_latents(const LoadedModel& model, const ImageSet& images);
+
+}  // namespace pie
