@@ -1,18 +1,21 @@
 #include "lib/flow/act_norm.h"
 
+#include "lib/numerics/rows.h"
+
 namespace pie {
 
 ActNorm::ActNorm(Shape3 in) : Bijection(in) {
-  log_scale_ = register_parameter("log_scale", torch::zeros({1, in.channels, 1, 1}));
-  shift_ = register_parameter("shift", torch::zeros({1, in.channels, 1, 1}));
+  log_scale_ = register_parameter("log_scale", torch::zeros({in.channels}));
+  shift_ = register_parameter("shift", torch::zeros({in.channels}));
 }
 
 void ActNorm::initialize(const torch::Tensor& x) {
   torch::NoGradGuard no_grad;
   // The floor keeps a channel that is constant in the data from being blown up without bound.
   constexpr double kFloor = 1e-3;
-  const auto mean = x.mean({0, 2, 3}, true);
-  const auto deviation = (x - mean).square().mean({0, 2, 3}, true).sqrt() + kFloor;
+  const auto rows = to_rows(x);
+  const auto mean = rows.mean(0);
+  const auto deviation = (rows - mean).square().mean(0).sqrt() + kFloor;
   log_scale_.copy_(-deviation.log());
   shift_.copy_(-mean / deviation);
 }
@@ -23,11 +26,14 @@ Mapped ActNorm::do_forward(const torch::Tensor& x) {
 }
 
 torch::Tensor ActNorm::do_latent(const torch::Tensor& x) {
-  return torch::addcmul(shift_, x, log_scale_.exp());
+  return from_rows(scale_shift(to_rows(x), log_scale_.exp(), shift_),
+                   {x.size(0), x.size(2), x.size(3)});
 }
 
 torch::Tensor ActNorm::do_inverse(const torch::Tensor& z) {
-  return (z - shift_) * (-log_scale_).exp();
+  const auto inverse_scale = (-log_scale_).exp();
+  return from_rows(scale_shift(to_rows(z), inverse_scale, -shift_ * inverse_scale),
+                   {z.size(0), z.size(2), z.size(3)});
 }
 
 }  // namespace pie

@@ -17,7 +17,7 @@ class ActNorm final : public Bijection {
   torch::Tensor do_latent(const torch::Tensor& x) override;
   torch::Tensor do_inverse(const torch::Tensor& z) override;
 
-  torch::Tensor log_scale_, shift_;  // [1, C, 1, 1]
+  torch::Tensor log_scale_, shift_;  // [C]
 };
 
 }  // namespace pie

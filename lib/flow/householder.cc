@@ -17,11 +17,14 @@ Householder::Householder(Shape3 in, int64_t reflections) : Bijection(in) {
 }
 
 torch::Tensor Householder::matrix() const {
-  auto q = torch::eye(vectors_.size(1), vectors_.options());
-  for (const auto& v : vectors_.unbind(0)) {
-    q = torch::addr(q, torch::mv(q, v), v * (2.0 / v.dot(v)), 1.0, -1.0);
-  }
-  return q;
+  // All reflections at once (compact WY form): Q = I - V^T A^-1 V with V the vectors as rows and
+  // A = the part of V V^T above its diagonal, plus half the diagonal.
+  const auto identity = torch::eye(vectors_.size(1), vectors_.options());
+  if (vectors_.size(0) == 0) return identity;
+  const auto gram = torch::mm(vectors_, vectors_.t());
+  const auto a = gram.triu(1) + (gram.diagonal() * 0.5).diag();
+  const auto solved = torch::linalg_solve_triangular(a, vectors_, /*upper=*/true);
+  return identity - torch::mm(vectors_.t(), solved);
 }
 
 Mapped Householder::do_forward(const torch::Tensor& x) {

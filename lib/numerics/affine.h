@@ -6,12 +6,12 @@
 namespace pie {
 
 struct AffineResult {
-  torch::Tensor value;    // like x
-  torch::Tensor log_det;  // [N], nats
+  torch::Tensor value;      // [M, C]
+  torch::Tensor log_scale;  // [M, C]: ln s
 };
 
-// value = s * x + b with s = exp(a tanh(h / a)). x: [N, C, H, W]; `network`: [N, 2C, H, W], h in the
-// first C channels and b in the others; with a = 0, s = 1 and `network` is b [N, C, H, W].
+// value = s * x + b with s = exp(a tanh(h / a)), on rows of pixels. x: [M, C]; `network`: [M, 2C],
+// h in the first C columns and b in the others; with a = 0, s = 1 and `network` is b [M, C].
 AffineResult affine_forward(const torch::Tensor& x, const torch::Tensor& network, double a);
 
 // The inverse: (y - b) / s.

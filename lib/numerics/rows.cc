@@ -4,12 +4,17 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "lib/base/cpu_clones.h"
 
 namespace pie {
 namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
 
 // Elements of one kind of number, read and written as `Wide` (float, or double for double). The
 // bfloat16 conversions are written out because c10's test for NaN keeps loops from vectorising.
@@ -53,29 +58,38 @@ void for_each_sample(int64_t n, int64_t work_per_sample, const Body& body) {
   });
 }
 
+// The number of channels as a compile-time constant where it is small, so that loops over the
+// channels of a pixel, of which flows have few, unroll. 0 stands for any other number.
+template <typename Fn>
+void with_channels(int64_t channels, const Fn& fn) {
+  switch (channels) {
+    case 1: return fn(std::integral_constant<int, 1>{});
+    case 2: return fn(std::integral_constant<int, 2>{});
+    case 4: return fn(std::integral_constant<int, 4>{});
+    case 6: return fn(std::integral_constant<int, 6>{});
+    case 8: return fn(std::integral_constant<int, 8>{});
+    default: return fn(std::integral_constant<int, 0>{});
+  }
+}
+
 // `spread` for one sample. x: [H*W, C]; out: [H*W, kernel*kernel*C].
-template <typename From, typename To>
-PIE_CPU_CLONES void spread_sample(const From* x, To* out, RowGrid g, int64_t channels,
+template <int kChannels, typename From, typename To>
+PIE_CPU_CLONES void spread_sample(const From* x, To* out, RowGrid g, int64_t any_channels,
                                   int64_t kernel, int sign) {
+  const int64_t channels = kChannels > 0 ? kChannels : any_channels;
   const int64_t radius = kernel / 2;
   To* row = out;
   for (int64_t py = 0; py < g.height; ++py) {
     for (int64_t px = 0; px < g.width; ++px) {
       for (int64_t ky = 0; ky < kernel; ++ky) {
         const int64_t qy = py + sign * (ky - radius);
-        const bool inside = qy >= 0 && qy < g.height && px >= radius && px + radius < g.width;
-        if (inside && sign > 0) {
-          // The taps of one kernel row are neighbours in memory.
-          copy_row(x + (qy * g.width + px - radius) * channels, row, kernel * channels);
-          row += kernel * channels;
-          continue;
-        }
+        const bool row_inside = qy >= 0 && qy < g.height;
         for (int64_t kx = 0; kx < kernel; ++kx, row += channels) {
           const int64_t qx = px + sign * (kx - radius);
-          if (qy < 0 || qy >= g.height || qx < 0 || qx >= g.width) {
-            std::fill(row, row + channels, To(0));
-          } else {
+          if (row_inside && qx >= 0 && qx < g.width) {
             copy_row(x + (qy * g.width + qx) * channels, row, channels);
+          } else {
+            std::fill(row, row + channels, To(0));
           }
         }
       }
@@ -84,23 +98,60 @@ PIE_CPU_CLONES void spread_sample(const From* x, To* out, RowGrid g, int64_t cha
 }
 
 // `collect` for one sample. y: [H*W, kernel*kernel*C]; out: [H*W, C].
-template <typename From, typename To = typename Element<From>::Wide>
-PIE_CPU_CLONES void collect_sample(const From* y, To* out, RowGrid g, int64_t channels,
+template <int kChannels, typename From, typename To = typename Element<From>::Wide>
+PIE_CPU_CLONES void collect_sample(const From* y, To* out, RowGrid g, int64_t any_channels,
                                    int64_t kernel, int sign) {
+  const int64_t channels = kChannels > 0 ? kChannels : any_channels;
   const int64_t radius = kernel / 2;
   const int64_t taps = kernel * kernel;
   To* sum = out;
   for (int64_t py = 0; py < g.height; ++py) {
     for (int64_t px = 0; px < g.width; ++px, sum += channels) {
       std::fill(sum, sum + channels, To(0));
-      for (int64_t t = 0; t < taps; ++t) {
-        const int64_t qy = py + sign * (t / kernel - radius);
-        const int64_t qx = px + sign * (t % kernel - radius);
-        if (qy < 0 || qy >= g.height || qx < 0 || qx >= g.width) continue;
-        const From* from = y + ((qy * g.width + qx) * taps + t) * channels;
-        for (int64_t c = 0; c < channels; ++c) sum[c] += Element<From>::load(from[c]);
+      for (int64_t ky = 0; ky < kernel; ++ky) {
+        const int64_t qy = py + sign * (ky - radius);
+        if (qy < 0 || qy >= g.height) continue;
+        for (int64_t kx = 0; kx < kernel; ++kx) {
+          const int64_t qx = px + sign * (kx - radius);
+          if (qx < 0 || qx >= g.width) continue;
+          const From* from = y + ((qy * g.width + qx) * taps + ky * kernel + kx) * channels;
+          for (int64_t c = 0; c < channels; ++c) sum[c] += Element<From>::load(from[c]);
+        }
       }
     }
+  }
+}
+
+// y = x * scale + shift for some rows.
+template <int kChannels, typename T>
+PIE_CPU_CLONES void scale_shift_rows(const T* x, const T* scale, const T* shift, T* y, int64_t rows,
+                                     int64_t any_channels) {
+  const int64_t channels = kChannels > 0 ? kChannels : any_channels;
+  for (int64_t i = 0; i < rows; ++i, x += channels, y += channels) {
+    for (int64_t c = 0; c < channels; ++c) y[c] = x[c] * scale[c] + shift[c];
+  }
+}
+
+// Column sums of g * x and of g for some rows.
+template <int kChannels, typename T>
+PIE_CPU_CLONES void scale_shift_sums(const T* g, const T* x, T* products, T* sums, int64_t rows,
+                                     int64_t any_channels) {
+  const int64_t channels = kChannels > 0 ? kChannels : any_channels;
+  for (int64_t i = 0; i < rows; ++i, g += channels, x += channels) {
+    for (int64_t c = 0; c < channels; ++c) {
+      products[c] += g[c] * x[c];
+      sums[c] += g[c];
+    }
+  }
+}
+
+// Copies `channels` columns between matrices with rows of different lengths.
+template <int kChannels, typename T>
+PIE_CPU_CLONES void copy_columns(const T* from, int64_t from_stride, T* to, int64_t to_stride,
+                                 int64_t rows, int64_t any_channels) {
+  const int64_t channels = kChannels > 0 ? kChannels : any_channels;
+  for (int64_t i = 0; i < rows; ++i, from += from_stride, to += to_stride) {
+    for (int64_t c = 0; c < channels; ++c) to[c] = from[c];
   }
 }
 
@@ -127,9 +178,6 @@ PIE_CPU_CLONES void relu_backward_rows(T* g, const T* y, Wide* sum, int64_t rows
   }
 }
 
-// Fixed shares of the rows for column sums, so that a sum does not depend on the thread count.
-constexpr int64_t kShares = 16;
-
 // Calls fn with a value of the C++ type of `dtype` (float, double or at::BFloat16).
 template <typename Fn>
 void dispatch(torch::ScalarType dtype, const Fn& fn) {
@@ -140,6 +188,121 @@ void dispatch(torch::ScalarType dtype, const Fn& fn) {
     default: TORCH_CHECK(false, "row matrices are float32, float64 or bfloat16, not ", dtype);
   }
 }
+
+// Fixed shares of the rows for column sums, so that a sum does not depend on the thread count.
+constexpr int64_t kShares = 16;
+
+template <typename Body>
+void for_each_share(int64_t rows, const Body& body) {
+  at::parallel_for(0, kShares, rows >= 1024 ? 1 : kShares, [&](int64_t begin, int64_t end) {
+    for (int64_t share = begin; share < end; ++share) {
+      body(share, rows * share / kShares, rows * (share + 1) / kShares);
+    }
+  });
+}
+
+// Copies columns between contiguous matrices: to[:, to_begin + c] = from[:, from_begin + c].
+void copy_columns(const torch::Tensor& from, int64_t from_begin, torch::Tensor& to,
+                  int64_t to_begin, int64_t columns) {
+  const int64_t from_stride = from.size(1), to_stride = to.size(1);
+  dispatch(from.scalar_type(), [&](auto element) {
+    using T = decltype(element);
+    const T* source = from.data_ptr<T>() + from_begin;
+    T* target = to.data_ptr<T>() + to_begin;
+    with_channels(columns, [&](auto constant) {
+      at::parallel_for(0, from.size(0), std::max<int64_t>(1, 32768 / columns),
+                       [&](int64_t begin, int64_t end) {
+                         copy_columns<constant>(source + begin * from_stride, from_stride,
+                                                target + begin * to_stride, to_stride, end - begin,
+                                                columns);
+                       });
+    });
+  });
+}
+
+class SplitColumns : public torch::autograd::Function<SplitColumns> {
+ public:
+  static variable_list forward(AutogradContext*, const torch::Tensor& rows, int64_t first) {
+    auto a = torch::empty({rows.size(0), first}, rows.options());
+    auto b = torch::empty({rows.size(0), rows.size(1) - first}, rows.options());
+    copy_columns(rows, 0, a, 0, first);
+    copy_columns(rows, first, b, 0, b.size(1));
+    return {a, b};
+  }
+  static variable_list backward(AutogradContext*, variable_list grads) {
+    return {join_columns(grads[0], grads[1]), torch::Tensor()};
+  }
+};
+
+class JoinColumns : public torch::autograd::Function<JoinColumns> {
+ public:
+  static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& a,
+                               const torch::Tensor& b) {
+    ctx->saved_data["first"] = a.size(1);
+    auto rows = torch::empty({a.size(0), a.size(1) + b.size(1)}, a.options());
+    copy_columns(a.contiguous(), 0, rows, 0, a.size(1));
+    copy_columns(b.contiguous(), 0, rows, a.size(1), b.size(1));
+    return rows;
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto [a, b] =
+        split_columns(grads[0].contiguous(), ctx->saved_data["first"].toInt());
+    return {a, b};
+  }
+};
+
+class ScaleShift : public torch::autograd::Function<ScaleShift> {
+ public:
+  static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x,
+                               const torch::Tensor& scale, const torch::Tensor& shift) {
+    ctx->save_for_backward({x, scale});
+    return apply_rows(x, scale, shift);
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const auto& x = saved[0];
+    const auto g = grads[0].contiguous();
+    const int64_t channels = x.size(1);
+    auto sums = torch::zeros({2, kShares, channels}, x.options());
+    dispatch(x.scalar_type(), [&](auto element) {
+      using T = decltype(element);
+      const T* gradient = g.data_ptr<T>();
+      const T* input = x.data_ptr<T>();
+      T* share_sums = sums.data_ptr<T>();
+      with_channels(channels, [&](auto constant) {
+        for_each_share(x.size(0), [&](int64_t share, int64_t first, int64_t last) {
+          scale_shift_sums<constant>(gradient + first * channels, input + first * channels,
+                                     share_sums + share * channels,
+                                     share_sums + (kShares + share) * channels, last - first,
+                                     channels);
+        });
+      });
+    });
+    const auto total = sums.sum(1);
+    return {apply_rows(g, saved[1], torch::zeros_like(saved[1])), total[0], total[1]};
+  }
+
+ private:
+  static torch::Tensor apply_rows(const torch::Tensor& x, const torch::Tensor& scale,
+                                  const torch::Tensor& shift) {
+    auto y = torch::empty_like(x);
+    const int64_t channels = x.size(1);
+    dispatch(x.scalar_type(), [&](auto element) {
+      using T = decltype(element);
+      const T *from = x.data_ptr<T>(), *s = scale.data_ptr<T>(), *t = shift.data_ptr<T>();
+      T* to = y.data_ptr<T>();
+      with_channels(channels, [&](auto constant) {
+        at::parallel_for(0, x.size(0), std::max<int64_t>(1, 32768 / channels),
+                         [&](int64_t begin, int64_t end) {
+                           scale_shift_rows<constant>(from + begin * channels, s, t,
+                                                      to + begin * channels, end - begin, channels);
+                         });
+      });
+    });
+    return y;
+  }
+};
 
 // The dtype in which elements of `t` are summed.
 torch::ScalarType wide_dtype(const torch::Tensor& t) {
@@ -166,9 +329,11 @@ torch::Tensor spread(const torch::Tensor& x, const RowGrid& grid, int64_t kernel
     const From* from = x.data_ptr<From>();
     To* into = out.data_ptr<To>();
     const int64_t area = grid.height * grid.width, channels = x.size(1), width = out.size(1);
-    for_each_sample(grid.n, area * width, [&](int64_t n) {
-      spread_sample(from + n * area * channels, into + n * area * width, grid, channels, kernel,
-                    sign);
+    with_channels(channels, [&](auto constant) {
+      for_each_sample(grid.n, area * width, [&](int64_t n) {
+        spread_sample<constant>(from + n * area * channels, into + n * area * width, grid, channels,
+                                kernel, sign);
+      });
     });
   });
   return out;
@@ -185,9 +350,11 @@ torch::Tensor collect(const torch::Tensor& y, const RowGrid& grid, int64_t kerne
     const From* data = y.data_ptr<From>();
     To* into = out.data_ptr<To>();
     const int64_t area = grid.height * grid.width, width = y.size(1);
-    for_each_sample(grid.n, area * width, [&](int64_t n) {
-      collect_sample(data + n * area * width, into + n * area * channels, grid, channels, kernel,
-                     sign);
+    with_channels(channels, [&](auto constant) {
+      for_each_sample(grid.n, area * width, [&](int64_t n) {
+        collect_sample<constant>(data + n * area * width, into + n * area * channels, grid,
+                                 channels, kernel, sign);
+      });
     });
   });
   return out;
@@ -213,19 +380,30 @@ torch::Tensor relu_backward_(torch::Tensor& g, const torch::Tensor& y) {
   dispatch(g.scalar_type(), [&](auto element) {
     using T = decltype(element);
     using Wide = typename Element<T>::Wide;
-    const int64_t rows = g.size(0), channels = g.size(1);
+    const int64_t channels = g.size(1);
     T* gradient = g.data_ptr<T>();
     const T* output = y.data_ptr<T>();
     Wide* share_sums = sums.data_ptr<Wide>();
-    at::parallel_for(0, kShares, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t share = begin; share < end; ++share) {
-        const int64_t first = rows * share / kShares, last = rows * (share + 1) / kShares;
-        relu_backward_rows(gradient + first * channels, output + first * channels,
-                           share_sums + share * channels, last - first, channels);
-      }
+    for_each_share(g.size(0), [&](int64_t share, int64_t first, int64_t last) {
+      relu_backward_rows(gradient + first * channels, output + first * channels,
+                         share_sums + share * channels, last - first, channels);
     });
   });
   return sums.sum(0);
+}
+
+std::pair<torch::Tensor, torch::Tensor> split_columns(const torch::Tensor& rows, int64_t first) {
+  const auto parts = SplitColumns::apply(rows, first);
+  return {parts[0], parts[1]};
+}
+
+torch::Tensor join_columns(const torch::Tensor& a, const torch::Tensor& b) {
+  return JoinColumns::apply(a, b);
+}
+
+torch::Tensor scale_shift(const torch::Tensor& x, const torch::Tensor& scale,
+                          const torch::Tensor& shift) {
+  return ScaleShift::apply(x, scale, shift);
 }
 
 }  // namespace pie

@@ -4,6 +4,8 @@
 
 #include <torch/torch.h>
 
+#include <utility>
+
 namespace pie {
 
 struct RowGrid {
@@ -33,5 +35,16 @@ void add_bias_relu_(torch::Tensor& y, const torch::Tensor& bias);
 // g <- g where y > 0, else 0, in place; returns the column sums [C] of the result, in
 // float32 for bfloat16.
 torch::Tensor relu_backward_(torch::Tensor& g, const torch::Tensor& y);
+
+// The first `first` columns of `rows` [M, C] and the others, each contiguous. Differentiable, as are
+// the two below.
+std::pair<torch::Tensor, torch::Tensor> split_columns(const torch::Tensor& rows, int64_t first);
+
+// [a, b] side by side: [M, A + B].
+torch::Tensor join_columns(const torch::Tensor& a, const torch::Tensor& b);
+
+// x * scale + shift with scale and shift [C] for each column. x: [M, C].
+torch::Tensor scale_shift(const torch::Tensor& x, const torch::Tensor& scale,
+                          const torch::Tensor& shift);
 
 }  // namespace pie

@@ -1,0 +1,66 @@
+// Every bijection of lib/flow keeps the one contract.
+#include "lib/flow/bijection.h"
+
+#include "lib/flow/act_norm.h"
+#include "lib/flow/affine_coupling.h"
+#include "lib/flow/householder.h"
+#include "lib/flow/pre_transform.h"
+#include "lib/flow/reshapes.h"
+#include "lib/flow/sequence.h"
+#include "lib/nets/coupling_net.h"
+#include "tests/support/bijection_contract.h"
+
+namespace pie {
+namespace {
+
+SubnetFactory subnets(int64_t kernel, int64_t depth = 1) {
+  return [=](int64_t in, int64_t out) {
+    return std::make_shared<CouplingNet>(CouplingNetOptions{in, out, 6, depth, kernel});
+  };
+}
+
+template <typename Layer, typename... Arguments>
+BijectionCase make_case(const std::string& name, Shape3 in, Arguments... arguments) {
+  return {name, [=] { return std::make_shared<Layer>(in, arguments...); }};
+}
+
+template <typename Layer, typename... Arguments>
+BijectionCase make_unit_case(const std::string& name, Shape3 in, Arguments... arguments) {
+  return {name, [=] { return std::make_shared<Layer>(in, arguments...); }, true};
+}
+
+std::shared_ptr<Bijection> make_sequence() {
+  const Shape3 in{1, 8, 8}, cells{4, 4, 4}, flat{64, 1, 1};
+  return std::make_shared<Sequence>(
+      in, std::vector<std::shared_ptr<Bijection>>{
+              std::make_shared<Downsampling>(in), std::make_shared<ActNorm>(cells),
+              std::make_shared<Householder>(cells, 3),
+              std::make_shared<AffineCoupling>(cells, 2.0, subnets(3)),
+              std::make_shared<Flatten>(cells), std::make_shared<Householder>(flat, 3),
+              std::make_shared<AffineCoupling>(flat, 0.0, subnets(1))});
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Flow, BijectionContract,
+    testing::Values(
+        make_case<Downsampling>("Downsampling", {2, 4, 6}),
+        make_case<Flatten>("Flatten", {2, 3, 4}), make_case<ActNorm>("ActNorm", {3, 4, 4}),
+        make_case<ActNorm>("ActNormOfFeatures", {5, 1, 1}),
+        make_case<Householder>("Householder", {6, 3, 3}, 3),
+        make_case<Householder>("HouseholderOfOneChannel", {1, 2, 3}, 1),
+        make_case<Householder>("HouseholderOfTwoChannels", {2, 1, 3}, 3),
+        make_case<Householder>("HouseholderOfFeatures", {8, 1, 1}, 3),
+        make_case<AffineCoupling>("ConvCoupling", {4, 4, 4}, 2.0, subnets(3)),
+        make_case<AffineCoupling>("OddCoupling", {5, 3, 4}, 1.0, subnets(3)),
+        make_case<AffineCoupling>("LinearCoupling", {9, 1, 1}, 2.0, subnets(1)),
+        make_case<AffineCoupling>("AdditiveCoupling", {4, 3, 3}, 0.0, subnets(3)),
+        make_case<AffineCoupling>("TwoChannelCoupling", {2, 5, 1}, 2.0, subnets(3, 0)),
+        make_unit_case<AffinePreTransform>("AffinePreTransform", {2, 4, 4}, 2.5),
+        make_unit_case<LogitPreTransform>("LogitPreTransform", {2, 4, 4}, 0.05),
+        BijectionCase{"Sequence", make_sequence},
+        make_case<Sequence>("EmptySequence", {2, 3, 3},
+                            std::vector<std::shared_ptr<Bijection>>{})),
+    [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace pie
