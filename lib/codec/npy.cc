@@ -11,6 +11,7 @@ namespace {
 
 constexpr char kMagic[] = "\x93NUMPY";
 constexpr size_t kMagicSize = sizeof kMagic - 1;
+constexpr uint32_t kMaxHeaderBytes = 4096;
 
 }  // namespace
 
@@ -44,7 +45,10 @@ torch::Tensor read_npy(const Bytes& bytes, const std::string& path) {
   reader.raw(kMagicSize);
   const int major = reader.u8();
   reader.u8();
-  const auto header = reader.raw(major == 1 ? reader.u16() : reader.u32());
+  const uint32_t header_size = major == 1 ? reader.u16() : reader.u32();
+  // NumPy's take 118 bytes; the regular expression below needs stack for each character.
+  if (header_size > kMaxHeaderBytes) throw damaged("its header is too long");
+  const auto header = reader.raw(header_size);
   const std::string text(reinterpret_cast<const char*>(header.data), header.size);
   std::smatch match;
   const std::regex shape(R"('shape':\s*\((\d{1,12}),\s*(\d{1,12}),?\s*\))");

@@ -14,6 +14,21 @@ namespace pie {
 
 using Json = nlohmann::ordered_json;
 
+// Parses `text`; the result is discarded if it is not JSON, or nested deeper than anything of ours.
+// Much of the JSON library calls itself for each level and would run out of stack.
+inline Json parse_json(const std::string& text) {
+  constexpr int kDeepest = 16;
+  bool too_deep = false;
+  const auto value = Json::parse(
+      text,
+      [&](int depth, Json::parse_event_t, Json&) {
+        too_deep = too_deep || depth > kDeepest;
+        return depth <= kDeepest;
+      },
+      false);
+  return too_deep ? Json(Json::value_t::discarded) : value;
+}
+
 // A JSON object whose keys are all known; every failure is a UsageError that names the key by its
 // full path.
 class ConfigSection {

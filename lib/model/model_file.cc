@@ -13,8 +13,8 @@ namespace {
 
 constexpr const char* kFormat = "pie-model/1";
 
-Json parse_json(const TensorFile& file, const std::string& key, const std::string& path) {
-  auto value = Json::parse(file.text(key, path), nullptr, false);
+Json parse_section(const TensorFile& file, const std::string& key, const std::string& path) {
+  auto value = parse_json(file.text(key, path));
   if (!value.is_object()) throw DamagedError(path + ": its '" + key + "' is not a JSON object");
   return value;
 }
@@ -59,9 +59,9 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
                            "', this version reads '" + kFormat + "'; use a newer version");
   }
   LoadedModel loaded;
-  loaded.preset = parse_json(file, "preset", path);
-  loaded.training = parse_json(file, "training", path);
-  loaded.measured = parse_json(file, "measured", path);
+  loaded.preset = parse_section(file, "preset", path);
+  loaded.training = parse_section(file, "training", path);
+  loaded.measured = parse_section(file, "measured", path);
   if (loaded.preset.value("arch", Json()) != "pie") {
     throw UnsupportedError(path + ": unknown architecture " +
                            loaded.preset.value("arch", Json()).dump() + "; use a newer version");

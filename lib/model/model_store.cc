@@ -99,7 +99,7 @@ Json find_preset(const std::string& name) {
     throw UsageError("no preset '" + name + "'; there are: " + join(names_in_store(".json")));
   }
   const auto bytes = read_file(path);
-  auto json = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  auto json = parse_json(std::string(bytes.begin(), bytes.end()));
   if (json.is_discarded()) throw UsageError(path + ": is not valid JSON");
   return json;
 }

@@ -13,7 +13,7 @@ namespace pie {
 std::vector<std::string> model_folders();
 
 // The model that `name_or_path` means: a file, or the name of a `<name>.safetensors` in one of the
-// folders. Throws OperationError naming the folders searched and the models that are there.
+// folders. Throws UnsupportedError naming the folders searched and the models that are there.
 LoadedModel find_model(const std::string& name_or_path);
 
 // The model with this fingerprint. Throws UnsupportedError naming the fingerprint and the folders.

@@ -7,11 +7,10 @@
 #include "lib/base/bytes.h"
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
+#include "lib/model/config_section.h"
 
 namespace pie {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // A tensor table longer than this is not ours.
 constexpr uint64_t kMaxHeaderBytes = uint64_t{1} << 24;
@@ -97,15 +96,15 @@ TensorFile parse_tensors(const Bytes& bytes, const std::string& path) {
   if (length > kMaxHeaderBytes) throw damaged("not a safetensors file of this toolkit");
   if (length > reader.remaining()) throw TruncatedError(path + ": cut inside its header");
   const auto span = reader.raw(length);
-  const char* text = reinterpret_cast<const char*>(span.data);
   const auto payload = reader.raw(reader.remaining());
 
   TensorFile file;
   std::string at = "the header";
   try {
-    const Json header = Json::parse(text, text + length);
+    const std::string text(reinterpret_cast<const char*>(span.data), span.size);
+    const Json header = parse_json(text);
     // Another spelling of the same JSON would escape the hash.
-    if (header.dump() != std::string(text, length)) throw DamagedError("is not as written");
+    if (header.dump() != text) throw DamagedError("is not as written");
     at = "__metadata__";
     file.metadata = header.at(at).get<std::map<std::string, std::string>>();
     if (file.text("sha256", path) != content_hash(header, payload.data, payload.size)) {

@@ -55,18 +55,27 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
   adam_ = std::make_unique<Adam>(*flat_, options);
 }
 
+Trainer Trainer::from_state(const Json& json, const std::string& path) {
+  try {
+    const ConfigSection state(json, "state", {"preset", "seed", "step", "images", "elapsed_s"});
+    Trainer trainer(state.get<Json>("preset"), state.get<uint64_t>("seed"));
+    constexpr int64_t kMost = int64_t{1} << 40;
+    trainer.adam_->steps = state.integer("step", 0, kMost);
+    trainer.images_ = state.integer("images", 0, kMost);
+    trainer.elapsed_s_ = state.number("elapsed_s", 0, 1e12);
+    return trainer;
+  } catch (const UsageError& error) {
+    throw DamagedError(path + ": " + error.what());
+  }
+}
+
 Trainer Trainer::resume(const Bytes& state, const std::string& path) {
   const auto file = parse_tensors(state, path);
   if (file.text("format", path) != kStateFormat) {
     throw UnsupportedError(path + ": has format '" + file.text("format", path) + "', not '" +
                            kStateFormat + "'; give the .state file of a training run");
   }
-  const auto info = Json::parse(file.text("state", path), nullptr, false);
-  if (!info.is_object()) throw DamagedError(path + ": its state is not a JSON object");
-  Trainer trainer(info.at("preset"), info.at("seed").get<uint64_t>());
-  trainer.elapsed_s_ = info.at("elapsed_s").get<double>();
-  trainer.images_ = info.at("images").get<int64_t>();
-  trainer.adam_->steps = info.at("step").get<int64_t>();
+  auto trainer = from_state(parse_json(file.text("state", path)), path);
   const auto read = [&](const std::string& name, torch::Tensor target) {
     const auto found = file.tensors.find(name);
     if (found == file.tensors.end() || found->second.sizes() != target.sizes()) {

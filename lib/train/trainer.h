@@ -69,6 +69,8 @@ class Trainer {
   PieModel& model() { return *model_; }
 
  private:
+  // A trainer at the place that `json`, a state's text, describes, still with random weights.
+  static Trainer from_state(const Json& json, const std::string& path);
   torch::Tensor batch(const TrainRun& run, int64_t step);
   [[noreturn]] void report_not_finite(const torch::Tensor& x, double loss, double norm);
 
