@@ -15,7 +15,8 @@ namespace {
 // A fixed linear map of the channels followed by a sine, so that a test can repeat it.
 class SineNet final : public Subnet {
  public:
-  SineNet(int64_t in, int64_t out) : matrix(normal_tensor({out, in}, 40 + static_cast<uint64_t>(out))) {}
+  SineNet(int64_t in, int64_t out)
+      : matrix(normal_tensor({out, in}, 40 + static_cast<uint64_t>(out))) {}
   torch::Tensor forward(const torch::Tensor& x) override {
     return torch::sin(torch::einsum("oc,nchw->nohw", {matrix, x})) * 3;
   }

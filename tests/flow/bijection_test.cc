@@ -42,25 +42,25 @@ std::shared_ptr<Bijection> make_sequence() {
 
 INSTANTIATE_TEST_SUITE_P(
     Flow, BijectionContract,
-    testing::Values(
-        make_case<Downsampling>("Downsampling", {2, 4, 6}),
-        make_case<Flatten>("Flatten", {2, 3, 4}), make_case<ActNorm>("ActNorm", {3, 4, 4}),
-        make_case<ActNorm>("ActNormOfFeatures", {5, 1, 1}),
-        make_case<Householder>("Householder", {6, 3, 3}, 3),
-        make_case<Householder>("HouseholderOfOneChannel", {1, 2, 3}, 1),
-        make_case<Householder>("HouseholderOfTwoChannels", {2, 1, 3}, 3),
-        make_case<Householder>("HouseholderOfFeatures", {8, 1, 1}, 3),
-        make_case<AffineCoupling>("ConvCoupling", {4, 4, 4}, 2.0, subnets(3)),
-        make_case<AffineCoupling>("OddCoupling", {5, 3, 4}, 1.0, subnets(3)),
-        make_case<AffineCoupling>("LinearCoupling", {9, 1, 1}, 2.0, subnets(1)),
-        make_case<AffineCoupling>("AdditiveCoupling", {4, 3, 3}, 0.0, subnets(3)),
-        make_case<AffineCoupling>("TwoChannelCoupling", {2, 5, 1}, 2.0, subnets(3, 0)),
-        make_unit_case<AffinePreTransform>("AffinePreTransform", {2, 4, 4}, 2.5),
-        make_unit_case<LogitPreTransform>("LogitPreTransform", {2, 4, 4}, 0.05),
-        BijectionCase{"Sequence", make_sequence},
-        make_case<Sequence>("EmptySequence", {2, 3, 3},
-                            std::vector<std::shared_ptr<Bijection>>{})),
-    [](const auto& info) { return info.param.name; });
+    testing::Values(make_case<Downsampling>("Downsampling", {2, 4, 6}),
+                    make_case<Flatten>("Flatten", {2, 3, 4}),
+                    make_case<ActNorm>("ActNorm", {3, 4, 4}),
+                    make_case<ActNorm>("ActNormOfFeatures", {5, 1, 1}),
+                    make_case<Householder>("Householder", {6, 3, 3}, 3),
+                    make_case<Householder>("HouseholderOfOneChannel", {1, 2, 3}, 1),
+                    make_case<Householder>("HouseholderOfTwoChannels", {2, 1, 3}, 3),
+                    make_case<Householder>("HouseholderOfFeatures", {8, 1, 1}, 3),
+                    make_case<AffineCoupling>("ConvCoupling", {4, 4, 4}, 2.0, subnets(3)),
+                    make_case<AffineCoupling>("OddCoupling", {5, 3, 4}, 1.0, subnets(3)),
+                    make_case<AffineCoupling>("LinearCoupling", {9, 1, 1}, 2.0, subnets(1)),
+                    make_case<AffineCoupling>("AdditiveCoupling", {4, 3, 3}, 0.0, subnets(3)),
+                    make_case<AffineCoupling>("TwoChannelCoupling", {2, 5, 1}, 2.0, subnets(3, 0)),
+                    make_unit_case<AffinePreTransform>("AffinePreTransform", {2, 4, 4}, 2.5),
+                    make_unit_case<LogitPreTransform>("LogitPreTransform", {2, 4, 4}, 0.05),
+                    BijectionCase{"Sequence", make_sequence},
+                    make_case<Sequence>("EmptySequence", {2, 3, 3},
+                                        std::vector<std::shared_ptr<Bijection>>{})),
+    [](const auto& tested) { return tested.param.name; });
 
 }  // namespace
 }  // namespace pie

@@ -31,6 +31,19 @@ TEST(HouseholderLayer, MixesTheChannelsOfEveryPixelAlike) {
   expect_close(layer.latent(x), torch::einsum("oc,nchw->nohw", {layer.matrix(), x}), 1e-13);
 }
 
+// With more reflections than channels the vectors depend on each other; rounding must not grow.
+TEST(HouseholderLayer, StaysOrthogonalInFloat32) {
+  torch::manual_seed(3);
+  for (const int64_t channels : {1, 2, 10, 64}) {
+    for (const int64_t reflections : {3, 64, 200}) {
+      const auto matrix = Householder({channels, 1, 1}, reflections).matrix();
+      // A product of k reflections is off by some k eps in each of C entries.
+      const double bound = 1.2e-7 * static_cast<double>(8 * (reflections + channels));
+      expect_close(matrix.t().mm(matrix), torch::eye(channels), bound);
+    }
+  }
+}
+
 TEST(HouseholderLayer, KeepsLengths) {
   Householder layer({16, 1, 1}, 3);
   const auto x = normal_tensor({8, 16, 1, 1}, 2, torch::kFloat32);

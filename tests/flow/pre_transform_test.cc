@@ -13,8 +13,8 @@ TEST(PreTransforms, AffineCentresAndScales) {
   AffinePreTransform layer({1, 1, 3}, 4);
   const auto x = torch::tensor({0.0, 0.5, 1.0}, torch::kFloat64).view({1, 1, 1, 3});
   const auto mapped = layer.forward(x);
-  EXPECT_TRUE(torch::equal(mapped.value.view(-1),
-                           torch::tensor({-2.0, 0.0, 2.0}, torch::kFloat64)));
+  EXPECT_TRUE(
+      torch::equal(mapped.value.view(-1), torch::tensor({-2.0, 0.0, 2.0}, torch::kFloat64)));
   EXPECT_NEAR(mapped.log_det[0].item<double>(), 3 * std::log(4.0), 1e-14);
 }
 
@@ -26,8 +26,8 @@ TEST(PreTransforms, LogitAtTheMiddleAndTheEdges) {
   const double edge = std::log(kAlpha / (1 - kAlpha));
   expect_close(mapped.value.view(-1), torch::tensor({edge, 0.0, -edge}, torch::kFloat64), 1e-12);
   // d logit(p) / dp = 1 / (p (1 - p)), and p = alpha + (1 - 2 alpha) x.
-  const double expected = 3 * std::log(1 - 2 * kAlpha) - std::log(0.25) -
-                          2 * std::log(kAlpha * (1 - kAlpha));
+  const double expected =
+      3 * std::log(1 - 2 * kAlpha) - std::log(0.25) - 2 * std::log(kAlpha * (1 - kAlpha));
   EXPECT_NEAR(mapped.log_det[0].item<double>(), expected, 1e-12);
 }
 

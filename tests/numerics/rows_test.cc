@@ -3,6 +3,8 @@
 
 #include <cstring>
 #include <limits>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "lib/base/random.h"
@@ -13,6 +15,9 @@ namespace {
 
 namespace F = torch::nn::functional;
 
+// Kernels are unrolled for some numbers of channels; these are such numbers and others.
+const std::vector<int64_t> kChannels = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+
 // Images narrower than the kernel are where border handling goes wrong.
 const std::vector<RowGrid> kGrids = {{2, 4, 5}, {1, 1, 1}, {3, 1, 2}, {2, 3, 1}, {1, 2, 2}};
 
@@ -20,12 +25,19 @@ torch::Tensor rows_of_noise(const RowGrid& grid, int64_t width, uint64_t seed) {
   return normal_tensor({grid.rows(), width}, seed);
 }
 
+std::vector<std::pair<int64_t, int64_t>> channels_and_kernels() {
+  std::vector<std::pair<int64_t, int64_t>> all;
+  for (const int64_t channels : kChannels) {
+    for (const int64_t kernel : {1, 3, 5}) all.emplace_back(channels, kernel);
+  }
+  return all;
+}
+
 TEST(Rows, RowsAndBack) {
   const auto x = torch::arange(2 * 3 * 4 * 5, torch::kFloat64).view({2, 3, 4, 5});
   const auto rows = to_rows(x);
   for (const auto& [n, y, column] : {std::tuple{0, 0, 0}, std::tuple{1, 2, 3}}) {
-    EXPECT_TRUE(torch::equal(rows[(n * 4 + y) * 5 + column],
-                             x[n].select(1, y).select(1, column)));
+    EXPECT_TRUE(torch::equal(rows[(n * 4 + y) * 5 + column], x[n].select(1, y).select(1, column)));
   }
   EXPECT_TRUE(torch::equal(from_rows(rows, {2, 4, 5}), x));
   const auto channels_last = x.contiguous(torch::MemoryFormat::ChannelsLast);
@@ -34,12 +46,11 @@ TEST(Rows, RowsAndBack) {
 
 TEST(Rows, SpreadIsUnfold) {
   for (const auto& grid : kGrids) {
-    for (const int64_t kernel : {1, 3, 5}) {
-      const int64_t channels = 3, taps = kernel * kernel;
+    for (const auto& [channels, kernel] : channels_and_kernels()) {
+      const int64_t taps = kernel * kernel;
       const auto rows = rows_of_noise(grid, channels, 1);
-      const auto patches =
-          F::unfold(from_rows(rows, grid).contiguous(),
-                    F::UnfoldFuncOptions({kernel, kernel}).padding(kernel / 2));
+      const auto patches = F::unfold(from_rows(rows, grid).contiguous(),
+                                     F::UnfoldFuncOptions({kernel, kernel}).padding(kernel / 2));
       const auto expected = patches.view({grid.n, channels, taps, grid.height * grid.width})
                                 .permute({0, 3, 2, 1});  // [N, HW, taps, C]
       const auto flat = [&](const torch::Tensor& t) {
@@ -60,10 +71,10 @@ TEST(Rows, SpreadIsUnfold) {
 
 TEST(Rows, CollectIsTheAdjointOfSpread) {
   for (const auto& grid : kGrids) {
-    for (const int64_t kernel : {1, 3, 5}) {
+    for (const auto& [channels, kernel] : channels_and_kernels()) {
       for (const int sign : {+1, -1}) {
-        const auto x = rows_of_noise(grid, 2, 2);
-        const auto y = rows_of_noise(grid, 2 * kernel * kernel, 3);
+        const auto x = rows_of_noise(grid, channels, 2);
+        const auto y = rows_of_noise(grid, channels * kernel * kernel, 3);
         const double left =
             (spread(x, grid, kernel, sign, torch::kFloat64) * y).sum().item<double>();
         const double right = (x * collect(y, grid, kernel, -sign)).sum().item<double>();
@@ -80,9 +91,8 @@ TEST(Rows, ProductsOfRowsAreConvolutions) {
     const auto image = from_rows(x, grid);
     const auto first = normal_tensor({taps * in, out}, 5);
     const auto spread_weight = first.view({kernel, kernel, in, out}).permute({3, 2, 0, 1});
-    expect_close(
-        from_rows(torch::mm(spread(x, grid, kernel, +1, torch::kFloat64), first), grid),
-        torch::conv2d(image, spread_weight, {}, 1, 1), 1e-12);
+    expect_close(from_rows(torch::mm(spread(x, grid, kernel, +1, torch::kFloat64), first), grid),
+                 torch::conv2d(image, spread_weight, {}, 1, 1), 1e-12);
     const auto last = normal_tensor({in, taps * out}, 6);
     const auto collect_weight = last.view({in, kernel, kernel, out}).permute({3, 0, 1, 2});
     expect_close(from_rows(collect(torch::mm(x, last), grid, kernel, +1), grid),
@@ -122,6 +132,49 @@ TEST(Rows, ReluBackwardAndItsColumnSums) {
   }
 }
 
+TEST(Rows, ColumnsApartAndTogether) {
+  for (const int64_t a : kChannels) {
+    for (const int64_t b : {1, 3, 8}) {
+      auto rows = normal_tensor({7, a + b}, 14).requires_grad_(true);
+      const auto [left, right] = split_columns(rows, a);
+      EXPECT_TRUE(torch::equal(left, rows.slice(1, 0, a)));
+      EXPECT_TRUE(torch::equal(right, rows.slice(1, a)));
+      EXPECT_TRUE(left.is_contiguous() && right.is_contiguous());
+      const auto joined = join_columns(left, right);
+      EXPECT_TRUE(torch::equal(joined, rows));
+      const auto w = normal_tensor({7, a + b}, 15);
+      // The gradient arrives through views as well.
+      (joined.t() * w.t()).sum().backward();
+      EXPECT_TRUE(torch::equal(rows.grad(), w));
+    }
+  }
+}
+
+TEST(Rows, ColumnsThatNobodyUsesHaveNoGradient) {
+  auto rows = normal_tensor({7, 5}, 16).requires_grad_(true);
+  split_columns(rows, 2).second.sum().backward();
+  auto expected = torch::ones({7, 5}, torch::kFloat64);
+  expected.slice(1, 0, 2).zero_();
+  EXPECT_TRUE(torch::equal(rows.grad(), expected));
+}
+
+TEST(Rows, ScaleAndShiftWithGradients) {
+  for (const int64_t channels : kChannels) {
+    const auto w = normal_tensor({channels, 1500}, 17).t();
+    std::vector<torch::Tensor> values, gradients[2];
+    for (const bool own : {false, true}) {
+      const auto x = normal_tensor({1500, channels}, 18).requires_grad_(true);
+      const auto scale = normal_tensor({channels}, 19).requires_grad_(true);
+      const auto shift = normal_tensor({channels}, 20).requires_grad_(true);
+      values.push_back(own ? scale_shift(x, scale, shift) : x * scale + shift);
+      (values.back() * w).sum().backward();
+      gradients[own ? 1 : 0] = {x.grad(), scale.grad(), shift.grad()};
+    }
+    expect_close(values[1], values[0], 1e-14);
+    for (size_t i = 0; i < 3; ++i) expect_close(gradients[1][i], gradients[0][i], 1e-11);
+  }
+}
+
 TEST(Rows, ResultsDoNotDependOnTheThreads) {
   const int before = at::get_num_threads();
   const RowGrid grid{16, 16, 16};
@@ -131,8 +184,10 @@ TEST(Rows, ResultsDoNotDependOnTheThreads) {
   for (const int threads : {1, 2}) {
     at::set_num_threads(threads);
     auto g = y.clone();
+    auto scale = torch::ones({8}).requires_grad_(true);
+    scale_shift(x, scale, torch::zeros({8})).square().sum().backward();
     results[threads - 1] = {spread(x, grid, 3, +1, torch::kBFloat16), collect(y, grid, 3, -1),
-                            relu_backward_(g, y), g};
+                            relu_backward_(g, y), g, scale.grad()};
   }
   at::set_num_threads(before);
   for (size_t i = 0; i < results[0].size(); ++i) {
@@ -141,7 +196,11 @@ TEST(Rows, ResultsDoNotDependOnTheThreads) {
 }
 
 TEST(Rows, Bfloat16RoundsToNearestEven) {
-  std::vector<float> values = {0.0F, -0.0F, 1.0F, INFINITY, -INFINITY,
+  std::vector<float> values = {0.0F,
+                               -0.0F,
+                               1.0F,
+                               INFINITY,
+                               -INFINITY,
                                std::numeric_limits<float>::max(),
                                std::numeric_limits<float>::min(),
                                std::numeric_limits<float>::denorm_min()};

@@ -1,0 +1,199 @@
+// Training: it learns, repeats itself exactly, resumes exactly and stops cleanly.
+#include "lib/train/trainer.h"
+
+#include <optional>
+
+#include "lib/base/random.h"
+#include "lib/model/safetensors.h"
+#include "tests/image/image_test_files.h"
+#include "tests/support/digits.h"
+
+namespace pie {
+namespace {
+
+bool never() { return false; }
+void quiet(const TrainStatus&) {}
+
+Json preset_of(int64_t steps) {
+  Json preset = digits_preset();
+  preset["train"]["steps"] = steps;
+  return preset;
+}
+
+TrainEnd train(Trainer& trainer, const ImageSource& data, int64_t stop_at = 0) {
+  TrainRun run;
+  run.data = &data;
+  run.stop_at = stop_at;
+  return trainer.run(run, never, quiet);
+}
+
+// Everything of the model file but the time it took.
+void expect_same_model(const Trainer& a, const Trainer& b) {
+  const auto left = parse_model(a.serialize_averaged_model(Json::object()), "a");
+  const auto right = parse_model(b.serialize_averaged_model(Json::object()), "b");
+  EXPECT_EQ(left.fingerprint, right.fingerprint);
+  EXPECT_EQ(left.preset, right.preset);
+  const auto other = named_tensors(*right.model);
+  for (const auto& [name, tensor] : named_tensors(*left.model)) {
+    EXPECT_TRUE(torch::equal(tensor, other.at(name))) << name;
+  }
+}
+
+TEST(Training, SameSeedSameModel) {
+  const auto data = digits();
+  Trainer a(preset_of(5), 3), b(preset_of(5), 3), c(preset_of(5), 4);
+  EXPECT_EQ(train(a, data), TrainEnd::kFinished);
+  train(b, data);
+  train(c, data);
+  expect_same_model(a, b);
+  EXPECT_NE(parse_model(a.serialize_averaged_model(Json::object()), "a").fingerprint,
+            parse_model(c.serialize_averaged_model(Json::object()), "c").fingerprint);
+}
+
+// 16 steps of 8 images run into the second epoch of 100 images, and cross a shuffle.
+TEST(Training, ResumingIsExact) {
+  for (const bool augment : {false, true}) {
+    Json preset = preset_of(16);
+    preset["train"]["flip"] = augment;
+    const auto data = digits();
+    Trainer whole(preset, 3);
+    train(whole, data);
+    std::optional<Trainer> part(Trainer(preset, 3));
+    for (const int64_t stop : {3, 13, 0}) {
+      const auto end = train(*part, data, stop);
+      EXPECT_EQ(end, stop == 0 ? TrainEnd::kFinished : TrainEnd::kStoppedAt);
+      EXPECT_EQ(part->step(), stop == 0 ? 16 : stop);
+      const auto state = part->serialize_state();
+      part.emplace(Trainer::resume(state, "x.state"));
+      EXPECT_EQ(part->preset(), preset);
+      EXPECT_EQ(part->seed(), 3u);
+    }
+    expect_same_model(whole, *part);
+  }
+}
+
+TEST(Training, LowersBitsPerDim) {
+  Json preset = preset_of(60);
+  preset["train"]["batch"] = 20;
+  const auto data = digits("[:80]"), held_out = digits("[80:]");
+  Trainer trainer(preset, 3);
+  const auto bits = [&] {
+    double result = 0;
+    trainer.with_averaged_weights(
+        [&](PieModel& model) { result = evaluate_likelihood(model, held_out, 1, 1).bits_per_dim; });
+    return result;
+  };
+  train(trainer, data, 1);
+  const double before = bits();
+  TrainRun run;
+  run.data = &data;
+  run.validation = &held_out;
+  int reports = 0, validations = 0;
+  trainer.run(run, never, [&](const TrainStatus& status) {
+    ++reports;
+    EXPECT_EQ(status.step, 1 + reports);
+    EXPECT_TRUE(std::isfinite(status.bits_per_dim));
+    EXPECT_GT(status.gradient_norm, 0);
+    EXPECT_EQ(status.validated, status.step % 5 == 0);
+    if (status.validated) {
+      ++validations;
+      EXPECT_GT(status.validation_psnr_db, 0);
+      EXPECT_TRUE(std::isfinite(status.validation_bits_per_dim));
+    }
+  });
+  EXPECT_EQ(reports, 59);
+  EXPECT_EQ(validations, 12);
+  // Far more than the differences between images of this set.
+  EXPECT_LT(bits(), before - 0.5);
+}
+
+TEST(Training, InterruptionsWaitForTheStep) {
+  const auto data = digits();
+  Trainer trainer(preset_of(10), 3);
+  int asked = 0, reported = 0;
+  TrainRun run;
+  run.data = &data;
+  const auto end = trainer.run(
+      run, [&] { return ++asked > 4; }, [&](const TrainStatus&) { ++reported; });
+  EXPECT_EQ(end, TrainEnd::kInterrupted);
+  EXPECT_EQ(trainer.step(), 4);
+  EXPECT_EQ(reported, 4);
+  Trainer resumed = Trainer::resume(trainer.serialize_state(), "x");
+  train(resumed, data);
+  Trainer whole(preset_of(10), 3);
+  train(whole, data);
+  expect_same_model(whole, resumed);
+}
+
+TEST(Training, WhatIsNotFiniteStopsItAndIsNamed) {
+  const auto data = digits();
+  for (const auto& [parameter, where] : std::vector<std::pair<std::string, std::string>>{
+           {"block1.3.subnet1.bias0", "block1.3"},
+           {"block0.1.shift", "block0.1"},
+           {"block2_split.g.weight0", "block2_split"}}) {
+    Trainer trainer(preset_of(10), 3);
+    train(trainer, data, 2);
+    {
+      const torch::NoGradGuard no_grad;
+      trainer.model().named_parameters()[parameter].view(-1)[0].fill_(NAN);
+    }
+    const auto message = message_of<OperationError>([&] { train(trainer, data); });
+    EXPECT_TRUE(contains(message, where)) << message;
+    EXPECT_TRUE(contains(message, "step 3")) << message;
+    EXPECT_EQ(trainer.step(), 2);
+  }
+}
+
+TEST(Training, AveragedWeightsAreOnlyLent) {
+  const auto data = digits();
+  Trainer trainer(preset_of(6), 3);
+  train(trainer, data);
+  const auto weight = [&] {
+    return trainer.model().named_parameters()["block0.1.shift"].detach().clone();
+  };
+  const auto before = weight();
+  torch::Tensor averaged;
+  trainer.with_averaged_weights([&](PieModel&) { averaged = weight(); });
+  EXPECT_FALSE(torch::equal(averaged, before));
+  EXPECT_TRUE(torch::equal(weight(), before));
+}
+
+TEST(Training, DamagedStatesAreRefused) {
+  const auto data = digits("[:8]");
+  Json preset = tiny_preset(8);
+  preset["train"]["crop"] = true;  // 28x28 digits, 8x8 model
+  Trainer trainer(preset, 3);
+  train(trainer, data, 1);
+  const auto good = trainer.serialize_state();
+  EXPECT_NO_THROW(Trainer::resume(good, "x"));
+  const CounterRandom random(4, 0);
+  for (uint64_t k = 0; k < 300; ++k) {
+    auto bytes = good;
+    const size_t i = random.bits(2 * k) % good.size();
+    bytes[i] = static_cast<uint8_t>(bytes[i] ^ (1 + random.bits(2 * k + 1) % 255));
+    EXPECT_THROW(Trainer::resume(bytes, "x"), DamagedError) << i;
+  }
+  for (size_t k = 0; k < 20; ++k) {
+    const Bytes cut(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(good.size() * k / 20));
+    EXPECT_THROW(Trainer::resume(cut, "x"), DamagedError) << k;
+  }
+  // A model is no state, and a state is no model.
+  EXPECT_THROW(Trainer::resume(trainer.serialize_averaged_model(Json::object()), "x"),
+               UnsupportedError);
+  EXPECT_THROW(parse_model(good, "x"), UnsupportedError);
+  auto file = parse_tensors(good, "x");
+  for (const std::string text : {"{}", "[]", "7", "{\"preset\":7,\"seed\":1}"}) {
+    file.metadata["state"] = text;
+    EXPECT_THROW(Trainer::resume(serialize_tensors(file), "x"), Error) << text;
+  }
+}
+
+TEST(Training, ImagesOfAnotherSizeAreNamed) {
+  const auto data = digits();
+  Trainer trainer(tiny_preset(8), 3);
+  EXPECT_TRUE(contains(message_of<ShapeError>([&] { train(trainer, data); }),
+                       "digits-images-idx3-ubyte.gz"));
+}
+
+}  // namespace
+}  // namespace pie
