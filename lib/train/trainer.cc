@@ -104,6 +104,11 @@ Bytes Trainer::serialize_state() const {
                              {"average", adam_->average}}});
 }
 
+void Trainer::set_steps(int64_t steps) {
+  preset_["train"]["steps"] = steps;
+  config_ = parse_train_config(preset_);
+}
+
 torch::Tensor Trainer::batch(const TrainRun& run, int64_t step) {
   const auto count = run.data->size();
   ImageSet images(to_geometry(model_->config().input), static_cast<size_t>(config_.batch));

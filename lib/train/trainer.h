@@ -49,6 +49,9 @@ class Trainer {
   static Trainer resume(const Bytes& state, const std::string& path);
   Bytes serialize_state() const;
 
+  // Changes the length of the schedule, of which `step()` steps are done.
+  void set_steps(int64_t steps);
+
   // Trains until the schedule, `stop_at` or `interrupted()` ends it; checks that only after whole
   // steps. `report` is called after each step. Throws OperationError naming the layer at the first
   // value that is not finite; the weights are then those before the failing step.

@@ -1,8 +1,8 @@
 // Images to code files and back, with models small enough to know what must come out.
 #include "lib/codec/codec.h"
 
+#include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
 
 #include "lib/base/random.h"
@@ -122,6 +122,38 @@ TEST(Codec, AllLayersReproduceTheImageWithinTheSteps) {
       }
     }
   }
+}
+
+// Closed loop: what the decoder has instead of z moves g(z), and the residuals make up for it, so
+// that each is off by half a step at the most however steep g is.
+TEST(Codec, ResidualsMakeUpForTheErrorOfZ) {
+  const auto loaded = random_loaded_model(tiny_preset(), 5, 0.5);
+  auto& model = *loaded.model;
+  constexpr uint32_t kStep = 512;
+  const double z_step = kStep / 1024.0, r_step = z_step * model.config().eps0();
+  const auto images = noise_set({1, 8, 8}, 1);
+  CodingOptions options;
+  options.step = kStep;
+  const auto symbols = symbols_of(encode_images(loaded, images, options).frame, 0);
+  const auto values = [&](size_t layer, torch::IntArrayRef shape, double step) {
+    return torch::tensor(symbols[layer]).view(shape).to(torch::kFloat32) * step;
+  };
+  const torch::NoGradGuard no_grad;
+  const auto latents = model.latents(to_unit(images));
+  std::vector<torch::Tensor> true_means(3);
+  model.decode(latents.z, [&](size_t l, const torch::Tensor& mean) {
+    true_means[l] = mean;
+    return latents.r[l];
+  });
+  double largest_shift = 0;
+  model.decode(values(0, latents.z.sizes(), z_step), [&](size_t l, const torch::Tensor& mean) {
+    largest_shift = std::max(largest_shift, max_difference(mean, true_means[l]));
+    const auto r = mean + values(3 - l, mean.sizes(), r_step);
+    EXPECT_LE(max_difference(r, latents.r[l]),
+              r_step / 2 + 1e-5 * (1 + latents.r[l].abs().max().item<double>()));
+    return r;
+  });
+  EXPECT_GT(largest_shift, 2 * r_step);  // an open loop would be off by this much
 }
 
 TEST(Codec, EachLayerAddsDetail) {

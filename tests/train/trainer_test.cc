@@ -72,6 +72,26 @@ TEST(Training, ResumingIsExact) {
   }
 }
 
+// With weights that stay, the mean over the batches of an epoch is the mean over the images.
+TEST(Training, AnEpochUsesEveryImageOnce) {
+  Json preset = preset_of(12);
+  preset["train"]["batch"] = 2;
+  preset["train"]["lr"] = 0;
+  const auto data = digits("[:6]");
+  Trainer trainer(preset, 3);
+  std::vector<double> epochs(4);
+  TrainRun run;
+  run.data = &data;
+  trainer.run(run, never, [&](const TrainStatus& status) {
+    epochs[static_cast<size_t>((status.step - 1) / 3)] += status.bits_per_dim / 3;
+  });
+  const auto expected = evaluate_likelihood(trainer.model(), data, 1, 8);
+  // Noise moves a figure by far less than the images differ.
+  for (const double bits : epochs) {
+    EXPECT_NEAR(bits, expected.bits_per_dim, 0.15 * expected.standard_error);
+  }
+}
+
 TEST(Training, LowersBitsPerDim) {
   Json preset = preset_of(60);
   preset["train"]["batch"] = 20;

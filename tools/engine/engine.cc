@@ -35,5 +35,9 @@ extern "C" __attribute__((visibility("default"))) int pie_engine_entry(
                           : static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
   if (name == "version") return print_version();
   if (name == "train") return run_train(common, *static_cast<const pie::TrainOptions*>(options));
+  if (name == "encode") return run_encode(common, *static_cast<const pie::EncodeOptions*>(options));
+  if (name == "decode") return run_decode(common, *static_cast<const pie::DecodeOptions*>(options));
+  if (name == "sample") return run_sample(common, *static_cast<const pie::SampleOptions*>(options));
+  if (name == "eval") return run_eval(common, *static_cast<const pie::EvalOptions*>(options));
   throw pie::OperationError("the engine has no command '" + name + "'; reinstall");
 }

@@ -170,6 +170,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   auto trainer = options.resume.empty()
                      ? Trainer(preset_for(options, data.size()), common.seed)
                      : Trainer::resume(read_file(options.resume), options.resume);
+  if (!options.resume.empty() && options.steps > 0) trainer.set_steps(options.steps);
   if (!options.force && options.resume.empty() && !options.dry_run) {
     OutputFile probe(options.output, false);  // refuse before hours of work, not after
   }

@@ -1,0 +1,55 @@
+#include "lib/codec/sampling.h"
+
+#include <algorithm>
+
+#include "lib/base/error.h"
+#include "lib/base/random.h"
+#include "lib/codec/codec.h"
+#include "lib/model/pixels.h"
+
+namespace pie {
+namespace {
+
+constexpr size_t kBatch = 64;
+
+// Standard normal values for samples first, first + 1, ...: stream `part` of each sample.
+torch::Tensor normals(Shape3 shape, size_t first, size_t count, uint64_t part, uint64_t seed) {
+  auto values = torch::empty({static_cast<int64_t>(count), shape.channels, shape.height,
+                              shape.width});
+  const auto each = static_cast<size_t>(shape.elements());
+  for (size_t k = 0; k < count; ++k) {
+    CounterRandom(seed, part << 40 | (first + k))
+        .fill_normal(values.data_ptr<float>() + k * each, each);
+  }
+  return values;
+}
+
+}  // namespace
+
+ImageSet sample(const LoadedModel& loaded, size_t count, const SamplingOptions& options) {
+  torch::NoGradGuard no_grad;
+  auto& model = *loaded.model;
+  ImageSet images;
+  for (size_t first = 0; first < count; first += kBatch) {
+    const size_t n = std::min(kBatch, count - first);
+    const auto z = normals(model.latent_shape(), first, n, 0, options.seed) * options.temperature;
+    const auto x = model.decode(z, [&](size_t l, const torch::Tensor& mean) {
+      if (options.residual_temperature == 0) return mean;
+      const auto noise = normals(model.residual_shapes()[l], first, n, l + 1, options.seed);
+      return mean + noise * (options.residual_temperature * model.config().eps0());
+    });
+    const auto batch = to_images(x);
+    if (images.empty()) images = ImageSet(batch.geometry());
+    for (size_t k = 0; k < batch.size(); ++k) images.append(batch.image(k));
+  }
+  return images;
+}
+
+ImageSet interpolate(const LoadedModel& loaded, const ImageSet& ends, size_t steps) {
+  if (steps < 2) throw UsageError("an interpolation needs at least 2 steps");
+  const auto z = encode_latents(loaded, ends);
+  const auto weight = torch::linspace(0, 1, static_cast<int64_t>(steps)).unsqueeze(1);
+  return decode_latents(loaded, z[0] * (1 - weight) + z[1] * weight);
+}
+
+}  // namespace pie

@@ -1,0 +1,45 @@
+#include "tools/common/files.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <set>
+
+#include "lib/base/error.h"
+
+namespace pie {
+
+std::string Destination::path_for(const std::string& name) const {
+  if (to_stdout) return "-";
+  if (!file.empty()) return file;
+  if (folder.empty()) return name;
+  return (std::filesystem::path(folder) / std::filesystem::path(name).filename()).string();
+}
+
+void refuse_terminal(const std::string& path) {
+  if (path == "-" && isatty(STDOUT_FILENO) != 0) {
+    throw UsageError("refusing to write binary data to a terminal; use -o FILE, or a pipe");
+  }
+}
+
+void write_output(const std::string& path, const Bytes& bytes, bool overwrite,
+                  const std::string& input) {
+  refuse_terminal(path);
+  if (path != "-" && same_file(path, input)) {
+    throw UsageError(path + ": is the input itself; choose another output");
+  }
+  OutputFile file(path, overwrite);
+  file.write(bytes);
+  file.commit();
+}
+
+std::string decoded_name(const std::string& path, bool set) {
+  std::filesystem::path name(path);
+  if (name.extension() == ".pie") name.replace_extension();
+  const std::set<std::string> images{".png", ".pgm", ".ppm", ".pnm"};
+  const auto suffix = name.extension().string();
+  if (set ? suffix == ".idx" : images.count(suffix) > 0) return name.string();
+  return name.string() + (set ? ".idx" : ".png");
+}
+
+}  // namespace pie

@@ -1,0 +1,35 @@
+// Names and destinations of output files, and the manners around them.
+#pragma once
+
+#include <string>
+
+#include "lib/base/file.h"
+
+namespace pie {
+
+// Where a tool that maps files to files writes: at most one of the three is set.
+struct Destination {
+  std::string file;       // -o
+  std::string folder;     // -O
+  bool to_stdout = false;  // -c
+  bool overwrite = false;  // -f
+
+  // The path for the output called `name`, which stands beside the input: `file`, or `name` in
+  // `folder`, or "-" for stdout, or `name` itself.
+  std::string path_for(const std::string& name) const;
+  bool is_stdout(const std::string& path) const { return path == "-"; }
+};
+
+// Throws UsageError if `path` is stdout and stdout is a terminal.
+void refuse_terminal(const std::string& path);
+
+// Writes all bytes under the final name at once. Throws OperationError if the file exists and
+// `overwrite` is false, UsageError if it is the input itself or a terminal.
+void write_output(const std::string& path, const Bytes& bytes, bool overwrite,
+                  const std::string& input);
+
+// "a/b/x.png.pie" -> "a/b/x.png". What is left after ".pie" keeps its name if it ends in a lossless
+// image suffix that can be written (or ".idx" for a set); else ".png" (".idx" for a set) is added.
+std::string decoded_name(const std::string& path, bool set);
+
+}  // namespace pie

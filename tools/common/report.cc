@@ -1,0 +1,63 @@
+#include "tools/common/report.h"
+
+#include <cmath>
+#include <utility>
+#include <vector>
+
+namespace pie {
+namespace {
+
+void flatten(const Json& json, const std::string& path,
+             std::vector<std::pair<std::string, std::string>>& out) {
+  if (json.is_structured()) {
+    size_t index = 0;
+    for (const auto& item : json.items()) {
+      const auto key = json.is_array() ? std::to_string(index++) : item.key();
+      flatten(item.value(), path.empty() ? key : path + "." + key, out);
+    }
+  } else {
+    out.emplace_back(path, json.is_string() ? json.get<std::string>() : json.dump());
+  }
+}
+
+std::string quoted(const std::string& text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string result = "\"";
+  for (const char c : text) result += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return result + "\"";
+}
+
+}  // namespace
+
+Json finite_or_null(Json& report, const std::string& name, double value) {
+  if (std::isfinite(value)) return value;
+  report["warnings"].push_back(name + " is not finite");
+  return nullptr;
+}
+
+std::string as_table(const Json& report) {
+  std::vector<std::pair<std::string, std::string>> rows;
+  flatten(report, "", rows);
+  std::string text;
+  for (const auto& [key, value] : rows) text += key + "\t" + value + "\n";
+  return text;
+}
+
+std::string as_csv(const Json& reports) {
+  std::string text;
+  for (const auto& report : reports) {
+    std::vector<std::pair<std::string, std::string>> rows;
+    flatten(report, "", rows);
+    std::string header, line;
+    for (const auto& [key, value] : rows) {
+      header += (header.empty() ? "" : ",") + quoted(key);
+      line += (line.empty() ? "" : ",") + quoted(value);
+    }
+    // Models of different structure have different columns; each change starts with its header.
+    if (text.find(header) == std::string::npos) text += header + "\n";
+    text += line + "\n";
+  }
+  return text;
+}
+
+}  // namespace pie

@@ -1,0 +1,20 @@
+// Reports of figures: one JSON object, shown as JSON, a table or CSV.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace pie {
+
+using Json = nlohmann::ordered_json;
+
+// `value`, or null with `name` added to report["warnings"] if it is not finite.
+Json finite_or_null(Json& report, const std::string& name, double value);
+
+// The numbers and texts of `report` by dotted path, one "path<TAB>value" line each.
+std::string as_table(const Json& report);
+
+// A header line of dotted paths and one line of values for each report.
+std::string as_csv(const Json& reports);
+
+}  // namespace pie

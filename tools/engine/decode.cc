@@ -1,0 +1,226 @@
+// The second half of pie-decode: code files or latents to images.
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <optional>
+
+#include "lib/base/checksum.h"
+#include "lib/base/log.h"
+#include "lib/codec/codec.h"
+#include "lib/codec/npy.h"
+#include "lib/image/idx.h"
+#include "lib/image/image_io.h"
+#include "lib/model/model_store.h"
+#include "tools/common/run_main.h"
+#include "tools/engine/engine.h"
+#include "tools/pie_decode.h"
+
+namespace pie {
+namespace {
+
+// "5,10-20" as indices below `count`; everything if `text` is empty.
+std::vector<uint64_t> parse_selection(const std::string& text, uint64_t count) {
+  std::vector<uint64_t> indices;
+  if (text.empty()) {
+    for (uint64_t i = 0; i < count; ++i) indices.push_back(i);
+    return indices;
+  }
+  const auto fail = [&] {
+    return UsageError("--select takes indices and ranges below " + std::to_string(count) +
+                      ", such as 5,10-20, not '" + text + "'");
+  };
+  const auto number = [&](const std::string& digits) {
+    if (digits.empty() || digits.size() > 18 ||
+        digits.find_first_not_of("0123456789") != std::string::npos) {
+      throw fail();
+    }
+    return std::stoull(digits);
+  };
+  std::istringstream parts(text + ",");
+  for (std::string part; std::getline(parts, part, ',');) {
+    const auto dash = part.find('-');
+    const uint64_t first = number(part.substr(0, dash));
+    const uint64_t last = dash == std::string::npos ? first : number(part.substr(dash + 1));
+    if (first > last || last >= count) throw fail();
+    for (uint64_t i = first; i <= last; ++i) indices.push_back(i);
+  }
+  return indices;
+}
+
+// Collects decoded images and writes them: one file, numbered files, or a stream.
+class ImageWriter {
+ public:
+  // `input` is the code file's name; `set`: it holds an archive.
+  ImageWriter(const DecodeOptions& options, std::string input, bool set, size_t count)
+      : options_(options), input_(std::move(input)), set_(set), count_(count) {
+    const auto name = decoded_name(input_ == "-" ? "stdin" : input_, set);
+    path_ = options.destination.path_for(name);
+    format_ = options.format;
+    if (format_.empty()) {
+      const auto suffix = path_ == "-" ? "" : std::filesystem::path(path_).extension().string();
+      format_ = suffix.size() > 1 ? suffix.substr(1) : "pnm";
+      if (format_ == "gz" || format_ == "idx3-ubyte") format_ = "idx";
+    } else if (options.destination.file.empty() && path_ != "-") {
+      path_ = std::filesystem::path(path_).replace_extension(format_).string();
+    }
+    if (path_ != "-" && !options.destination.folder.empty()) {
+      std::filesystem::create_directories(options.destination.folder);
+    }
+    numbered_ = format_ != "idx" && path_ != "-" && (count_ > 1 || set_) &&
+                !options.destination.folder.empty();
+    if (count_ > 1 && format_ != "idx" && path_ != "-" && !numbered_) {
+      throw UsageError("holds " + std::to_string(count_) + " images; write them with -O DIR, as "
+                       "--format idx, or choose one with --select");
+    }
+    refuse_terminal(path_);
+    if (numbered_) return;
+    if (path_ != "-" && same_file(path_, input_)) {
+      throw UsageError(path_ + ": is the input itself; choose another output");
+    }
+    file_.emplace(path_, options.destination.overwrite);
+  }
+
+  void add(uint64_t index, const ImageSet& image) {
+    if (format_ == "idx") {
+      if (set_images_.geometry().channels == 0) set_images_ = ImageSet(image.geometry());
+      if (set_images_.geometry() != image.geometry()) {
+        throw UsageError("holds images of different sizes, which an IDX file cannot; use -O DIR "
+                         "--format png");
+      }
+      set_images_.append(image.image(0));
+      return;
+    }
+    const auto format = image_format(format_, image.geometry().channels);
+    if (!format) {
+      throw UsageError("cannot write '" + format_ + "' with " +
+                       std::to_string(image.geometry().channels) + " channel(s); use --format png");
+    }
+    const auto bytes = encode_image(image.image(0), *format);
+    if (!numbered_) {
+      file_->write(bytes);
+      return;
+    }
+    const std::filesystem::path path(path_);
+    char number[32];
+    std::snprintf(number, sizeof number, "-%05llu.", static_cast<unsigned long long>(index));
+    const auto name = path.parent_path() / (path.stem().string() + number + format_);
+    write_output(name.string(), bytes, options_.destination.overwrite, input_);
+  }
+
+  // Puts the complete output in place.
+  void finish() {
+    if (format_ == "idx") file_->write(encode_idx_images(set_images_));
+    if (file_) file_->commit();
+  }
+
+ private:
+  const DecodeOptions& options_;
+  std::string input_, path_, format_;
+  bool set_, numbered_ = false;
+  size_t count_;
+  std::optional<OutputFile> file_;
+  ImageSet set_images_;
+};
+
+class DecodeRun {
+ public:
+  explicit DecodeRun(const DecodeOptions& options) : options_(options) {
+    if (!options.model.empty()) remember(find_model(options.model));
+  }
+
+  ExitCode decode_file(const std::string& path) {
+    const auto bytes = read_file(path);
+    const CodeFile file(bytes);
+    ExitCode outcome = ExitCode::kOk;
+    if (options_.layers == 0 && file.truncated()) {
+      if (!options_.allow_partial) file.require_layers();
+      log_warning(path, "is cut; decoding the whole layers only");
+      outcome = ExitCode::kWarnings;
+    }
+    if (options_.test_all) {
+      file.check();
+      for (const auto& frame : file.frames()) {
+        decode(frame, parse_selection("", frame.header().images), [](uint64_t, const ImageSet&) {});
+      }
+      log_detail(path, "decodes, and all hashes of symbols agree");
+      return outcome;
+    }
+    uint64_t images = 0;
+    for (const auto& frame : file.frames()) images += frame.header().images;
+    const auto selection = parse_selection(options_.select, images);
+    const bool set = file.frames().size() > 1 || file.frames()[0].header().archive;
+    ImageWriter writer(options_, path, set, selection.size());
+    // The selection counts through the frames; each run of indices in one frame is decoded at once.
+    for (size_t k = 0; k < selection.size();) {
+      uint64_t first = 0;
+      const auto* frame = file.frames().data();
+      while (selection[k] - first >= frame->header().images) first += (frame++)->header().images;
+      std::vector<uint64_t> indices;
+      for (; k < selection.size() && selection[k] >= first &&
+             selection[k] - first < frame->header().images;
+           ++k) {
+        indices.push_back(selection[k] - first);
+      }
+      decode(*frame, indices, [&](uint64_t index, const ImageSet& image) {
+        writer.add(first + index, image);
+      });
+    }
+    writer.finish();
+    return outcome;
+  }
+
+  ExitCode decode_matrix() {
+    if (models_.empty()) throw UsageError("--latents needs the model with -m");
+    const auto z = read_npy(read_file(options_.latents), options_.latents);
+    const auto images = decode_latents(models_.begin()->second, z);
+    const auto selection = parse_selection(options_.select, images.size());
+    ImageWriter writer(options_, options_.latents, true, selection.size());
+    for (const auto i : selection) writer.add(i, images.slice(i, i + 1));
+    writer.finish();
+    return ExitCode::kOk;
+  }
+
+ private:
+  void decode(const StoredFrame& frame, const std::vector<uint64_t>& indices,
+              const std::function<void(uint64_t, const ImageSet&)>& use) {
+    int layers = options_.layers;
+    if (layers == 0 && options_.allow_partial) {
+      layers = frame.whole_layers();
+      if (layers == 0) frame.require_layers(1);
+    }
+    decode_images(model_for(frame), frame, layers, indices, use);
+  }
+
+  const LoadedModel& remember(LoadedModel model) {
+    const auto print = model.fingerprint;
+    return models_.insert_or_assign(print, std::move(model)).first->second;
+  }
+
+  const LoadedModel& model_for(const StoredFrame& frame) {
+    // A model given with -m is the one to use; if it is another, decoding says so.
+    if (!options_.model.empty()) return models_.begin()->second;
+    const auto found = models_.find(frame.header().fingerprint);
+    return found != models_.end() ? found->second : remember(find_model(frame.header().fingerprint));
+  }
+
+  const DecodeOptions& options_;
+  std::map<Fingerprint, LoadedModel> models_;
+};
+
+}  // namespace
+
+int run_decode(const CommonOptions&, const DecodeOptions& options) {
+  DecodeRun run(options);
+  if (!options.latents.empty()) {
+    return static_cast<int>(run_for_file(options.latents, [&] { return run.decode_matrix(); }));
+  }
+  ExitCode worst = ExitCode::kOk;
+  for (const auto& path : options.files) {
+    worst = worse(worst, run_for_file(path == "-" ? "stdin" : path,
+                                      [&] { return run.decode_file(path); }));
+  }
+  return static_cast<int>(worst);
+}
+
+}  // namespace pie

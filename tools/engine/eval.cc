@@ -1,0 +1,257 @@
+// The second half of flow-eval: figures that need a model.
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <numeric>
+
+#include "lib/base/checksum.h"
+#include "lib/base/log.h"
+#include "lib/base/version.h"
+#include "lib/codec/codec.h"
+#include "lib/codec/sampling.h"
+#include "lib/image/image_io.h"
+#include "lib/image/mosaic.h"
+#include "lib/image/quality.h"
+#include "lib/model/model_store.h"
+#include "lib/train/evaluation.h"
+#include "lib/train/neighbours.h"
+#include "tools/common/files.h"
+#include "tools/common/report.h"
+#include "tools/engine/engine.h"
+#include "tools/flow_eval.h"
+
+namespace pie {
+namespace {
+
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+ImageSet load_all(const ImageSource& source, Shape3 shape) {
+  std::vector<size_t> indices(source.size());
+  std::iota(indices.begin(), indices.end(), size_t{0});
+  return load_images(source, indices, shape);
+}
+
+// Decodes the first `layers` layers of an archive.
+ImageSet decode_all(const LoadedModel& model, const StoredFrame& frame, int layers) {
+  std::vector<uint64_t> indices(frame.header().images);
+  std::iota(indices.begin(), indices.end(), uint64_t{0});
+  ImageSet images({frame.header().channels, static_cast<int>(frame.header().height),
+                   static_cast<int>(frame.header().width)},
+                  indices.size());
+  decode_images(model, frame, layers, indices, [&](uint64_t index, const ImageSet& image) {
+    std::copy_n(image.data(), image.pixels().size(), images.data(index));
+  });
+  return images;
+}
+
+class Evaluation {
+ public:
+  Evaluation(const CommonOptions& common, const EvalOptions& options, const std::string& name)
+      : common_(common), options_(options), model_(find_model(name)), data_(options.data) {
+    report_ = {{"schema", "pie.flow-eval/1"},
+               {"tool", "flow-eval " + version_string()},
+               {"model",
+                {{"name", model_.name()},
+                 {"arch", "pie"},
+                 {"fingerprint", to_hex(model_.fingerprint.data(), model_.fingerprint.size())},
+                 {"params", model_.parameters}}},
+               {"data",
+                {{"images", data_.size()},
+                 {"dims_per_image", model_.model->config().input.elements()}}}};
+    report_["warnings"] = Json::array();
+  }
+
+  Json run() {
+    time("load", [&] { images_ = load_all(data_, model_.model->config().input); });
+    if (options_.wants("likelihood")) time("likelihood", [&] { likelihood(); });
+    if (options_.wants("reconstruction")) time("reconstruction", [&] { reconstruction(); });
+    if (options_.wants("sharpness")) {
+      report_["sharpness"]["data"] = sharpness(images_).mean();
+      report_["sharpness"]["data_stderr"] =
+          finite_or_null(report_, "sharpness.data_stderr", sharpness(images_).standard_error());
+    }
+    if (options_.wants("samples")) time("samples", [&] { samples(); });
+    if (options_.wants("code")) code();
+    if (report_.contains("sharpness")) {
+      report_["sharpness"]["kernel"] = "laplacian_4n_valid";
+      report_["sharpness"]["on"] = "luma_bt601_0_1";
+    }
+    const std::string config = at::show_config();
+    report_["env"] = {{"libtorch", TORCH_VERSION},
+                      {"threads", at::get_num_threads()},
+                      {"seed", common_.seed}};
+    // Warnings last, where a reader of the table looks.
+    const Json warnings = report_["warnings"];
+    report_.erase("warnings");
+    report_["warnings"] = warnings;
+    return report_;
+  }
+
+ private:
+  template <typename Work>
+  void time(const std::string& name, const Work& work) {
+    const Stopwatch watch;
+    work();
+    report_["time_s"][name] = watch.seconds();
+  }
+
+  void likelihood() {
+    const auto r = evaluate_likelihood(*model_.model, data_, common_.seed, options_.noise_draws);
+    auto& out = report_["likelihood"];
+    out["bits_per_dim"] = finite_or_null(report_, "likelihood.bits_per_dim", r.bits_per_dim);
+    out["stderr"] = finite_or_null(report_, "likelihood.stderr", r.standard_error);
+    out["log_likelihood_nats_per_image"] =
+        finite_or_null(report_, "likelihood.log_likelihood_nats_per_image", r.nats_per_image);
+    out["definition"] = "discrete 8-bit, uniform dequantization, log2(256) included, upper bound";
+    out["noise_draws"] = r.draws;
+    out["parts_bits_per_dim"] = {{"z", r.z},
+                                 {"r", r.r},
+                                 {"log_det", r.log_det},
+                                 {"pre_transform", r.pre_transform},
+                                 {"offset", r.offset}};
+    out["logdet"] = {{"method", "exact"}, {"terms", 0}, {"probes", 0}, {"bias_bound", 0}};
+  }
+
+  void reconstruction() {
+    const auto decoded = reconstruct(*model_.model, images_);
+    Psnr psnr;
+    psnr.add(images_, decoded);
+    auto& out = report_["reconstruction"];
+    out["layers_used"] = 1;
+    out["psnr_db"] = finite_or_null(report_, "reconstruction.psnr_db", psnr.pooled_db());
+    out["psnr_db_mean_of_images"] =
+        finite_or_null(report_, "reconstruction.psnr_db_mean_of_images", psnr.mean_of_images_db());
+    out["ssim"] = finite_or_null(report_, "reconstruction.ssim", ssim(images_, decoded).mean());
+    if (!options_.neighbours.empty()) labels_kept(decoded);
+    if (options_.wants("sharpness")) {
+      report_["sharpness"]["reconstructions"] = sharpness(decoded).mean();
+      report_["sharpness"]["reconstructions_stderr"] = finite_or_null(
+          report_, "sharpness.reconstructions_stderr", sharpness(decoded).standard_error());
+    }
+    if (!options_.pictures.empty()) {
+      const size_t n = std::min<size_t>(images_.size(), 60);
+      const auto originals = images_.slice(0, n), copies = decoded.slice(0, n);
+      write_picture("reconstructions", stacked_mosaic({&originals, &copies}, 15));
+    }
+  }
+
+  void labels_kept(const ImageSet& decoded) {
+    const ImageSource reference_source(options_.neighbours);
+    const auto references = load_all(reference_source, model_.model->config().input);
+    const auto reference_labels = reference_source.labels();
+    const auto labels = data_.labels(options_.labels);
+    const auto percent = [&](const ImageSet& images) {
+      const auto found = nearest_labels(images, references, reference_labels);
+      size_t kept = 0;
+      for (size_t i = 0; i < found.size(); ++i) kept += found[i] == labels[i] ? 1 : 0;
+      return 100.0 * static_cast<double>(kept) / static_cast<double>(found.size());
+    };
+    report_["reconstruction"]["labels_kept_percent"] = percent(decoded);
+    report_["reconstruction"]["labels_kept_percent_of_originals"] = percent(images_);
+  }
+
+  void samples() {
+    const auto drawn =
+        sample(model_, options_.samples,
+               {options_.temperature, options_.residual_temperature, common_.seed});
+    report_["sharpness"]["samples"] = sharpness(drawn).mean();
+    report_["sharpness"]["samples_stderr"] =
+        finite_or_null(report_, "sharpness.samples_stderr", sharpness(drawn).standard_error());
+    report_["sharpness"]["samples_count"] = drawn.size();
+    if (!options_.pictures.empty()) {
+      write_picture("samples", mosaic(drawn.slice(0, std::min<size_t>(100, drawn.size())), 10));
+    }
+  }
+
+  void code() {
+    CodingOptions coding;
+    coding.archive = true;
+    if (options_.step > 0) coding.step = static_cast<uint32_t>(std::lround(options_.step * 1024));
+    EncodedImages encoded;
+    time("encode", [&] { encoded = encode_images(model_, images_, coding); });
+    const CodeFile file(encoded.frame);
+    const auto& frame = file.frames()[0];
+    const auto ends = breakpoints(frame);
+    const auto dims = static_cast<double>(images_.pixels().size());
+    const auto count = static_cast<double>(images_.size());
+    auto& out = report_["code"];
+    out["step"] = static_cast<double>(coding.step) / 1024;
+    out["file_bytes"] = encoded.frame.size();
+    out["file_bits_per_dim"] = 8 * static_cast<double>(encoded.frame.size()) / dims;
+    out["overhead_bytes_per_image"] = static_cast<double>(frame.overhead_bytes()) / count;
+    double ideal_bits = 0;
+    Json layers = Json::array();
+    std::vector<double> previous;  // squared error of each image
+    for (size_t k = 0; k < encoded.layers.size(); ++k) {
+      const auto& layer = encoded.layers[k];
+      ImageSet decoded;
+      time("decode_" + layer.name,
+           [&] { decoded = decode_all(model_, frame, static_cast<int>(k) + 1); });
+      Psnr pooled;
+      std::vector<double> errors;
+      size_t worse = 0;
+      for (size_t i = 0; i < images_.size(); ++i) {
+        Psnr one;
+        one.add(images_.data(i), decoded.data(i), images_.geometry().samples());
+        pooled.add(images_.data(i), decoded.data(i), images_.geometry().samples());
+        errors.push_back(one.mse());
+        if (k > 0 && errors[i] > previous[i]) ++worse;
+      }
+      previous = errors;
+      ideal_bits += layer.ideal_bits;
+      const double coded_bits = 8 * static_cast<double>(layer.payload_bytes);
+      layers.push_back(
+          {{"name", layer.name},
+           {"payload_bytes", layer.payload_bytes},
+           {"payload_bytes_per_image", static_cast<double>(layer.payload_bytes) / count},
+           {"ideal_bytes", layer.ideal_bits / 8},
+           {"gap_percent", 100 * (coded_bits / layer.ideal_bits - 1)},
+           {"prefix_bytes_per_image", static_cast<double>(ends[k].offset) / count},
+           {"prefix_bits_per_dim", 8 * static_cast<double>(ends[k].offset) / dims},
+           {"psnr_db", finite_or_null(report_, "code.layers.psnr_db", pooled.pooled_db())},
+           {"images_made_worse_percent", 100 * static_cast<double>(worse) / count}});
+    }
+    out["ideal_bits_per_dim"] = ideal_bits / dims;
+    out["layers"] = layers;
+  }
+
+  void write_picture(const std::string& kind, const Image& picture) {
+    std::filesystem::create_directories(options_.pictures);
+    const auto path =
+        std::filesystem::path(options_.pictures) / (model_.name() + "-" + kind + ".png");
+    write_output(path.string(), encode_image(picture, ImageFormat::kPng), options_.force, "");
+  }
+
+  const CommonOptions& common_;
+  const EvalOptions& options_;
+  LoadedModel model_;
+  ImageSource data_;
+  ImageSet images_;
+  Json report_;
+};
+
+}  // namespace
+
+int run_eval(const CommonOptions& common, const EvalOptions& options) {
+  Json reports = Json::array();
+  for (const auto& name : options.models) {
+    const auto report = Evaluation(common, options, name).run();
+    reports.push_back(report);
+    std::cout << (common.json ? report.dump() + "\n" : as_table(report)) << std::flush;
+  }
+  if (!options.csv.empty()) {
+    const auto text = as_csv(reports);
+    write_output(options.csv, Bytes(text.begin(), text.end()), options.force, "");
+  }
+  return 0;
+}
+
+}  // namespace pie

@@ -1,0 +1,83 @@
+// The second half of pie-sample.
+#include <filesystem>
+
+#include "lib/codec/sampling.h"
+#include "lib/image/idx.h"
+#include "lib/image/image_io.h"
+#include "lib/image/image_source.h"
+#include "lib/image/mosaic.h"
+#include "lib/model/model_store.h"
+#include "lib/train/evaluation.h"
+#include "tools/common/files.h"
+#include "tools/engine/engine.h"
+#include "tools/pie_sample.h"
+
+namespace pie {
+namespace {
+
+struct Grid {
+  size_t rows = 0, columns = 0;
+};
+
+Grid parse_grid(const std::string& text) {
+  Grid grid;
+  char rest = 0;
+  if (std::sscanf(text.c_str(), "%zux%zu%c", &grid.rows, &grid.columns, &rest) != 2 ||
+      grid.rows < 1 || grid.columns < 1 || grid.rows > 4096 || grid.columns > 4096) {
+    throw UsageError("--grid takes rows x columns, such as 8x8, not '" + text + "'");
+  }
+  return grid;
+}
+
+ImageSet make_images(const CommonOptions& common, const SampleOptions& options,
+                     const LoadedModel& model, size_t count) {
+  if (!options.interpolate.empty()) {
+    const ImageSource ends(options.interpolate);
+    if (ends.size() != 2) {
+      throw UsageError("--interpolate takes two images; choose one of a set with PATH[index]");
+    }
+    return interpolate(model, load_images(ends, {0, 1}, model.model->config().input),
+                       options.steps);
+  }
+  return sample(model, count, {options.temperature, options.residual_temperature, common.seed});
+}
+
+}  // namespace
+
+int run_sample(const CommonOptions& common, const SampleOptions& options) {
+  const Grid grid = options.grid.empty() ? Grid{} : parse_grid(options.grid);
+  size_t count = options.count;
+  if (count == 0) count = grid.rows > 0 ? grid.rows * grid.columns : 16;
+  const auto model = find_model(options.model);
+  const auto images = make_images(common, options, model, count);
+
+  const std::filesystem::path output(options.output);
+  const auto suffix = output.extension().string();
+  const auto format = image_format(suffix.empty() ? suffix : suffix.substr(1),
+                                   images.geometry().channels);
+  if (suffix == ".idx") {
+    write_output(options.output, encode_idx_images(images), options.force, "");
+  } else if (format || options.output == "-") {
+    int columns = static_cast<int>(grid.columns);
+    if (columns == 0) {
+      columns = options.interpolate.empty() ? square_columns(images.size())
+                                            : static_cast<int>(images.size());
+    }
+    const auto picture = mosaic(images, columns);
+    const auto pnm = picture.geometry.channels == 1 ? ImageFormat::kPgm : ImageFormat::kPpm;
+    write_output(options.output, encode_image(picture, format ? *format : pnm), options.force, "");
+  } else if (suffix.empty()) {
+    std::filesystem::create_directories(output);
+    for (size_t k = 0; k < images.size(); ++k) {
+      char name[32];
+      std::snprintf(name, sizeof name, "%05zu.png", k);
+      write_output((output / name).string(), encode_image(images.image(k), ImageFormat::kPng),
+                   options.force, "");
+    }
+  } else {
+    throw UsageError(options.output + ": unknown suffix; use .png, .pgm, .ppm, .idx or a folder");
+  }
+  return 0;
+}
+
+}  // namespace pie

@@ -1,0 +1,107 @@
+// flow-eval: figures of models and of images. This half parses, and measures images without a model;
+// tools/engine/eval.cc does the rest.
+#include "tools/flow_eval.h"
+
+#include <iostream>
+
+#include "lib/image/image_source.h"
+#include "lib/image/quality.h"
+#include "tools/common/engine.h"
+#include "tools/common/files.h"
+#include "tools/common/options.h"
+#include "tools/common/report.h"
+#include "tools/common/run_main.h"
+
+namespace pie {
+namespace {
+
+constexpr const char* kExamples =
+    "  flow-eval --images t10k-images-idx3-ubyte.gz          sharpness, without a model\n"
+    "  flow-eval -m pie-mnist t10k-images-idx3-ubyte.gz --json\n"
+    "  flow-eval -m pie-mnist --metrics code --step 0.125 t10k-images-idx3-ubyte.gz\n";
+
+// Sharpness of any set of images, of any sizes.
+int measure_images(const EvalOptions& options, const CommonOptions& common) {
+  const ImageSource source(options.images);
+  RunningMean mean;
+  for (size_t i = 0; i < source.size(); ++i) {
+    const auto image = source.load(i);
+    ImageSet one(image.geometry);
+    one.append(image);
+    mean.add(sharpness(one.geometry(), one.data()));
+  }
+  Json report = {{"schema", "pie.flow-eval/1"},
+                 {"data", {{"images", source.size()}}},
+                 {"sharpness",
+                  {{"kernel", "laplacian_4n_valid"}, {"on", "luma_bt601_0_1"}}},
+                 {"warnings", Json::array()}};
+  report["sharpness"]["data"] = finite_or_null(report, "sharpness.data", mean.mean());
+  report["sharpness"]["data_stderr"] =
+      finite_or_null(report, "sharpness.data_stderr", mean.standard_error());
+  std::cout << (common.json ? report.dump() + "\n" : as_table(report));
+  if (!options.csv.empty()) {
+    const auto text = as_csv(Json::array({report}));
+    write_output(options.csv, Bytes(text.begin(), text.end()), options.force, "");
+  }
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  CommonOptions common;
+  EvalOptions options;
+  CLI::App app("Measures models on images: likelihood, reconstruction, sharpness, code size. Without "
+               "a model, the sharpness of images.",
+               "flow-eval");
+  add_common_options(app, common, kExamples);
+  app.add_option("-m,--model", options.models, "Model: a file or name; may be given several times")
+      ->allow_extra_args(false);
+  app.add_option("--images", options.images, "Images whose sharpness is reported as data")
+      ->allow_extra_args(false);
+  app.add_option("--labels", options.labels,
+                 "Labels of DATA (IDX); default: the sibling labels-idx1 file");
+  app.add_option("--neighbours", options.neighbours,
+                 "Labelled reference images: report how many reconstructions keep the label of "
+                 "their nearest neighbour in pixels")
+      ->allow_extra_args(false);
+  app.add_option("--metrics", options.metrics,
+                 "Some of likelihood, reconstruction, sharpness, samples, code; default: all")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember({"likelihood", "reconstruction", "sharpness", "samples", "code"}));
+  app.add_option("--logdet", "How the log-determinant is computed; a PIE's is exact")
+      ->check(CLI::IsMember({"exact"}));
+  app.add_option("--noise-draws", options.noise_draws, "Dequantizations of each image")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--samples", options.samples, "Samples drawn for their sharpness")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--temperature", options.temperature, "Of the samples' z")->capture_default_str();
+  app.add_option("--residual-temperature", options.residual_temperature,
+                 "Of the samples' residuals")
+      ->capture_default_str();
+  app.add_option("--step", options.step, "Quantization step of the code (default 0.15625)")
+      ->check(CLI::Range(1.0 / 1024, 8.0));
+  app.add_option("--csv", options.csv, "Also write the figures to this CSV file");
+  app.add_option("--pictures", options.pictures,
+                 "Also write reconstructions, originals above, and samples to this folder");
+  app.add_flag("-f,--force", options.force, "Overwrite existing files");
+  app.add_option("DATA", options.data, "Images: files, folders, IDX, CIFAR; PATH[begin:end]");
+  const int code = parse_command_line(app, common, argc, argv);
+  if (code >= 0) return code;
+  if (options.models.empty()) {
+    if (options.images.empty()) options.images = options.data;
+    if (options.images.empty()) throw UsageError("give images, or a model with -m; try --help");
+    return measure_images(options, common);
+  }
+  if (options.data.empty()) options.data = options.images;
+  if (options.data.empty()) throw UsageError("give images to evaluate the model on; try --help");
+  return call_engine("eval", common, &options);
+}
+
+}  // namespace
+}  // namespace pie
+
+int main(int argc, char** argv) {
+  return pie::run_main("flow-eval", [&] { return pie::run(argc, argv); });
+}

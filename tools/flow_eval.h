@@ -1,0 +1,32 @@
+// Options of flow-eval, shared by its two halves.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pie {
+
+struct EvalOptions {
+  std::vector<std::string> models;
+  std::vector<std::string> images;      // --images: sharpness of these
+  std::vector<std::string> data;        // what the models are evaluated on
+  std::vector<std::string> metrics;     // empty: all
+  std::string labels;                   // of `data`
+  std::vector<std::string> neighbours;  // reference images for labels
+  int64_t noise_draws = 1;
+  size_t samples = 1000;
+  double temperature = 1, residual_temperature = 0;
+  double step = 0;
+  std::string csv, pictures;
+  bool force = false;
+
+  bool wants(const std::string& metric) const {
+    for (const auto& m : metrics) {
+      if (m == metric) return true;
+    }
+    return metrics.empty();
+  }
+};
+
+}  // namespace pie

@@ -1,0 +1,176 @@
+// pie-decode: code files to images. This half parses and does what needs no model (--list, --test,
+// --breakpoints); tools/engine/decode.cc does the work.
+#include "tools/pie_decode.h"
+
+#include <algorithm>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "lib/base/checksum.h"
+#include "lib/base/log.h"
+#include "tools/common/engine.h"
+#include "tools/common/options.h"
+#include "tools/common/run_main.h"
+
+namespace pie {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kExamples =
+    "  pie-decode digit.png.pie                   writes digit.png\n"
+    "  pie-decode --layers 1 digit.png.pie -o rough.png\n"
+    "  pie-decode --select 5,10-20 test.pie -O digits/ --format png\n"
+    "  pie-decode -l test.pie                     lists layers and sizes, without a model\n"
+    "  pie-decode < digit.pie | pnmtopng > digit.png\n";
+
+Json describe(const std::string& path, const CodeFile& file, uint64_t file_bytes) {
+  const auto summary = file.summary();
+  Json frames = Json::array();
+  for (const auto& frame : file.frames()) {
+    const auto& h = frame.header();
+    Json layers = Json::array();
+    for (int k = 0; k < frame.layers(); ++k) {
+      layers.push_back({{"name", frame.layer_name(k)},
+                        {"bytes", frame.layer_bytes(k)},
+                        {"whole", k < frame.whole_layers()}});
+    }
+    frames.push_back({{"offset", frame.offset()},
+                      {"bytes", frame.size()},
+                      {"images", h.images},
+                      {"width", h.width},
+                      {"height", h.height},
+                      {"channels", h.channels},
+                      {"bits", h.sample_bits},
+                      {"tiles_per_image", h.tiles_per_image()},
+                      {"model", to_hex(h.fingerprint.data(), h.fingerprint.size())},
+                      {"step", h.step / static_cast<double>(kUnitsPerSigma)},
+                      {"lossless", h.lossless()},
+                      {"model_layers", h.total_layers},
+                      {"layers", layers},
+                      {"overhead_bytes", frame.overhead_bytes()}});
+  }
+  return {{"file", path},
+          {"file_bytes", file_bytes},
+          {"images", summary.images},
+          {"payload_bytes", summary.payload_bytes},
+          {"overhead_bytes", summary.overhead_bytes},
+          {"truncated", summary.truncated},
+          {"frames", frames}};
+}
+
+void print_list(const Json& file) {
+  for (const auto& frame : file["frames"]) {
+    std::cout << file["file"].get<std::string>() << ": " << frame["images"] << " image(s) "
+              << frame["width"] << "x" << frame["height"] << "x" << frame["channels"] << ", "
+              << frame["bytes"] << " B (" << frame["overhead_bytes"] << " B overhead), model "
+              << frame["model"].get<std::string>() << ", step " << frame["step"]
+              << (frame["lossless"] ? ", lossless" : ", lossy") << "\n";
+    for (const auto& layer : frame["layers"]) {
+      std::cout << "  " << layer["name"].get<std::string>() << "\t" << layer["bytes"] << " B"
+                << (layer["whole"] ? "" : "  (cut)") << "\n";
+    }
+  }
+}
+
+// --list, --test and --breakpoints of one file.
+ExitCode inspect(const std::string& path, const DecodeOptions& options, bool json, Json& reports) {
+  const auto bytes = read_file(path);
+  const CodeFile file(bytes);
+  if (options.list) {
+    const auto description = describe(path, file, bytes.size());
+    if (json) {
+      reports.push_back(description);
+    } else {
+      print_list(description);
+    }
+    return file.truncated() ? ExitCode::kWarnings : ExitCode::kOk;
+  }
+  if (options.breakpoints) {
+    for (const auto& frame : file.frames()) {
+      for (const auto& point : breakpoints(frame)) {
+        if (json) {
+          reports.push_back({{"file", path}, {"layer", point.layer}, {"offset", point.offset}});
+        } else {
+          std::cout << point.layer << "\t" << point.offset << "\n";
+        }
+      }
+    }
+    return ExitCode::kOk;
+  }
+  file.check();
+  if (json) reports.push_back({{"file", path}, {"ok", true}});
+  log_detail(path, "structure and checksums are sound");
+  return ExitCode::kOk;
+}
+
+int run(int argc, char** argv) {
+  CommonOptions common;
+  DecodeOptions options;
+  CLI::App app("Decodes latent-code files to images: as many layers as are there, or wanted. The "
+               "model is found by its fingerprint. With no FILE, stdin to stdout.",
+               "pie-decode");
+  add_common_options(app, common, kExamples);
+  app.add_option("-m,--model", options.model, "Model: a file or name; default: by fingerprint");
+  auto* file = app.add_option("-o,--output", options.destination.file, "Output file; - is stdout");
+  auto* folder = app.add_option("-O,--output-dir", options.destination.folder, "Output folder");
+  auto* to_stdout = app.add_flag("-c,--stdout", options.destination.to_stdout, "Write to stdout");
+  file->excludes(folder)->excludes(to_stdout);
+  folder->excludes(to_stdout);
+  app.add_option("--layers", options.layers, "Decode only the first K layers; 1 is z only")
+      ->check(CLI::Range(1, kMaxLayers));
+  app.add_flag("--allow-partial", options.allow_partial,
+               "Decode the whole layers of a cut file (exit code 6)");
+  app.add_option("--format", options.format,
+                 "png, pgm, ppm or idx; default: the suffix of -o, else PNM on stdout")
+      ->check(CLI::IsMember({"png", "pgm", "ppm", "idx"}));
+  app.add_option("--select", options.select, "Only these images, counted from 0, such as 5,10-20");
+  app.add_option("--latents", options.latents,
+                 "Decode this .npy matrix [N, d] of latents instead of FILE (needs -m)");
+  auto* breakpoints = app.add_flag("--breakpoints", options.breakpoints,
+                                   "Print the byte offset after each whole layer");
+  auto* test = app.add_flag("-t,--test", options.test, "Check structure and checksums only");
+  auto* test_all = app.add_flag("--tt,--test-all", options.test_all,
+                                "Also decode and check the hashes of the symbols; -tt for short");
+  auto* list = app.add_flag("-l,--list", options.list, "List images, layers and sizes");
+  for (auto* one : {breakpoints, test, test_all, list}) {
+    for (auto* other : {breakpoints, test, test_all, list}) {
+      if (one != other) one->excludes(other);
+    }
+  }
+  app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");
+  app.add_option("FILE", options.files, "Code files; - is stdin");
+  // "-tt" is xz's and zstd's way of saying "test harder"; to the parser it is -t twice.
+  std::vector<char*> arguments(argv, argv + argc);
+  std::string test_all_text = "--test-all";
+  for (auto& argument : arguments) {
+    if (std::string(argument) == "-tt") argument = test_all_text.data();
+  }
+  const int code = parse_command_line(app, common, argc, arguments.data());
+  if (code >= 0) return code;
+  if (options.destination.file == "-") options.destination = {"", "", true, false};
+  if (options.files.empty() && options.latents.empty()) options.files = {"-"};
+  if (options.files == std::vector<std::string>{"-"} && options.destination.file.empty() &&
+      options.destination.folder.empty()) {
+    options.destination.to_stdout = true;
+  }
+  if (!options.list && !options.test && !options.breakpoints) {
+    return call_engine("decode", common, &options);
+  }
+  ExitCode worst = ExitCode::kOk;
+  Json reports = Json::array();
+  for (const auto& path : options.files) {
+    worst = worse(worst, run_for_file(path == "-" ? "stdin" : path, [&] {
+                    return inspect(path, options, common.json, reports);
+                  }));
+  }
+  if (common.json) std::cout << reports.dump(1) << "\n";
+  return static_cast<int>(worst);
+}
+
+}  // namespace
+}  // namespace pie
+
+int main(int argc, char** argv) {
+  return pie::run_main("pie-decode", [&] { return pie::run(argc, argv); });
+}

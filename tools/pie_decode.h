@@ -1,0 +1,24 @@
+// Options of pie-decode, shared by its two halves.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/container/code_file.h"
+#include "tools/common/files.h"
+
+namespace pie {
+
+struct DecodeOptions {
+  std::string model;
+  Destination destination;
+  int layers = 0;  // 0: all that are stored
+  bool allow_partial = false;
+  std::string format;   // png, pgm, ppm, idx; "" follows the output's name
+  std::string select;   // "5,10-20"
+  std::string latents;  // .npy file to decode instead of code files
+  bool list = false, test = false, test_all = false, breakpoints = false;
+  std::vector<std::string> files;
+};
+
+}  // namespace pie

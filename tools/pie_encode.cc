@@ -1,0 +1,108 @@
+// pie-encode: images to code files. This half parses, and cuts code files, which needs no model;
+// tools/engine/encode.cc does the work.
+#include "tools/pie_encode.h"
+
+#include <fstream>
+
+#include "lib/base/log.h"
+#include "lib/container/code_file.h"
+#include "tools/common/engine.h"
+#include "tools/common/options.h"
+#include "tools/common/run_main.h"
+
+namespace pie {
+namespace {
+
+constexpr const char* kExamples =
+    "  pie-encode -m pie-mnist digit.png                    writes digit.png.pie\n"
+    "  pie-encode -m pie-mnist t10k-images-idx3-ubyte.gz -o test.pie\n"
+    "  pie-encode -m pie-mnist < digit.pgm | ssh host pie-decode > digit.pgm\n"
+    "  pie-encode --layers 1 full.pie -o small.pie          cuts, without a model\n";
+
+bool is_code_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  char magic[4] = {};
+  return in.read(magic, 4) && std::string(magic, 4) == "\x89PIE";
+}
+
+// Keeps the first layers of every frame of a code file.
+ExitCode cut_file(const std::string& path, const EncodeOptions& options) {
+  if (options.layers == 0) {
+    throw UsageError(path + ": is a code file already; give --layers K to cut it");
+  }
+  const auto output = options.destination.path_for(path);
+  if (output == path) {
+    throw UsageError(path + ": would be overwritten by its own cut; give -o, -O or -c");
+  }
+  const auto bytes = read_file(path);
+  const CodeFile file(bytes);
+  Bytes result;
+  for (const auto& frame : file.frames()) {
+    const auto part = cut_layers(frame, options.layers);
+    result.insert(result.end(), part.begin(), part.end());
+  }
+  write_output(output, result, options.destination.overwrite, path);
+  if (output != "-") {
+    log_note(path, std::to_string(bytes.size()) + " -> " + std::to_string(result.size()) + " B, " +
+                       std::to_string(options.layers) + " layer(s) kept");
+  }
+  return ExitCode::kOk;
+}
+
+int run(int argc, char** argv) {
+  CommonOptions common;
+  EncodeOptions options;
+  CLI::App app("Encodes images to latent-code files. An IDX or CIFAR file becomes one archive, and so "
+               "do several inputs with -o. With no FILE, stdin to stdout.",
+               "pie-encode");
+  add_common_options(app, common, kExamples);
+  app.add_option("-m,--model", options.model, "Model: a file or a shipped model's name");
+  auto* file = app.add_option("-o,--output", options.destination.file, "Output file; - is stdout");
+  auto* folder = app.add_option("-O,--output-dir", options.destination.folder, "Output folder");
+  auto* to_stdout = app.add_flag("-c,--stdout", options.destination.to_stdout, "Write to stdout");
+  file->excludes(folder)->excludes(to_stdout);
+  folder->excludes(to_stdout);
+  auto* lossless =
+      app.add_flag("--lossless", options.lossless, "Code every bit (integer models only)");
+  app.add_option("--layers", options.layers, "Keep the first K layers, coarse to fine; 1 is z only")
+      ->check(CLI::Range(1, kMaxLayers))
+      ->excludes(lossless);
+  app.add_option("--step", options.step,
+                 "Quantization step in standard deviations of the latents (default 0.15625)")
+      ->check(CLI::Range(1.0 / kUnitsPerSigma, 8.0));
+  app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");
+  app.add_flag("-r,--recursive", options.recursive, "Descend into folders");
+  app.add_option("--latents", options.latents,
+                 "Write z of all images to this .npy file, float32 [N, d]; code files are then "
+                 "written only with -o, -O or -c");
+  app.add_option("FILE", options.files, "Images, folders, IDX or CIFAR files; - is stdin");
+  const int code = parse_command_line(app, common, argc, argv);
+  if (code >= 0) return code;
+  if (options.destination.file == "-") options.destination = {"", "", true, false};
+  if (options.files.empty()) options.files = {"-"};
+  if (options.files == std::vector<std::string>{"-"} && options.destination.file.empty() &&
+      options.destination.folder.empty() && options.latents.empty()) {
+    options.destination.to_stdout = true;
+  }
+
+  ExitCode worst = ExitCode::kOk;
+  std::vector<std::string> images;
+  for (const auto& path : options.files) {
+    if (is_code_file(path)) {
+      worst = worse(worst, run_for_file(path, [&] { return cut_file(path, options); }));
+    } else {
+      images.push_back(path);
+    }
+  }
+  if (images.empty()) return static_cast<int>(worst);
+  options.files = images;
+  const auto rest = static_cast<ExitCode>(call_engine("encode", common, &options));
+  return static_cast<int>(worse(worst, rest));
+}
+
+}  // namespace
+}  // namespace pie
+
+int main(int argc, char** argv) {
+  return pie::run_main("pie-encode", [&] { return pie::run(argc, argv); });
+}

@@ -1,0 +1,22 @@
+// Options of pie-encode, shared by its two halves.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tools/common/files.h"
+
+namespace pie {
+
+struct EncodeOptions {
+  std::string model;
+  Destination destination;
+  bool lossless = false, recursive = false;
+  int layers = 0;          // 0: all
+  double step = 0;         // in standard deviations; 0: the default
+  std::string latents;     // .npy file to write
+  std::vector<std::string> files;
+};
+
+}  // namespace pie
