@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs every package that building, testing and the quick start need (Debian 12, Ubuntu).
+# Idempotent: returns at once when all are there. Run as root, or with sudo installed.
+set -euo pipefail
+
+packages=(
+  g++ cmake ninja-build git ca-certificates
+  libtorch-dev libopenblas0-openmp   # without an optimised BLAS, LibTorch is 30 times slower
+  libstb-dev libpng-dev zlib1g-dev libzstd-dev libxxhash-dev libssl-dev
+  libcli11-dev nlohmann-json3-dev
+  libgtest-dev libbenchmark-dev python3
+)
+if [ "${1:-}" = "--developer" ]; then
+  packages+=(clang-format clang-tidy python3-torch python3-numpy python3-matplotlib
+             dataset-fashion-mnist man-db)
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+echo "installing: ${missing[*]}" >&2
+"${as_root[@]}" apt-get update -q
+DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -q --no-install-recommends "${missing[@]}"

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Installs what is needed, builds, and does the main job once: encodes test images with a shipped
+# model, decodes them, prints the rate and the reconstruction error, and writes a picture.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools/install-deps.sh
+cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release >build-quickstart.log 2>&1 ||
+  { cat build-quickstart.log >&2; exit 1; }
+rm -f build-quickstart.log
+cmake --build build --target pie-train pie-encode pie-decode pie-sample flow-eval
+
+bin=$PWD/build/bin
+out=$PWD/build/quickstart
+mkdir -p "$out"
+digits=testdata/digits-images-idx3-ubyte.gz
+
+echo "== encode 100 digits: all layers, then the latents alone"
+"$bin/pie-encode" -f -m pie-mnist "$digits" -o "$out/digits.pie"
+"$bin/pie-encode" -f --layers 1 "$out/digits.pie" -o "$out/digits-z.pie"
+echo "== what is in the file"
+"$bin/pie-decode" -l "$out/digits.pie"
+echo "== decode: all layers, then z alone, to IDX files"
+"$bin/pie-decode" -f "$out/digits.pie" -o "$out/digits.idx"
+"$bin/pie-decode" -f "$out/digits-z.pie" -o "$out/digits-z.idx"
+ls -l "$out"/*.idx
+echo "== rate and reconstruction error of each prefix of the file"
+"$bin/flow-eval" -f -m pie-mnist --metrics reconstruction,code --pictures "$out" "$digits" |
+  grep -E 'reconstruction\.(psnr_db|ssim)|file_bytes|prefix_bits_per_dim|layers.*psnr_db'
+"$bin/pie-sample" -f -m pie-mnist --grid 8x8 -o "$out/samples.png"
+echo "== look at $out/pie-mnist-reconstructions.png and $out/samples.png"
