@@ -6,7 +6,7 @@
 
 #include "lib/image/image_source.h"
 #include "lib/image/quality.h"
-#include "tools/common/engine.h"
+#include "tools/common/load_engine.h"
 #include "tools/common/files.h"
 #include "tools/common/options.h"
 #include "tools/common/report.h"

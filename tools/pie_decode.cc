@@ -8,7 +8,7 @@
 
 #include "lib/base/checksum.h"
 #include "lib/base/log.h"
-#include "tools/common/engine.h"
+#include "tools/common/load_engine.h"
 #include "tools/common/options.h"
 #include "tools/common/run_main.h"
 

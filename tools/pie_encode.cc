@@ -6,7 +6,7 @@
 
 #include "lib/base/log.h"
 #include "lib/container/code_file.h"
-#include "tools/common/engine.h"
+#include "tools/common/load_engine.h"
 #include "tools/common/options.h"
 #include "tools/common/run_main.h"
 

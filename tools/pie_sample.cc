@@ -1,7 +1,7 @@
 // pie-sample: new images from a model. This half only parses; tools/engine/sample.cc does the work.
 #include "tools/pie_sample.h"
 
-#include "tools/common/engine.h"
+#include "tools/common/load_engine.h"
 #include "tools/common/options.h"
 #include "tools/common/run_main.h"
 

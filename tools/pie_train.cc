@@ -1,7 +1,7 @@
 // pie-train: learns a model from images. This half only parses; tools/engine/train.cc does the work.
 #include "tools/pie_train.h"
 
-#include "tools/common/engine.h"
+#include "tools/common/load_engine.h"
 #include "tools/common/options.h"
 #include "tools/common/run_main.h"
 

@@ -32,21 +32,25 @@ ImageSet sample(const LoadedModel& loaded, size_t count, const SamplingOptions& 
   ImageSet images;
   for (size_t first = 0; first < count; first += kBatch) {
     const size_t n = std::min(kBatch, count - first);
-    const auto z = normals(model.latent_shape(), first, n, 0, options.seed) * options.temperature;
+    // Always whole batches, because rounding may depend on their size.
+    const auto z =
+        normals(model.latent_shape(), first, kBatch, 0, options.seed) * options.temperature;
     const auto x = model.decode(z, [&](size_t l, const torch::Tensor& mean) {
       if (options.residual_temperature == 0) return mean;
-      const auto noise = normals(model.residual_shapes()[l], first, n, l + 1, options.seed);
+      const auto noise = normals(model.residual_shapes()[l], first, kBatch, l + 1, options.seed);
       return mean + noise * (options.residual_temperature * model.config().eps0());
     });
     const auto batch = to_images(x);
     if (images.empty()) images = ImageSet(batch.geometry());
-    for (size_t k = 0; k < batch.size(); ++k) images.append(batch.image(k));
+    for (size_t k = 0; k < n; ++k) images.append(batch.image(k));
   }
   return images;
 }
 
 ImageSet interpolate(const LoadedModel& loaded, const ImageSet& ends, size_t steps) {
-  if (steps < 2) throw UsageError("an interpolation needs at least 2 steps");
+  if (steps < 2 || ends.size() != 2) {
+    throw UsageError("an interpolation needs two images and at least 2 steps");
+  }
   const auto z = encode_latents(loaded, ends);
   const auto weight = torch::linspace(0, 1, static_cast<int64_t>(steps)).unsqueeze(1);
   return decode_latents(loaded, z[0] * (1 - weight) + z[1] * weight);

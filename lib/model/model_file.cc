@@ -19,6 +19,24 @@ Json parse_section(const TensorFile& file, const std::string& key, const std::st
   return value;
 }
 
+// A lower bound of the numbers in a model, from its configuration alone: a hostile file must not make
+// its reader allocate more than a small multiple of the file's size.
+double least_parameters(const PieConfig& config) {
+  double channels = static_cast<double>(config.input.channels), least = 0;
+  double area = static_cast<double>(config.input.height * config.input.width);
+  for (const auto& block : config.blocks) {
+    const bool conv = block.kind == "conv";
+    channels *= conv ? 4 : area;
+    area = conv ? area / 4 : 1;
+    const double hidden = static_cast<double>(block.hidden), depth = static_cast<double>(block.depth);
+    least += static_cast<double>(block.steps) *
+             (static_cast<double>(block.reflections) * channels +
+              hidden * (channels * (conv ? 9 : 1) + 2 * depth * hidden));
+    channels = static_cast<double>(block.keep) / area;
+  }
+  return least;
+}
+
 }  // namespace
 
 std::map<std::string, torch::Tensor> named_tensors(const torch::nn::Module& module) {
@@ -66,7 +84,12 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
     throw UnsupportedError(path + ": unknown architecture " +
                            loaded.preset.value("arch", Json()).dump() + "; use a newer version");
   }
+  double stored = 0;
+  for (const auto& [name, tensor] : file.tensors) stored += static_cast<double>(tensor.numel());
   try {
+    if (least_parameters(parse_pie_config(loaded.preset)) > stored) {
+      throw DamagedError(path + ": its configuration needs more weights than it holds");
+    }
     loaded.model = std::make_shared<PieModel>(parse_pie_config(loaded.preset));
   } catch (const UsageError& error) {
     throw DamagedError(path + ": " + error.what());

@@ -225,17 +225,19 @@ void Trainer::with_averaged_weights(const std::function<void(PieModel&)>& use) c
     use(*model_);
     return;
   }
-  const auto weights = flat_->values.clone();
+  // Puts the training weights back however `use` ends.
+  struct Restore {
+    torch::Tensor values, saved;
+    ~Restore() { values.copy_(saved); }
+  } const restore{flat_->values, flat_->values.clone()};
   flat_->values.copy_(adam_->average);
   use(*model_);
-  flat_->values.copy_(weights);
 }
 
 Bytes Trainer::serialize_averaged_model(const Json& measured) const {
   const Json training = {{"steps", adam_->steps},
                          {"seed", seed_},
-                         {"images", images_},
-                         {"elapsed_s", elapsed_s_}};
+                         {"images", images_}};
   Bytes bytes;
   with_averaged_weights(
       [&](PieModel& model) { bytes = serialize_model(model, preset_, training, measured); });

@@ -19,7 +19,6 @@ namespace pie {
 struct TrainRun {
   const ImageSource* data = nullptr;
   const ImageSource* validation = nullptr;  // may be null
-  uint64_t seed = 0;
   bool bfloat16 = false;    // inside the subnetworks; log-dets and losses stay float32
   int64_t stop_at = 0;      // stop at this step although the schedule goes on; 0: never
   double time_limit_s = 0;  // the schedule spans this time instead of the steps; 0: steps count

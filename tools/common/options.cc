@@ -5,7 +5,7 @@
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 #include "lib/base/version.h"
-#include "tools/common/engine.h"
+#include "tools/common/load_engine.h"
 
 namespace pie {
 

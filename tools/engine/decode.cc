@@ -13,7 +13,7 @@
 #include "lib/image/image_io.h"
 #include "lib/model/model_store.h"
 #include "tools/common/run_main.h"
-#include "tools/engine/engine.h"
+#include "tools/engine/commands.h"
 #include "tools/pie_decode.h"
 
 namespace pie {

@@ -9,7 +9,7 @@
 #include "lib/image/image_source.h"
 #include "lib/model/model_store.h"
 #include "tools/common/run_main.h"
-#include "tools/engine/engine.h"
+#include "tools/engine/commands.h"
 #include "tools/pie_encode.h"
 
 namespace pie {

@@ -17,7 +17,7 @@
 #include "lib/train/neighbours.h"
 #include "tools/common/files.h"
 #include "tools/common/report.h"
-#include "tools/engine/engine.h"
+#include "tools/engine/commands.h"
 #include "tools/flow_eval.h"
 
 namespace pie {

@@ -9,7 +9,7 @@
 #include "lib/model/model_store.h"
 #include "lib/train/evaluation.h"
 #include "tools/common/files.h"
-#include "tools/engine/engine.h"
+#include "tools/engine/commands.h"
 #include "tools/pie_sample.h"
 
 namespace pie {

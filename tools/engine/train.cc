@@ -11,7 +11,7 @@
 #include "lib/model/model_store.h"
 #include "lib/train/trainer.h"
 #include "tools/common/run_main.h"
-#include "tools/engine/engine.h"
+#include "tools/engine/commands.h"
 #include "tools/pie_train.h"
 
 namespace pie {

@@ -1,4 +1,4 @@
-#include "tools/engine/engine.h"
+#include "tools/engine/commands.h"
 
 #include <ATen/Parallel.h>
 #include <malloc.h>
@@ -7,7 +7,7 @@
 #include <iostream>
 
 #include "lib/base/error.h"
-#include "tools/common/engine.h"
+#include "tools/common/load_engine.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "tools/common/engine.h"
+#include "tools/common/load_engine.h"
 
 #include <dlfcn.h>
 #include <unistd.h>
