@@ -1,13 +1,13 @@
-// flow-eval: figures of models and of images. This half parses, and measures images without a model;
-// tools/engine/eval.cc does the rest.
+// flow-eval: figures of models and of images. This half parses, and measures images without a
+// model; tools/engine/eval.cc does the rest.
 #include "tools/flow_eval.h"
 
 #include <iostream>
 
 #include "lib/image/image_source.h"
 #include "lib/image/quality.h"
-#include "tools/common/load_engine.h"
 #include "tools/common/files.h"
+#include "tools/common/load_engine.h"
 #include "tools/common/options.h"
 #include "tools/common/report.h"
 #include "tools/common/run_main.h"
@@ -32,8 +32,7 @@ int measure_images(const EvalOptions& options, const CommonOptions& common) {
   }
   Json report = {{"schema", "pie.flow-eval/1"},
                  {"data", {{"images", source.size()}}},
-                 {"sharpness",
-                  {{"kernel", "laplacian_4n_valid"}, {"on", "luma_bt601_0_1"}}},
+                 {"sharpness", {{"kernel", "laplacian_4n_valid"}, {"on", "luma_bt601_0_1"}}},
                  {"warnings", Json::array()}};
   report["sharpness"]["data"] = finite_or_null(report, "sharpness.data", mean.mean());
   report["sharpness"]["data_stderr"] =
@@ -49,9 +48,10 @@ int measure_images(const EvalOptions& options, const CommonOptions& common) {
 int run(int argc, char** argv) {
   CommonOptions common;
   EvalOptions options;
-  CLI::App app("Measures models on images: likelihood, reconstruction, sharpness, code size. Without "
-               "a model, the sharpness of images.",
-               "flow-eval");
+  CLI::App app(
+      "Measures models on images: likelihood, reconstruction, sharpness, code size. Without "
+      "a model, the sharpness of images.",
+      "flow-eval");
   add_common_options(app, common, kExamples);
   app.add_option("-m,--model", options.models, "Model: a file or name; may be given several times")
       ->allow_extra_args(false);

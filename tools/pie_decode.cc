@@ -107,9 +107,10 @@ ExitCode inspect(const std::string& path, const DecodeOptions& options, bool jso
 int run(int argc, char** argv) {
   CommonOptions common;
   DecodeOptions options;
-  CLI::App app("Decodes latent-code files to images: as many layers as are there, or wanted. The "
-               "model is found by its fingerprint. With no FILE, stdin to stdout.",
-               "pie-decode");
+  CLI::App app(
+      "Decodes latent-code files to images: as many layers as are there, or wanted. The "
+      "model is found by its fingerprint. With no FILE, stdin to stdout.",
+      "pie-decode");
   add_common_options(app, common, kExamples);
   app.add_option("-m,--model", options.model, "Model: a file or name; default: by fingerprint");
   auto* file = app.add_option("-o,--output", options.destination.file, "Output file; - is stdout");

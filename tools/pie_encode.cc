@@ -52,9 +52,10 @@ ExitCode cut_file(const std::string& path, const EncodeOptions& options) {
 int run(int argc, char** argv) {
   CommonOptions common;
   EncodeOptions options;
-  CLI::App app("Encodes images to latent-code files. An IDX or CIFAR file becomes one archive, and so "
-               "do several inputs with -o. With no FILE, stdin to stdout.",
-               "pie-encode");
+  CLI::App app(
+      "Encodes images to latent-code files. An IDX or CIFAR file becomes one archive, and so "
+      "do several inputs with -o. With no FILE, stdin to stdout.",
+      "pie-encode");
   add_common_options(app, common, kExamples);
   app.add_option("-m,--model", options.model, "Model: a file or a shipped model's name");
   auto* file = app.add_option("-o,--output", options.destination.file, "Output file; - is stdout");

@@ -13,9 +13,9 @@ struct EncodeOptions {
   std::string model;
   Destination destination;
   bool lossless = false, recursive = false;
-  int layers = 0;          // 0: all
-  double step = 0;         // in standard deviations; 0: the default
-  std::string latents;     // .npy file to write
+  int layers = 0;       // 0: all
+  double step = 0;      // in standard deviations; 0: the default
+  std::string latents;  // .npy file to write
   std::vector<std::string> files;
 };
 

@@ -17,11 +17,13 @@ int run(int argc, char** argv) {
   pie::SampleOptions options;
   CLI::App app("Samples images from a model, or interpolates between two.", "pie-sample");
   add_common_options(app, common, kExamples);
-  app.add_option("-m,--model", options.model, "Model: a file or a shipped model's name")->required();
+  app.add_option("-m,--model", options.model, "Model: a file or a shipped model's name")
+      ->required();
   app.add_option("-o,--output", options.output,
                  "One picture (.png, .pgm, .ppm), a set (.idx), or a folder of numbered PNGs")
       ->required();
-  app.add_option("-n,--count", options.count, "Number of samples (default 16, or what the grid holds)")
+  app.add_option("-n,--count", options.count,
+                 "Number of samples (default 16, or what the grid holds)")
       ->check(CLI::PositiveNumber);
   app.add_option("--temperature", options.temperature, "T of z ~ N(0, T^2)")
       ->check(CLI::NonNegativeNumber)

@@ -1,4 +1,5 @@
-// pie-train: learns a model from images. This half only parses; tools/engine/train.cc does the work.
+// pie-train: learns a model from images. This half only parses; tools/engine/train.cc does the
+// work.
 #include "tools/pie_train.h"
 
 #include "tools/common/load_engine.h"
@@ -16,21 +17,25 @@ constexpr const char* kExamples =
 int run(int argc, char** argv) {
   pie::CommonOptions common;
   pie::TrainOptions options;
-  CLI::App app("Trains a model on images by maximum likelihood. The last line on stdout is the "
-               "model's path.",
-               "pie-train");
+  CLI::App app(
+      "Trains a model on images by maximum likelihood. The last line on stdout is the "
+      "model's path.",
+      "pie-train");
   add_common_options(app, common, kExamples);
   auto* preset = app.add_option("--preset", options.preset, "Name of a preset (models/NAME.json)");
-  auto* config = app.add_option("--config", options.config, "Configuration file instead of a preset");
-  auto* resume = app.add_option("--resume", options.resume,
-                                "Training state (MODEL.state) to continue; keeps its configuration");
+  auto* config =
+      app.add_option("--config", options.config, "Configuration file instead of a preset");
+  auto* resume =
+      app.add_option("--resume", options.resume,
+                     "Training state (MODEL.state) to continue; keeps its configuration");
   preset->excludes(config)->excludes(resume);
   config->excludes(resume);
   app.add_option("--data", options.data,
                  "Training images: files, folders, IDX, CIFAR; PATH[begin:end] takes a part")
       ->required();
   app.add_option("--val", options.validation, "Held-out images, in the same forms");
-  app.add_option("-o,--output", options.output, "The model to write (MODEL.safetensors)")->required();
+  app.add_option("-o,--output", options.output, "The model to write (MODEL.safetensors)")
+      ->required();
   app.add_option("--task", options.task, "What to learn")
       ->check(CLI::IsMember({"density"}))
       ->capture_default_str();

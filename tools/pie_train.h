@@ -8,14 +8,14 @@
 namespace pie {
 
 struct TrainOptions {
-  std::string preset, config;      // one of them, unless resuming
+  std::string preset, config;  // one of them, unless resuming
   std::vector<std::string> data, validation;
   std::string output, resume, log;
   std::string task = "density";
-  std::vector<std::string> set;    // key=value overrides
+  std::vector<std::string> set;                           // key=value overrides
   int64_t epochs = 0, steps = 0, stop_at = 0, batch = 0;  // 0: as the preset says
   double lr = 0;
-  std::string time;                // "30m"
+  std::string time;  // "30m"
   bool force = false, dry_run = false;
 };
 

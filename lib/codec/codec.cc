@@ -79,9 +79,8 @@ ImageSet decode_items(PieModel& model, const std::vector<std::vector<int32_t>>& 
   for (size_t begin = 0; begin < items; begin += kBatch) {
     const size_t n = std::min(kBatch, items - begin);
     const auto batch = [&](size_t layer, Shape3 shape) {
-      auto symbols = torch::zeros({static_cast<int64_t>(kBatch), shape.channels, shape.height,
-                                   shape.width},
-                                  torch::kInt32);
+      auto symbols = torch::zeros(
+          {static_cast<int64_t>(kBatch), shape.channels, shape.height, shape.width}, torch::kInt32);
       const auto* from = layers[layer].data() + begin * counts[layer];
       std::copy_n(from, n * counts[layer], symbols.data_ptr<int32_t>());
       return symbols;
@@ -184,16 +183,17 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
   const auto counts = symbols_per_item(model);
   const auto input = input_geometry(model);
   if (header.fingerprint != loaded.fingerprint) {
-    throw UnsupportedError(
-        "was made by the model with fingerprint " +
-        to_hex(header.fingerprint.data(), header.fingerprint.size()) + ", not by " +
-        loaded.name() + " (" + to_hex(loaded.fingerprint.data(), loaded.fingerprint.size()) + ")");
+    throw UnsupportedError("was made by the model with fingerprint " +
+                           to_hex(header.fingerprint.data(), header.fingerprint.size()) +
+                           ", not by " + loaded.name() + " (" +
+                           to_hex(loaded.fingerprint.data(), loaded.fingerprint.size()) + ")");
   }
   const Geometry geometry{header.channels, static_cast<int>(header.height),
                           static_cast<int>(header.width)};
-  const bool tile_fits = header.tiled() ? header.tile_height == static_cast<uint32_t>(input.height) &&
-                                              header.tile_width == static_cast<uint32_t>(input.width)
-                                        : geometry == input;
+  const bool tile_fits = header.tiled()
+                             ? header.tile_height == static_cast<uint32_t>(input.height) &&
+                                   header.tile_width == static_cast<uint32_t>(input.width)
+                             : geometry == input;
   if (!tile_fits || header.channels != input.channels || header.sample_bits != 8 ||
       header.step == 0 || header.total_layers != static_cast<int>(counts.size())) {
     throw DamagedError("its header contradicts the model " + loaded.name());
@@ -245,8 +245,8 @@ ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
   }
   Bytes pixels;
   for (const auto& part : z.split(static_cast<int64_t>(kBatch))) {
-    const auto images = to_images(
-        model.decode(part.reshape({-1, shape.channels, shape.height, shape.width})));
+    const auto images =
+        to_images(model.decode(part.reshape({-1, shape.channels, shape.height, shape.width})));
     pixels.insert(pixels.end(), images.pixels().begin(), images.pixels().end());
   }
   return {input_geometry(model), std::move(pixels)};

@@ -18,8 +18,7 @@ constexpr uint32_t kMaxHeaderBytes = 4096;
 Bytes write_npy(const torch::Tensor& matrix) {
   const auto data = matrix.detach().to(torch::kFloat32).contiguous();
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
-                       std::to_string(data.size(0)) + ", " + std::to_string(data.size(1)) +
-                       "), }";
+                       std::to_string(data.size(0)) + ", " + std::to_string(data.size(1)) + "), }";
   // The data starts at a multiple of 64 bytes, as NumPy writes it.
   const size_t prefix = kMagicSize + 4;
   header.append(63 - (prefix + header.size()) % 64, ' ');
@@ -69,7 +68,8 @@ torch::Tensor read_npy(const Bytes& bytes, const std::string& path) {
   const auto payload = reader.raw(reader.remaining());
   std::memcpy(matrix.data_ptr(), payload.data, payload.size);
   matrix = matrix.to(torch::kFloat32);
-  if (!torch::isfinite(matrix).all().item<bool>()) throw damaged("it has values that are not finite");
+  if (!torch::isfinite(matrix).all().item<bool>())
+    throw damaged("it has values that are not finite");
   return matrix;
 }
 

@@ -14,8 +14,8 @@ constexpr size_t kBatch = 64;
 
 // Standard normal values for samples first, first + 1, ...: stream `part` of each sample.
 torch::Tensor normals(Shape3 shape, size_t first, size_t count, uint64_t part, uint64_t seed) {
-  auto values = torch::empty({static_cast<int64_t>(count), shape.channels, shape.height,
-                              shape.width});
+  auto values =
+      torch::empty({static_cast<int64_t>(count), shape.channels, shape.height, shape.width});
   const auto each = static_cast<size_t>(shape.elements());
   for (size_t k = 0; k < count; ++k) {
     CounterRandom(seed, part << 40 | (first + k))

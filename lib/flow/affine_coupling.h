@@ -10,9 +10,9 @@
 namespace pie {
 
 // y1 = s1(x2) * x1 + b1(x2); y2 = s2(y1) * x2 + b2(y1)   (PIE Eq. 18)
-// x1, x2 are halves along the channels (an odd count gives x1 the larger part), s = exp(a tanh(h/a))
-// with h and b from one subnetwork, so each scale stays within exp(+-a). a = 0 gives an additive
-// coupling, s = 1. log-det = sum ln s1 + sum ln s2.
+// x1, x2 are halves along the channels (an odd count gives x1 the larger part), s = exp(a
+// tanh(h/a)) with h and b from one subnetwork, so each scale stays within exp(+-a). a = 0 gives an
+// additive coupling, s = 1. log-det = sum ln s1 + sum ln s2.
 class AffineCoupling final : public Bijection {
  public:
   // `make_subnet(in, out)` is called twice. Throws ShapeError for fewer than 2 channels.

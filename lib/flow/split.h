@@ -18,7 +18,7 @@ class Split final : public torch::nn::Module {
     torch::Tensor z;  // [N, keep, H, W]
     torch::Tensor r;  // [N, C - keep, H, W]
   };
-  Parts split(const torch::Tensor& x) const;  // x: [N, C, H, W]; throws ShapeError
+  Parts split(const torch::Tensor& x) const;   // x: [N, C, H, W]; throws ShapeError
   torch::Tensor mean(const torch::Tensor& z);  // g(z), [N, C - keep, H, W]
   // ln N(r | g(z), eps0^2 I), [N] nats.
   torch::Tensor log_prob(const Parts& parts);

@@ -87,7 +87,9 @@ class ConfigSection {
                      value + "'");
   }
 
-  std::string where(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
+  std::string where(const std::string& key) const {
+    return path_.empty() ? key : path_ + "." + key;
+  }
 
  private:
   Json json_;

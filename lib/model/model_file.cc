@@ -19,8 +19,8 @@ Json parse_section(const TensorFile& file, const std::string& key, const std::st
   return value;
 }
 
-// A lower bound of the numbers in a model, from its configuration alone: a hostile file must not make
-// its reader allocate more than a small multiple of the file's size.
+// A lower bound of the numbers in a model, from its configuration alone: a hostile file must not
+// make its reader allocate more than a small multiple of the file's size.
 double least_parameters(const PieConfig& config) {
   double channels = static_cast<double>(config.input.channels), least = 0;
   double area = static_cast<double>(config.input.height * config.input.width);
@@ -28,7 +28,8 @@ double least_parameters(const PieConfig& config) {
     const bool conv = block.kind == "conv";
     channels *= conv ? 4 : area;
     area = conv ? area / 4 : 1;
-    const double hidden = static_cast<double>(block.hidden), depth = static_cast<double>(block.depth);
+    const double hidden = static_cast<double>(block.hidden),
+                 depth = static_cast<double>(block.depth);
     least += static_cast<double>(block.steps) *
              (static_cast<double>(block.reflections) * channels +
               hidden * (channels * (conv ? 9 : 1) + 2 * depth * hidden));
@@ -50,8 +51,7 @@ Fingerprint fingerprint(const Json& preset, const PieModel& model) {
   Json config = preset;
   config.erase("name");
   config.erase("train");
-  const Bytes content =
-      serialize_tensors({{{"config", config.dump()}}, named_tensors(model)});
+  const Bytes content = serialize_tensors({{{"config", config.dump()}}, named_tensors(model)});
   const auto hash = sha256(content.data(), content.size());
   Fingerprint result;
   std::copy_n(hash.begin(), result.size(), result.begin());

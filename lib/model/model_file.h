@@ -26,8 +26,8 @@ struct LoadedModel {
   std::string name() const { return preset.value("name", std::string("unnamed")); }
 };
 
-// The fingerprint of a model file: over the decoder-relevant configuration and the names, shapes and
-// little-endian float32 bytes of all tensors, in the order of their names.
+// The fingerprint of a model file: over the decoder-relevant configuration and the names, shapes
+// and little-endian float32 bytes of all tensors, in the order of their names.
 Fingerprint fingerprint(const Json& preset, const PieModel& model);
 
 // Serialises a model. The bytes are a pure function of the arguments and the tool's version.
@@ -35,8 +35,8 @@ Bytes serialize_model(const PieModel& model, const Json& preset, const Json& tra
                       const Json& measured);
 
 // Reads a model file's bytes; `path` only names the file in messages. Checks everything that
-// `parse_tensors` does and that the tensors are those of the configuration. Throws DamagedError (also
-// TruncatedError), or UnsupportedError for a newer format or an unknown architecture.
+// `parse_tensors` does and that the tensors are those of the configuration. Throws DamagedError
+// (also TruncatedError), or UnsupportedError for a newer format or an unknown architecture.
 LoadedModel parse_model(const Bytes& bytes, const std::string& path);
 
 // `parse_model` of a whole file. Throws OperationError if it cannot be read.

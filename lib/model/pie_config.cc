@@ -18,9 +18,9 @@ PieBlockConfig parse_block(const Json& preset, const Json& json, const std::stri
     merged = preset.at(kind.get<std::string>());
   }
   if (merged.is_object()) merged.update(json);
-  const ConfigSection s(merged, path,
-                  {"kind", "keep", "steps", "reflections", "hidden", "depth", "scale_clamp",
-                   "act_norm"});
+  const ConfigSection s(
+      merged, path,
+      {"kind", "keep", "steps", "reflections", "hidden", "depth", "scale_clamp", "act_norm"});
   PieBlockConfig block;
   block.kind = s.choice("kind", {"conv", "linear"});
   block.keep = s.integer("keep", 1, int64_t{1} << 24);
@@ -37,8 +37,8 @@ PieBlockConfig parse_block(const Json& preset, const Json& json, const std::stri
 
 PieConfig parse_pie_config(const Json& json) {
   const ConfigSection top(json, "",
-                    {"name", "arch", "input", "pre_transform", "eps0_squared", "residual_mean",
-                     "conv", "linear", "blocks", "train"});
+                          {"name", "arch", "input", "pre_transform", "eps0_squared",
+                           "residual_mean", "conv", "linear", "blocks", "train"});
   top.choice("arch", {"pie"});
   PieConfig config;
   const ConfigSection input(top.get<Json>("input"), "input", {"channels", "height", "width"});
@@ -48,7 +48,8 @@ PieConfig parse_pie_config(const Json& json) {
   const auto pre_json = top.get<Json>("pre_transform");
   const ConfigSection pre(pre_json, "pre_transform", {"kind", "scale", "alpha"});
   config.pre_transform = pre.choice("kind", {"affine", "logit"});
-  config.pre_transform_value = pre.get<double>(config.pre_transform == "affine" ? "scale" : "alpha");
+  config.pre_transform_value =
+      pre.get<double>(config.pre_transform == "affine" ? "scale" : "alpha");
 
   config.eps0_squared = top.number("eps0_squared", 1e-8, 100);
   config.residual_mean = top.choice("residual_mean", {"network", "zero"});

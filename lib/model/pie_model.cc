@@ -65,16 +65,16 @@ PieModel::PieModel(const PieConfig& config) : config_(config) {
     shape = block.flow->output_shape();
     const int64_t area = shape.height * shape.width;
     if (block_config.keep % area != 0 || block_config.keep > shape.elements()) {
-      throw ShapeError("blocks." + std::to_string(i) + ".keep = " +
-                       std::to_string(block_config.keep) + " does not split " + to_string(shape) +
-                       " along its channels");
+      throw ShapeError("blocks." + std::to_string(i) +
+                       ".keep = " + std::to_string(block_config.keep) + " does not split " +
+                       to_string(shape) + " along its channels");
     }
     if (block_config.keep < shape.elements()) {
       const auto factory =
           config.residual_mean == "network" ? subnet_factory(block_config) : SubnetFactory();
       block.split = register_module(
-          name + "_split", std::make_shared<Split>(shape, block_config.keep / area,
-                                                   config.eps0(), factory));
+          name + "_split",
+          std::make_shared<Split>(shape, block_config.keep / area, config.eps0(), factory));
       residual_shapes_.push_back(block.split->residual_shape());
       shape = block.split->kept_shape();
     }

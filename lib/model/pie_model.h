@@ -17,17 +17,17 @@ namespace pie {
 
 // The terms of ln p(x) (PIE Eq. 17), each [N] nats; they sum to `total()`.
 struct LogLikelihood {
-  torch::Tensor z;                   // ln N(z; 0, I)
-  std::vector<torch::Tensor> r;      // ln N(r_l | g_l(z_l), eps0^2 I), r_1 first
-  torch::Tensor log_det;             // of all blocks
-  torch::Tensor pre_transform;       // log-det of the pre-transform
+  torch::Tensor z;               // ln N(z; 0, I)
+  std::vector<torch::Tensor> r;  // ln N(r_l | g_l(z_l), eps0^2 I), r_1 first
+  torch::Tensor log_det;         // of all blocks
+  torch::Tensor pre_transform;   // log-det of the pre-transform
   torch::Tensor total() const;
 };
 
 // What the data -> latent direction of the flow gives.
 struct PieLatents {
-  torch::Tensor z;                   // [N, d, 1, 1], or [N, C, H, W] without linear blocks
-  std::vector<torch::Tensor> r;      // r_1 first, each [N, C_l, H_l, W_l]
+  torch::Tensor z;               // [N, d, 1, 1], or [N, C, H, W] without linear blocks
+  std::vector<torch::Tensor> r;  // r_1 first, each [N, C_l, H_l, W_l]
 };
 
 class PieModel final : public torch::nn::Module {

@@ -46,9 +46,9 @@ ImageSet to_images(const torch::Tensor& x) {
                          .to(torch::kUInt8)
                          .contiguous();
   const uint8_t* data = bytes.data_ptr<uint8_t>();
-  return ImageSet({static_cast<int>(x.size(1)), static_cast<int>(x.size(2)),
-                   static_cast<int>(x.size(3))},
-                  Bytes(data, data + bytes.numel()));
+  return ImageSet(
+      {static_cast<int>(x.size(1)), static_cast<int>(x.size(2)), static_cast<int>(x.size(3))},
+      Bytes(data, data + bytes.numel()));
 }
 
 }  // namespace pie

@@ -76,8 +76,7 @@ Bytes serialize_tensors(const TensorFile& file) {
                     {"shape", tensor.sizes().vec()},
                     {"data_offsets", {begin, payload.size()}}};
   }
-  header["__metadata__"]["sha256"] =
-      content_hash(header, payload.bytes().data(), payload.size());
+  header["__metadata__"]["sha256"] = content_hash(header, payload.bytes().data(), payload.size());
   const std::string text = header.dump();
   ByteWriter bytes;
   bytes.u64(text.size());

@@ -18,12 +18,12 @@ struct TensorFile {
   const std::string& text(const std::string& key, const std::string& path) const;
 };
 
-// Serialises; the bytes are a pure function of the content. Adds the metadata key "sha256": the hash
-// of the header without that key, followed by the tensors' bytes.
+// Serialises; the bytes are a pure function of the content. Adds the metadata key "sha256": the
+// hash of the header without that key, followed by the tensors' bytes.
 Bytes serialize_tensors(const TensorFile& file);
 
-// Parses and checks every length, offset, dtype and shape, the hash, and that all values are finite.
-// `path` only names the file in messages. Throws DamagedError (also TruncatedError).
+// Parses and checks every length, offset, dtype and shape, the hash, and that all values are
+// finite. `path` only names the file in messages. Throws DamagedError (also TruncatedError).
 TensorFile parse_tensors(const Bytes& bytes, const std::string& path);
 
 }  // namespace pie

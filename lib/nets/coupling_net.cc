@@ -92,7 +92,8 @@ torch::Tensor CouplingNet::forward(const torch::Tensor& x) {
   variable_list inputs{to_rows(x)};
   inputs.insert(inputs.end(), weights_.begin(), weights_.end());
   inputs.insert(inputs.end(), biases_.begin(), biases_.end());
-  return from_rows(CouplingNetFunction::apply(grid, options_.kernel, bfloat16_, at::TensorList(inputs)), grid);
+  return from_rows(
+      CouplingNetFunction::apply(grid, options_.kernel, bfloat16_, at::TensorList(inputs)), grid);
 }
 
 }  // namespace pie

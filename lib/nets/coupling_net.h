@@ -1,5 +1,5 @@
-// The networks inside couplings and splits: convolutional (kernels 3-1-...-1-3) or, with kernel 1 on
-// [N, C, 1, 1], fully connected.
+// The networks inside couplings and splits: convolutional (kernels 3-1-...-1-3) or, with kernel 1
+// on [N, C, 1, 1], fully connected.
 #pragma once
 
 #include <torch/torch.h>

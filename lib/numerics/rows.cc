@@ -63,12 +63,18 @@ void for_each_sample(int64_t n, int64_t work_per_sample, const Body& body) {
 template <typename Fn>
 void with_channels(int64_t channels, const Fn& fn) {
   switch (channels) {
-    case 1: return fn(std::integral_constant<int, 1>{});
-    case 2: return fn(std::integral_constant<int, 2>{});
-    case 4: return fn(std::integral_constant<int, 4>{});
-    case 6: return fn(std::integral_constant<int, 6>{});
-    case 8: return fn(std::integral_constant<int, 8>{});
-    default: return fn(std::integral_constant<int, 0>{});
+    case 1:
+      return fn(std::integral_constant<int, 1>{});
+    case 2:
+      return fn(std::integral_constant<int, 2>{});
+    case 4:
+      return fn(std::integral_constant<int, 4>{});
+    case 6:
+      return fn(std::integral_constant<int, 6>{});
+    case 8:
+      return fn(std::integral_constant<int, 8>{});
+    default:
+      return fn(std::integral_constant<int, 0>{});
   }
 }
 
@@ -182,10 +188,14 @@ PIE_CPU_CLONES void relu_backward_rows(T* g, const T* y, Wide* sum, int64_t rows
 template <typename Fn>
 void dispatch(torch::ScalarType dtype, const Fn& fn) {
   switch (dtype) {
-    case torch::kFloat32: return fn(float{});
-    case torch::kFloat64: return fn(double{});
-    case torch::kBFloat16: return fn(at::BFloat16{});
-    default: TORCH_CHECK(false, "row matrices are float32, float64 or bfloat16, not ", dtype);
+    case torch::kFloat32:
+      return fn(float{});
+    case torch::kFloat64:
+      return fn(double{});
+    case torch::kBFloat16:
+      return fn(at::BFloat16{});
+    default:
+      TORCH_CHECK(false, "row matrices are float32, float64 or bfloat16, not ", dtype);
   }
 }
 
@@ -210,12 +220,11 @@ void copy_columns(const torch::Tensor& from, int64_t from_begin, torch::Tensor& 
     const T* source = from.data_ptr<T>() + from_begin;
     T* target = to.data_ptr<T>() + to_begin;
     with_channels(columns, [&](auto constant) {
-      at::parallel_for(0, from.size(0), std::max<int64_t>(1, 32768 / columns),
-                       [&](int64_t begin, int64_t end) {
-                         copy_columns<constant>(source + begin * from_stride, from_stride,
-                                                target + begin * to_stride, to_stride, end - begin,
-                                                columns);
-                       });
+      at::parallel_for(
+          0, from.size(0), std::max<int64_t>(1, 32768 / columns), [&](int64_t begin, int64_t end) {
+            copy_columns<constant>(source + begin * from_stride, from_stride,
+                                   target + begin * to_stride, to_stride, end - begin, columns);
+          });
     });
   });
 }
@@ -245,8 +254,7 @@ class JoinColumns : public torch::autograd::Function<JoinColumns> {
     return rows;
   }
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    const auto [a, b] =
-        split_columns(grads[0].contiguous(), ctx->saved_data["first"].toInt());
+    const auto [a, b] = split_columns(grads[0].contiguous(), ctx->saved_data["first"].toInt());
     return {a, b};
   }
 };
@@ -272,10 +280,9 @@ class ScaleShift : public torch::autograd::Function<ScaleShift> {
       T* share_sums = sums.data_ptr<T>();
       with_channels(channels, [&](auto constant) {
         for_each_share(x.size(0), [&](int64_t share, int64_t first, int64_t last) {
-          scale_shift_sums<constant>(gradient + first * channels, input + first * channels,
-                                     share_sums + share * channels,
-                                     share_sums + (kShares + share) * channels, last - first,
-                                     channels);
+          scale_shift_sums<constant>(
+              gradient + first * channels, input + first * channels, share_sums + share * channels,
+              share_sums + (kShares + share) * channels, last - first, channels);
         });
       });
     });

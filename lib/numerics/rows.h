@@ -25,8 +25,8 @@ torch::Tensor from_rows(const torch::Tensor& rows, const RowGrid& grid);
 torch::Tensor spread(const torch::Tensor& x, const RowGrid& grid, int64_t kernel, int sign,
                      torch::ScalarType dtype);
 
-// The adjoint of `spread` with the opposite sign: out[p, c] = sum_t y[p + sign * offset(t), t*C + c].
-// y: [M, kernel*kernel*C]; returns [M, C] in y's dtype, float32 for a bfloat16 y.
+// The adjoint of `spread` with the opposite sign: out[p, c] = sum_t y[p + sign * offset(t), t*C +
+// c]. y: [M, kernel*kernel*C]; returns [M, C] in y's dtype, float32 for a bfloat16 y.
 torch::Tensor collect(const torch::Tensor& y, const RowGrid& grid, int64_t kernel, int sign);
 
 // y <- relu(y + bias), in place. y: [M, C]; bias: [C] in float32 or float64.
@@ -36,8 +36,8 @@ void add_bias_relu_(torch::Tensor& y, const torch::Tensor& bias);
 // float32 for bfloat16.
 torch::Tensor relu_backward_(torch::Tensor& g, const torch::Tensor& y);
 
-// The first `first` columns of `rows` [M, C] and the others, each contiguous. Differentiable, as are
-// the two below.
+// The first `first` columns of `rows` [M, C] and the others, each contiguous. Differentiable, as
+// are the two below.
 std::pair<torch::Tensor, torch::Tensor> split_columns(const torch::Tensor& rows, int64_t first);
 
 // [a, b] side by side: [M, A + B].

@@ -55,8 +55,8 @@ LikelihoodReport evaluate_likelihood(PieModel& model, const ImageSource& source,
     const auto images = load_images(source, indices, shape);
     auto mean = torch::zeros({static_cast<int64_t>(indices.size())}, torch::kFloat64);
     for (int64_t draw = 0; draw < draws; ++draw) {
-      const auto terms = model.log_likelihood(
-          dequantize(images, indices, seed, static_cast<uint64_t>(draw)));
+      const auto terms =
+          model.log_likelihood(dequantize(images, indices, seed, static_cast<uint64_t>(draw)));
       report.z += total(terms.z);
       report.log_det += total(terms.log_det);
       report.pre_transform += total(terms.pre_transform);
@@ -66,8 +66,7 @@ LikelihoodReport evaluate_likelihood(PieModel& model, const ImageSource& source,
     mean = 8 - mean / (static_cast<double>(draws) * dims * std::log(2.0));
     for (int64_t k = 0; k < mean.size(0); ++k) bits.add(mean[k].item<double>());
   });
-  const double to_bits =
-      -1 / (static_cast<double>(report.images * draws) * dims * std::log(2.0));
+  const double to_bits = -1 / (static_cast<double>(report.images * draws) * dims * std::log(2.0));
   report.z *= to_bits;
   report.log_det *= to_bits;
   report.pre_transform *= to_bits;

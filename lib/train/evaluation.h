@@ -16,7 +16,7 @@ namespace pie {
 struct LikelihoodReport {
   int64_t images = 0, draws = 0;
   double bits_per_dim = 0, standard_error = 0;  // over images
-  double nats_per_image = 0;  // -bits_per_dim * D * ln 2, the discrete scale
+  double nats_per_image = 0;                    // -bits_per_dim * D * ln 2, the discrete scale
   double z = 0, log_det = 0, pre_transform = 0, offset = 8;
   std::vector<double> r;  // r_1 first
 };

@@ -1,4 +1,5 @@
-// Adam over one flat vector of parameters, with gradient clipping and an exponential moving average.
+// Adam over one flat vector of parameters, with gradient clipping and an exponential moving
+// average.
 #pragma once
 
 #include <torch/torch.h>
@@ -27,7 +28,7 @@ class FlatParameters {
 
 struct AdamOptions {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  double clip_norm = 1.0;   // largest 2-norm of the gradient; larger ones are scaled down. 0: off
+  double clip_norm = 1.0;    // largest 2-norm of the gradient; larger ones are scaled down. 0: off
   double ema_decay = 0.998;  // of the averaged weights, warmed up as min(decay, (1+t)/(10+t))
 };
 

@@ -31,9 +31,9 @@ double learning_rate(const TrainConfig& config, int64_t step, double progress) {
   if (config.schedule == "linear") factor = 1 - p;
   if (config.schedule == "cosine") factor = 0.5 * (1 + std::cos(M_PI * p));
   if (config.schedule != "constant") factor = std::max(factor, kFloor);
-  const double rise = config.warmup_steps > 0 ? static_cast<double>(step + 1) /
-                                                    static_cast<double>(config.warmup_steps)
-                                              : 1.0;
+  const double rise = config.warmup_steps > 0
+                          ? static_cast<double>(step + 1) / static_cast<double>(config.warmup_steps)
+                          : 1.0;
   return config.lr * factor * std::min(1.0, rise);
 }
 

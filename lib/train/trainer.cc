@@ -155,9 +155,9 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   TrainEnd end = TrainEnd::kFinished;
   for (;;) {
     const int64_t step = adam_->steps;
-    const double progress =
-        run.time_limit_s > 0 ? elapsed_s_ / run.time_limit_s
-                             : static_cast<double>(step) / static_cast<double>(config_.steps);
+    const double progress = run.time_limit_s > 0
+                                ? elapsed_s_ / run.time_limit_s
+                                : static_cast<double>(step) / static_cast<double>(config_.steps);
     if (progress >= 1) break;
     if (run.stop_at > 0 && step >= run.stop_at) {
       end = TrainEnd::kStoppedAt;
@@ -235,9 +235,7 @@ void Trainer::with_averaged_weights(const std::function<void(PieModel&)>& use) c
 }
 
 Bytes Trainer::serialize_averaged_model(const Json& measured) const {
-  const Json training = {{"steps", adam_->steps},
-                         {"seed", seed_},
-                         {"images", images_}};
+  const Json training = {{"steps", adam_->steps}, {"seed", seed_}, {"images", images_}};
   Bytes bytes;
   with_averaged_weights(
       [&](PieModel& model) { bytes = serialize_model(model, preset_, training, measured); });

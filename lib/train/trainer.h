@@ -31,7 +31,8 @@ struct TrainStatus {
   double bits_per_dim = 0;         // of this step's batch, exact on its dequantization
   double learning_rate = 0, gradient_norm = 0, elapsed_s = 0, images_per_s = 0;
   bool validated = false;
-  double validation_bits_per_dim = 0, validation_psnr_db = 0;  // averaged weights; PSNR from z alone
+  double validation_bits_per_dim = 0,
+         validation_psnr_db = 0;  // averaged weights; PSNR from z alone
 };
 
 enum class TrainEnd { kFinished, kStoppedAt, kInterrupted };
@@ -80,7 +81,7 @@ class Trainer {
   TrainConfig config_;
   uint64_t seed_;
   double elapsed_s_ = 0;
-  int64_t images_ = 0;  // in the training set
+  int64_t images_ = 0;           // in the training set
   std::vector<uint32_t> order_;  // of the images in epoch `order_epoch_`
   uint64_t order_epoch_ = 0;
   std::shared_ptr<PieModel> model_;

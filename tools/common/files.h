@@ -9,8 +9,8 @@ namespace pie {
 
 // Where a tool that maps files to files writes: at most one of the three is set.
 struct Destination {
-  std::string file;       // -o
-  std::string folder;     // -O
+  std::string file;        // -o
+  std::string folder;      // -O
   bool to_stdout = false;  // -c
   bool overwrite = false;  // -f
 

@@ -51,7 +51,8 @@ int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** a
     return 0;
   }
   if (options.device != "cpu") {
-    log_error("--device " + options.device + " is not available: this version computes on the CPU "
+    log_error("--device " + options.device +
+              " is not available: this version computes on the CPU "
               "only; use --device cpu");
     return static_cast<int>(ExitCode::kUsage);
   }

@@ -70,7 +70,8 @@ class ImageWriter {
     numbered_ = format_ != "idx" && path_ != "-" && (count_ > 1 || set_) &&
                 !options.destination.folder.empty();
     if (count_ > 1 && format_ != "idx" && path_ != "-" && !numbered_) {
-      throw UsageError("holds " + std::to_string(count_) + " images; write them with -O DIR, as "
+      throw UsageError("holds " + std::to_string(count_) +
+                       " images; write them with -O DIR, as "
                        "--format idx, or choose one with --select");
     }
     refuse_terminal(path_);
@@ -85,8 +86,9 @@ class ImageWriter {
     if (format_ == "idx") {
       if (set_images_.geometry().channels == 0) set_images_ = ImageSet(image.geometry());
       if (set_images_.geometry() != image.geometry()) {
-        throw UsageError("holds images of different sizes, which an IDX file cannot; use -O DIR "
-                         "--format png");
+        throw UsageError(
+            "holds images of different sizes, which an IDX file cannot; use -O DIR "
+            "--format png");
       }
       set_images_.append(image.image(0));
       return;
@@ -162,9 +164,8 @@ class DecodeRun {
            ++k) {
         indices.push_back(selection[k] - first);
       }
-      decode(*frame, indices, [&](uint64_t index, const ImageSet& image) {
-        writer.add(first + index, image);
-      });
+      decode(*frame, indices,
+             [&](uint64_t index, const ImageSet& image) { writer.add(first + index, image); });
     }
     writer.finish();
     return outcome;
@@ -201,7 +202,8 @@ class DecodeRun {
     // A model given with -m is the one to use; if it is another, decoding says so.
     if (!options_.model.empty()) return models_.begin()->second;
     const auto found = models_.find(frame.header().fingerprint);
-    return found != models_.end() ? found->second : remember(find_model(frame.header().fingerprint));
+    return found != models_.end() ? found->second
+                                  : remember(find_model(frame.header().fingerprint));
   }
 
   const DecodeOptions& options_;
@@ -217,8 +219,8 @@ int run_decode(const CommonOptions&, const DecodeOptions& options) {
   }
   ExitCode worst = ExitCode::kOk;
   for (const auto& path : options.files) {
-    worst = worse(worst, run_for_file(path == "-" ? "stdin" : path,
-                                      [&] { return run.decode_file(path); }));
+    worst = worse(
+        worst, run_for_file(path == "-" ? "stdin" : path, [&] { return run.decode_file(path); }));
   }
   return static_cast<int>(worst);
 }

@@ -49,10 +49,10 @@ class EncodeRun {
     }
     if (!options_.latents.empty() && !latents_.empty()) {
       worst = worse(worst, run_for_file(options_.latents, [&] {
-        write_output(options_.latents, write_npy(torch::cat(latents_)),
-                     options_.destination.overwrite, "");
-        return ExitCode::kOk;
-      }));
+                      write_output(options_.latents, write_npy(torch::cat(latents_)),
+                                   options_.destination.overwrite, "");
+                      return ExitCode::kOk;
+                    }));
     }
     if (common_.json && !options_.destination.to_stdout) std::cout << reports_.dump(1) << "\n";
     return static_cast<int>(worst);

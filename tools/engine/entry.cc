@@ -1,5 +1,3 @@
-#include "tools/engine/commands.h"
-
 #include <ATen/Parallel.h>
 #include <malloc.h>
 #include <torch/torch.h>
@@ -8,6 +6,7 @@
 
 #include "lib/base/error.h"
 #include "tools/common/load_engine.h"
+#include "tools/engine/commands.h"
 
 namespace {
 
@@ -25,8 +24,8 @@ int print_version() {
 
 extern "C" __attribute__((visibility("default"))) int pie_engine_entry(
     const std::string& name, const pie::CommonOptions& common, const void* options) {
-  // Training frees and allocates the same large blocks at every step; giving them back to the system
-  // in between costs more than the arithmetic of small layers.
+  // Training frees and allocates the same large blocks at every step; giving them back to the
+  // system in between costs more than the arithmetic of small layers.
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   // LibTorch starts with one thread in some builds; the option decides.

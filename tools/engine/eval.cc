@@ -56,16 +56,16 @@ class Evaluation {
  public:
   Evaluation(const CommonOptions& common, const EvalOptions& options, const std::string& name)
       : common_(common), options_(options), model_(find_model(name)), data_(options.data) {
-    report_ = {{"schema", "pie.flow-eval/1"},
-               {"tool", "flow-eval " + version_string()},
-               {"model",
-                {{"name", model_.name()},
-                 {"arch", "pie"},
-                 {"fingerprint", to_hex(model_.fingerprint.data(), model_.fingerprint.size())},
-                 {"params", model_.parameters}}},
-               {"data",
-                {{"images", data_.size()},
-                 {"dims_per_image", model_.model->config().input.elements()}}}};
+    report_ = {
+        {"schema", "pie.flow-eval/1"},
+        {"tool", "flow-eval " + version_string()},
+        {"model",
+         {{"name", model_.name()},
+          {"arch", "pie"},
+          {"fingerprint", to_hex(model_.fingerprint.data(), model_.fingerprint.size())},
+          {"params", model_.parameters}}},
+        {"data",
+         {{"images", data_.size()}, {"dims_per_image", model_.model->config().input.elements()}}}};
     report_["warnings"] = Json::array();
   }
 
@@ -85,9 +85,8 @@ class Evaluation {
       report_["sharpness"]["on"] = "luma_bt601_0_1";
     }
     const std::string config = at::show_config();
-    report_["env"] = {{"libtorch", TORCH_VERSION},
-                      {"threads", at::get_num_threads()},
-                      {"seed", common_.seed}};
+    report_["env"] = {
+        {"libtorch", TORCH_VERSION}, {"threads", at::get_num_threads()}, {"seed", common_.seed}};
     // Warnings last, where a reader of the table looks.
     const Json warnings = report_["warnings"];
     report_.erase("warnings");
@@ -159,9 +158,8 @@ class Evaluation {
   }
 
   void samples() {
-    const auto drawn =
-        sample(model_, options_.samples,
-               {options_.temperature, options_.residual_temperature, common_.seed});
+    const auto drawn = sample(model_, options_.samples,
+                              {options_.temperature, options_.residual_temperature, common_.seed});
     report_["sharpness"]["samples"] = sharpness(drawn).mean();
     report_["sharpness"]["samples_stderr"] =
         finite_or_null(report_, "sharpness.samples_stderr", sharpness(drawn).standard_error());

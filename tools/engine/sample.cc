@@ -53,8 +53,8 @@ int run_sample(const CommonOptions& common, const SampleOptions& options) {
 
   const std::filesystem::path output(options.output);
   const auto suffix = output.extension().string();
-  const auto format = image_format(suffix.empty() ? suffix : suffix.substr(1),
-                                   images.geometry().channels);
+  const auto format =
+      image_format(suffix.empty() ? suffix : suffix.substr(1), images.geometry().channels);
   if (suffix == ".idx") {
     write_output(options.output, encode_idx_images(images), options.force, "");
   } else if (format || options.output == "-") {

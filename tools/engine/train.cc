@@ -56,8 +56,7 @@ Json preset_for(const TrainOptions& options, size_t images) {
   if (options.steps > 0) preset["train"]["steps"] = options.steps;
   if (options.epochs > 0) {
     const auto batch = parse_train_config(preset).batch;
-    preset["train"]["steps"] =
-        (options.epochs * static_cast<int64_t>(images) + batch - 1) / batch;
+    preset["train"]["steps"] = (options.epochs * static_cast<int64_t>(images) + batch - 1) / batch;
   }
   return preset;
 }
@@ -191,15 +190,17 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   TrainEnd end;
   {
     Progress progress(options.log);
-    end = trainer.run(run, [&] { return interrupt.is_set(); }, [&](const TrainStatus& status) {
-      progress.show(status);
-      constexpr double kSaveEvery = 300;
-      if (status.elapsed_s - saved_at > kSaveEvery && !options.dry_run) {
-        saved_at = status.elapsed_s;
-        write_atomically(state_path, trainer.serialize_state());
-        write_atomically(options.output, trainer.serialize_averaged_model(Json::object()));
-      }
-    });
+    end = trainer.run(
+        run, [&] { return interrupt.is_set(); },
+        [&](const TrainStatus& status) {
+          progress.show(status);
+          constexpr double kSaveEvery = 300;
+          if (status.elapsed_s - saved_at > kSaveEvery && !options.dry_run) {
+            saved_at = status.elapsed_s;
+            write_atomically(state_path, trainer.serialize_state());
+            write_atomically(options.output, trainer.serialize_averaged_model(Json::object()));
+          }
+        });
   }
   if (options.dry_run) {
     log_note("dry run: one step done, nothing written");

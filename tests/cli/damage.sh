@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Damaged and cut code files: never a wrong image, never a crash.
+. "$(dirname "$0")/helpers.sh"
+train tiny
+expect 0 pie-encode -m tiny "$testdata/digit-0.png" -o full.pie
+expect 0 pie-encode --layers 1 full.pie -o z.pie
+expect 0 pie-encode --layers 1 -m tiny "$digits" -o set.pie
+
+# One bit flipped in every byte of a file with z only, and in every fifth of one with all layers; each
+# cut short at the same places. All in one process: each file must be named, and none decoded.
+mkdir bad
+python <<'P'
+import random
+random.seed(1)
+for name, stride in ("z", 1), ("full", 5):
+    data = open(f"{name}.pie", "rb").read()
+    for at in range(0, len(data), stride):
+        flipped = bytearray(data)
+        flipped[at] ^= 1 << random.randrange(8)
+        open(f"bad/{name}-flip-{at}.pie", "wb").write(flipped)
+        open(f"bad/{name}-cut-{at}.pie", "wb").write(data[:at])
+P
+expect 3 pie-decode -O out bad/*
+for file in bad/*; do says "pie-decode: $file: "; done
+[ -z "$(ls -A out)" ] || fail "decoded: $(ls out)"
+expect 3 pie-decode -t bad/*
+for file in bad/*; do says "pie-decode: $file: "; done
+expect 3 pie-decode -tt bad/*
+for file in bad/*; do says "pie-decode: $file: "; done
+
+# Checksums that are right over other symbols, a newer version, and something behind the frame.
+python <<'P'
+import struct, zlib
+data = open("set.pie", "rb").read()
+length = data[5]
+assert length < 128
+header, payload = data[:6 + length], bytearray(data[10 + length:])
+seal = lambda h, p: h + struct.pack("<I", zlib.crc32(h)) + p
+assert seal(header, payload) == data
+old = struct.pack("<I", zlib.crc32(payload))
+assert header.count(old) == 1
+payload[300] ^= 4
+new = struct.pack("<I", zlib.crc32(payload))
+open("symbols.pie", "wb").write(seal(header.replace(old, new), payload))
+open("newer.pie", "wb").write(seal(header[:4] + b"\x02" + header[5:], data[10 + length:]))
+open("behind.pie", "wb").write(data + b"junk")
+P
+expect 0 pie-decode -t symbols.pie
+expect 5 pie-decode -tt symbols.pie
+expect 4 pie-decode -t newer.pie
+expect 3 pie-decode -t behind.pie
+expect 5 pie-decode -O out newer.pie behind.pie symbols.pie full.pie
+[ "$(ls out)" = full.png ] || fail "decoded: $(ls out)"
+
+# A file cut inside its fourth layer.
+cut_at() { pie-decode --breakpoints full.pie | sed -n "$1p" | cut -f 2; }
+head -c $(($(cut_at 3) + 20)) full.pie >cut.pie
+expect 3 pie-decode cut.pie
+says 'truncated in layer r_2; layers z, r_4, r_3 are whole: use --layers 3 or --allow-partial'
+expect 3 pie-decode --layers 4 cut.pie
+expect 6 pie-decode -l cut.pie
+expect 6 pie-decode --allow-partial cut.pie
+expect 0 pie-decode --layers 3 cut.pie -o three.png
+same three.png cut.png
+
+# Cut at each breakpoint, the layers up to it give what they give in the whole file.
+mkdir parts
+for k in 1 2 3 4 5; do
+  head -c "$(cut_at $k)" full.pie >part.pie
+  expect 0 pie-decode -f --layers $k -O parts full.pie part.pie
+  same parts/full.png parts/part.png
+done
+same part.pie full.pie

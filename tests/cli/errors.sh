@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# What cannot be read or written: the other files are done, the worst exit code comes out, and
+# nothing unfinished stays behind.
+. "$(dirname "$0")/helpers.sh"
+train tiny
+cp "$testdata/digit-0.png" a.png
+cp "$testdata/digit-1.png" b.png
+cp "$testdata/photo-48x32.png" colour.png
+head -c 100 a.png >short.png
+echo text >text.png
+
+expect 1 pie-encode -m tiny a.png missing.png b.png
+says 'pie-encode: missing.png: no such file'
+folder_has a.png b.png colour.png short.png text.png a.png.pie b.png.pie
+expect 3 pie-encode -f -m tiny missing.png short.png text.png a.png
+says 'short.png' 'text.png: not an image file of a known format'
+expect 2 pie-encode -f -m tiny colour.png short.png missing.png a.png
+folder_has a.png b.png colour.png short.png text.png a.png.pie b.png.pie
+# Files that become one archive all count, or none.
+expect 3 pie-encode -m tiny a.png short.png b.png -o all.pie
+folder_has a.png b.png colour.png short.png text.png a.png.pie b.png.pie
+
+head -c 100 a.png.pie >cut.pie
+expect 3 pie-decode -f -O decoded missing.pie cut.pie a.png b.png.pie
+says 'missing.pie: cannot read' 'cut.pie: truncated' 'a.png: not a PIE code file'
+[ "$(ls -A decoded)" = b.png ] || fail "the good file was not decoded, or others were"
+expect 1 pie-decode -t missing.pie a.png.pie
+expect 1 pie-decode -l missing.pie a.png.pie
+grep -q '^a.png.pie: 1 image' "$out" || fail "-l stopped at the missing file"
+rm -r decoded cut.pie
+
+# Places that cannot be written.
+expect 1 pie-encode -m tiny a.png -o missing/x.pie
+expect 1 pie-encode -m tiny a.png b.png -O text.png
+expect 1 pie-encode -m tiny a.png -o "$scratch"
+expect 1 pie-decode a.png.pie -o missing/x.png
+expect 1 pie-encode --layers 1 a.png.pie -o missing/x.pie
+expect 1 pie-train --preset pie-mnist --data "$digits" -o missing/x.safetensors
+if [ -c /dev/full ]; then
+  expect 1 pie-encode --layers 1 a.png.pie -o /dev/full
+  says '/dev/full: cannot write: No space left on device'
+  expect 1 bash -c '"$1/pie-encode" --layers 1 a.png.pie -c >/dev/full' - "$tools"
+fi
+if [ "$(id -u)" != 0 ]; then
+  mkdir locked
+  chmod a-w locked
+  expect 1 pie-decode a.png.pie -O locked
+  rmdir locked
+fi
+folder_has a.png b.png colour.png short.png text.png a.png.pie b.png.pie
+
+# Usage.
+for tool in pie-train pie-encode pie-decode pie-sample flow-eval; do
+  expect 2 $tool --no-such-option
+  says "$tool: " '--no-such-option' 'try --help'
+  expect 2 $tool --threads many
+  expect 2 $tool --device cuda
+done
+expect 2 pie-decode -t -l a.png.pie
+expect 2 pie-encode -c -o x.pie -m tiny a.png
+expect 2 pie-decode --layers 0 a.png.pie
+expect 2 pie-train --preset pie-mnist --steps 1 --epochs 1 --data "$digits" -o x

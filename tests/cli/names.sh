@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Names of outputs, overwriting, -o, -O and -c.
+. "$(dirname "$0")/helpers.sh"
+train tiny
+png=$(printf '\x89PNG')
+
+# Default names: ".pie" is appended; ".png" or ".idx" where the rest is no format to write.
+cp "$testdata/digit-0.png" x.png
+cp "$testdata/digit-1.png" photo.jpg
+cp "$testdata/digit-2.png" 'with space'
+cp "$digits" set.gz
+expect 0 pie-encode -m tiny x.png photo.jpg 'with space' set.gz
+folder_has x.png photo.jpg 'with space' set.gz x.png.pie photo.jpg.pie 'with space.pie' set.gz.pie
+rm x.png
+expect 0 pie-decode x.png.pie photo.jpg.pie 'with space.pie' set.gz.pie
+folder_has x.png photo.jpg photo.jpg.png 'with space' 'with space.png' set.gz set.gz.idx \
+  x.png.pie photo.jpg.pie 'with space.pie' set.gz.pie
+for name in x.png photo.jpg.png 'with space.png'; do starts_with "$name" "$png"; done
+[ "$(wc -c <set.gz.idx)" = 78416 ] || fail "set.gz.idx is not an IDX file of 100 digits"
+rm -f -- *
+
+# Nothing is overwritten without -f, and never the input.
+cp "$testdata/digit-0.png" x.png
+echo old >x.png.pie
+expect 1 pie-encode -m tiny x.png
+says 'x.png.pie: exists already: use -f to overwrite'
+[ "$(cat x.png.pie)" = old ] || fail "x.png.pie was overwritten"
+expect 0 pie-encode -f -m tiny x.png
+starts_with x.png.pie "$(printf '\x89PIE')"
+expect 1 pie-decode x.png.pie
+says 'x.png: exists already: use -f to overwrite'
+same x.png "$testdata/digit-0.png"
+expect 2 pie-encode -f -m tiny x.png -o x.png
+says 'is the input itself'
+expect 2 pie-decode -f x.png.pie -o x.png.pie
+says 'is the input itself'
+expect 2 pie-encode -f --layers 1 x.png.pie
+folder_has x.png x.png.pie
+echo old >x.png
+expect 0 pie-decode -f x.png.pie
+starts_with x.png "$png"
+
+# A link is followed, not replaced.
+echo old >target.png
+ln -s target.png link.png
+expect 0 pie-decode -f x.png.pie -o link.png
+[ -L link.png ] || fail "the link was replaced"
+same target.png x.png
+rm -f link.png target.png
+
+# -o and -c write the same bytes; -O keeps the names.
+expect 0 pie-encode -m tiny "$testdata/digit-0.png" -o y.pie
+same y.pie x.png.pie
+expect 0 pie-encode -m tiny "$testdata/digit-0.png" -c
+same "$out" y.pie
+mkdir codes images
+expect 0 pie-encode -m tiny "$testdata/digit-0.png" "$testdata/digit-1.png" -O codes
+same codes/digit-0.png.pie y.pie
+expect 0 pie-decode -O images codes/*.pie
+same images/digit-0.png x.png
+[ "$(ls images)" = $'digit-0.png\ndigit-1.png' ] || fail "-O made other files"
+folder_has x.png x.png.pie y.pie codes images
+
+# Folders, with -r those in them; a name that looks like an option.
+mkdir -p tree/deep
+cp "$testdata/digit-0.png" tree
+cp "$testdata/digit-1.png" tree/deep
+cp x.png -- -v.png
+expect 0 pie-encode -m tiny -- -v.png tree
+[ -e -v.png.pie ] && [ ! -e tree/deep/digit-1.png.pie ] || fail "went into a folder without -r"
+expect 0 pie-encode -f -r -m tiny tree
+same tree/digit-0.png.pie y.pie
+[ -e tree/deep/digit-1.png.pie ] || fail "-r left a folder out"

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Standard input and output.
+. "$(dirname "$0")/helpers.sh"
+train tiny
+expect 0 pie-encode -m tiny "$testdata/digit-0.png" -O .
+expect 0 pie-decode digit-0.png.pie -o decoded.pgm
+starts_with decoded.pgm $'P5\n28 28\n255\n'
+
+# PNM in, code, PNM out: the same as with files.
+expect 0 pie-encode -m tiny decoded.pgm -o by-file.pie
+expect 0 pie-decode by-file.pie -o by-file.pgm
+expect 0 pie-encode -m tiny <decoded.pgm
+same "$out" by-file.pie
+expect 0 pie-decode <by-file.pie
+same "$out" by-file.pgm
+expect 0 bash -c 'cat "$2" | "$1/pie-encode" -q -m tiny - | "$1/pie-decode" -' - "$tools" decoded.pgm
+same "$out" by-file.pgm
+[ ! -s "$err" ] || fail "messages in a pipe that works"
+
+# Several files on standard output are one valid file.
+expect 0 pie-encode -m tiny -c "$testdata/digit-0.png" decoded.pgm
+cat digit-0.png.pie by-file.pie | cmp - "$out" || fail "-c is not the files in a row"
+cp "$out" two.pie
+expect 0 pie-decode -c two.pie
+cat decoded.pgm by-file.pgm | cmp - "$out" || fail "-c is not the images in a row"
+
+# A reader that goes away early ends the tool quietly.
+expect 0 pie-encode -q -m tiny "$digits" -o set.pie
+status=0
+"$tools/pie-decode" -T 1 -c set.pie 2>"$err" | head -c 10 >"$out" || status=${PIPESTATUS[0]}
+[ "$status" = 141 ] || fail "exit code $status instead of that of SIGPIPE"
+[ ! -s "$err" ] || fail "messages about a closed pipe"
+starts_with "$out" P5
+
+# Binary data does not go to a terminal.
+if command -v script >/dev/null; then
+  expect 2 script -qec "'$tools/pie-encode' -m tiny -c decoded.pgm" /dev/null
+  grep -qF 'refusing to write binary data to a terminal' "$out" || fail "no word about the terminal"
+  expect 2 script -qec "'$tools/pie-decode' -c by-file.pie" /dev/null
+  grep -qF 'refusing to write binary data to a terminal' "$out" || fail "no word about the terminal"
+  expect 2 script -qec "'$tools/pie-encode' -c --layers 1 by-file.pie" /dev/null
+else
+  echo "skipped: no script(1) to fake a terminal with"
+fi
+folder_has digit-0.png.pie decoded.pgm by-file.pie by-file.pgm two.pie set.pie

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Images of other kinds than the model's are refused; other sizes are cut into tiles.
+. "$(dirname "$0")/helpers.sh"
+train tiny
+for kind in gray16 gray-alpha rgb rgba; do
+  python3 "$here/images.py" make $kind.png $kind 28 28
+done
+cp "$testdata/digit-0.png" good.png
+expect 2 pie-encode -m tiny gray16.png gray-alpha.png rgb.png rgba.png good.png
+says 'gray16.png: has 16 bits a sample, the model pie-mnist codes 8; convert the image' \
+  'gray-alpha.png: the image is 2x28x28, the model pie-mnist codes images of 1 channel(s)' \
+  'rgb.png: the image is 3x28x28' 'rgba.png: the image is 4x28x28'
+folder_has gray16.png gray-alpha.png rgb.png rgba.png good.png good.png.pie
+expect 2 pie-encode --lossless -m tiny good.png
+says '--lossless needs an integer model'
+expect 2 pie-encode --layers 6 -m tiny good.png -o x.pie
+says '--layers must be from 1 to 5'
+expect 1 flow-eval -m tiny missing.png
+expect 2 flow-eval -m tiny rgb.png
+expect 2 pie-train -q --preset pie-mnist --data rgb.png -o x.safetensors
+says 'rgb.png' '1x28x28'
+rm -- *
+
+mkdir in codes back
+for size in '50 33' '1 1' '28 29' '3 90' '28 28'; do
+  python3 "$here/images.py" make "in/${size/ /x}.pgm" gray $size
+done
+expect 0 pie-encode -m tiny in/* -O codes
+expect 0 pie-decode -O back codes/*
+for image in in/*; do
+  name=$(basename "$image")
+  starts_with "back/$name" "P5
+$(basename "$name" .pgm | tr x ' ')
+"
+  echo "$name: largest difference $(python3 "$here/images.py" difference "$image" "back/$name")"
+done
+expect 0 pie-decode -l --json codes/50x33.pgm.pie
+grep -q '"tiles_per_image": 4' "$out" || fail "not four tiles"
+
+# An archive has one size.
+expect 2 pie-encode -m tiny in/50x33.pgm in/1x1.pgm -o all.pie
+says 'in/1x1.pgm: is 1x1x1'
+folder_has in codes back
