@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Reports: JSON that parses and has the promised keys, CSV, and figures that agree with each other.
+. "$(dirname "$0")/helpers.sh"
+train tiny
+expect 0 pie-encode -m tiny "$testdata/digit-0.png" "$digits" -O . --json
+cp "$out" encode.json
+expect 0 pie-decode -l --json digit-0.png.pie ./*.gz.pie
+cp "$out" list.json
+expect 0 pie-decode -t --json digit-0.png.pie
+cp "$out" test.json
+expect 0 pie-decode --breakpoints --json digit-0.png.pie
+cp "$out" breakpoints.json
+expect 0 flow-eval --images "$digits" --json
+cp "$out" images.json
+expect 0 flow-eval --images "$digits"
+grep -q '^sharpness.data	0\.18' "$out" || fail "another sharpness"
+expect 0 flow-eval -m tiny -m tiny "$digits[:20]" --samples 8 --noise-draws 2 --json --csv eval.csv \
+  --pictures pictures
+cp "$out" eval.jsonl
+[ "$(ls pictures)" = $'pie-mnist-reconstructions.png\npie-mnist-samples.png' ] ||
+  fail "pictures: $(ls pictures)"
+expect 0 flow-eval -m tiny --metrics likelihood --noise-draws 2 "$digits[:20]"
+cp "$out" table.txt
+mkdir images
+python3 "$here/images.py" split "$digits" images
+expect 0 flow-eval -m tiny --metrics likelihood --json "images[:20]" --noise-draws 2
+cp "$out" png.json
+python <<'P'
+import csv, json, math
+load = lambda name: json.load(open(name))
+encode, listed = load("encode.json"), load("list.json")
+assert [e["images"] for e in encode] == [1, 100]
+assert [e["file_bytes"] for e in encode] == [f["file_bytes"] for f in listed]
+for e, f in zip(encode, listed):
+    layers = f["frames"][0]["layers"]
+    assert [l["name"] for l in layers] == ["z", "r_4", "r_3", "r_2", "r_1"]
+    assert [l["payload_bytes"] for l in e["layers"]] == [l["bytes"] for l in layers]
+    assert f["payload_bytes"] + f["overhead_bytes"] == f["file_bytes"] and not f["truncated"]
+assert listed[0]["overhead_bytes"] <= 32 + 4 * 7
+assert load("test.json") == [{"file": "digit-0.png.pie", "ok": True}]
+points = load("breakpoints.json")
+assert points[-1]["offset"] == listed[0]["file_bytes"] and len(points) == 5
+
+images = load("images.json")
+assert images["schema"] == "pie.flow-eval/1" and images["data"]["images"] == 100
+first, second = map(json.loads, open("eval.jsonl"))
+def keys(json, path=""):
+    if not isinstance(json, dict): return {path}
+    return {path}.union(*(keys(value, f"{path}.{key}") for key, value in json.items()))
+promised = """.schema .tool .model.name .model.arch .model.fingerprint .model.params .data.images
+    .data.dims_per_image .likelihood.bits_per_dim .likelihood.stderr
+    .likelihood.log_likelihood_nats_per_image .likelihood.noise_draws .likelihood.parts_bits_per_dim.z
+    .likelihood.parts_bits_per_dim.r .likelihood.parts_bits_per_dim.log_det
+    .likelihood.parts_bits_per_dim.pre_transform .likelihood.parts_bits_per_dim.offset
+    .likelihood.logdet.method .likelihood.logdet.terms .likelihood.logdet.probes
+    .likelihood.logdet.bias_bound .sharpness.kernel .sharpness.on .sharpness.data
+    .sharpness.reconstructions .sharpness.samples .reconstruction.layers_used .reconstruction.psnr_db
+    .reconstruction.psnr_db_mean_of_images .reconstruction.ssim .code.file_bytes
+    .code.file_bits_per_dim .code.ideal_bits_per_dim .code.layers .time_s .env .warnings""".split()
+missing = set(promised) - keys(first)
+assert not missing, missing
+assert first["sharpness"]["kernel"] == "laplacian_4n_valid"
+assert first["sharpness"]["on"] == "luma_bt601_0_1"
+likelihood = first["likelihood"]
+parts = likelihood["parts_bits_per_dim"]
+total = sum(sum(v) if isinstance(v, list) else v for v in parts.values())
+assert abs(total - likelihood["bits_per_dim"]) < 1e-6 and parts["offset"] == 8
+nats = -likelihood["bits_per_dim"] * 784 * math.log(2)
+assert abs(nats - likelihood["log_likelihood_nats_per_image"]) < 1e-6 * abs(nats)
+assert second["likelihood"] == likelihood
+code = first["code"]
+assert abs(code["file_bytes"] * 8 / (20 * 784) - code["file_bits_per_dim"]) < 1e-9
+psnr = [layer["psnr_db"] for layer in code["layers"]]
+assert psnr == sorted(psnr)
+
+rows = list(csv.reader(open("eval.csv")))
+assert len(rows) == 3 and len(rows[0]) == len(rows[1]) == len(rows[2])
+assert float(dict(zip(*rows[:2]))["likelihood.bits_per_dim"]) == likelihood["bits_per_dim"]
+table = dict(line.rstrip("\n").split("\t") for line in open("table.txt"))
+assert float(table["likelihood.bits_per_dim"]) == likelihood["bits_per_dim"]
+assert not any(key.startswith(("sharpness", "code")) for key in table)
+assert abs(load("png.json")["likelihood"]["bits_per_dim"] - likelihood["bits_per_dim"]) < 1e-6
+P
+expect 1 flow-eval --images "$digits" --csv eval.csv
+says 'eval.csv: exists already: use -f to overwrite'
+expect 2 flow-eval
+expect 2 flow-eval -m tiny
+expect 2 flow-eval -m tiny --metrics beauty "$digits"
