@@ -89,6 +89,8 @@ int run(int argc, char** argv) {
   app.add_option("DATA", options.data, "Images: files, folders, IDX, CIFAR; PATH[begin:end]");
   const int code = parse_command_line(app, common, argc, argv);
   if (code >= 0) return code;
+  // Refuses before the work, not after it.
+  if (!options.csv.empty()) OutputFile probe(options.csv, options.force);
   if (options.models.empty()) {
     if (options.images.empty()) options.images = options.data;
     if (options.images.empty()) throw UsageError("give images, or a model with -m; try --help");

@@ -155,6 +155,9 @@ int run(int argc, char** argv) {
       options.destination.folder.empty()) {
     options.destination.to_stdout = true;
   }
+  if (options.files.size() > 1 && !options.destination.file.empty()) {
+    throw UsageError("-o takes one code file; use -O or -c for several");
+  }
   if (!options.list && !options.test && !options.breakpoints) {
     return call_engine("decode", common, &options);
   }

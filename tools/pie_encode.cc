@@ -86,14 +86,15 @@ int run(int argc, char** argv) {
     options.destination.to_stdout = true;
   }
 
+  std::vector<std::string> codes, images;
+  for (const auto& path : options.files) (is_code_file(path) ? codes : images).push_back(path);
+  if (!codes.empty() && options.files.size() > 1 && !options.destination.file.empty()) {
+    throw UsageError("-o takes one code file to cut; use -O or -c for several");
+  }
+  if (!options.destination.folder.empty()) make_folder(options.destination.folder);
   ExitCode worst = ExitCode::kOk;
-  std::vector<std::string> images;
-  for (const auto& path : options.files) {
-    if (is_code_file(path)) {
-      worst = worse(worst, run_for_file(path, [&] { return cut_file(path, options); }));
-    } else {
-      images.push_back(path);
-    }
+  for (const auto& path : codes) {
+    worst = worse(worst, run_for_file(path, [&] { return cut_file(path, options); }));
   }
   if (images.empty()) return static_cast<int>(worst);
   options.files = images;

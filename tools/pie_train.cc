@@ -50,11 +50,15 @@ int run(int argc, char** argv) {
   app.add_option("--stop-at", options.stop_at,
                  "Stop and save at this step, without shortening the schedule")
       ->check(CLI::PositiveNumber);
-  app.add_option("--batch", options.batch, "Images a step")->check(CLI::PositiveNumber);
-  app.add_option("--lr", options.lr, "Learning rate at the top of the schedule")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--set", options.set, "Override a configuration value, such as conv.hidden=48")
-      ->allow_extra_args(false);
+  auto* batch =
+      app.add_option("--batch", options.batch, "Images a step")->check(CLI::PositiveNumber);
+  auto* lr = app.add_option("--lr", options.lr, "Learning rate at the top of the schedule")
+                 ->check(CLI::PositiveNumber);
+  auto* set =
+      app.add_option("--set", options.set, "Override a configuration value, such as conv.hidden=48")
+          ->allow_extra_args(false);
+  // What the state decides.
+  for (auto* option : {epochs, batch, lr, set}) resume->excludes(option);
   app.add_option("--log", options.log, "Append one JSON object per logged step to this file");
   app.add_flag("-f,--force", options.force, "Overwrite existing files");
   app.add_flag("--dry-run", options.dry_run, "Run one step, print the plan and write nothing");

@@ -22,6 +22,12 @@ void refuse_terminal(const std::string& path) {
   }
 }
 
+void make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw OperationError(path + ": cannot make this folder: " + error.message());
+}
+
 void write_output(const std::string& path, const Bytes& bytes, bool overwrite,
                   const std::string& input) {
   refuse_terminal(path);

@@ -23,6 +23,9 @@ struct Destination {
 // Throws UsageError if `path` is stdout and stdout is a terminal.
 void refuse_terminal(const std::string& path);
 
+// Makes the folder `path` and those that it lies in, where they are missing. Throws OperationError.
+void make_folder(const std::string& path);
+
 // Writes all bytes under the final name at once. Throws OperationError if the file exists and
 // `overwrite` is false, UsageError if it is the input itself or a terminal.
 void write_output(const std::string& path, const Bytes& bytes, bool overwrite,

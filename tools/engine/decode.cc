@@ -65,7 +65,7 @@ class ImageWriter {
       path_ = std::filesystem::path(path_).replace_extension(format_).string();
     }
     if (path_ != "-" && !options.destination.folder.empty()) {
-      std::filesystem::create_directories(options.destination.folder);
+      make_folder(options.destination.folder);
     }
     numbered_ = format_ != "idx" && path_ != "-" && (count_ > 1 || set_) &&
                 !options.destination.folder.empty();

@@ -222,7 +222,7 @@ class Evaluation {
   }
 
   void write_picture(const std::string& kind, const Image& picture) {
-    std::filesystem::create_directories(options_.pictures);
+    make_folder(options_.pictures);
     const auto path =
         std::filesystem::path(options_.pictures) / (model_.name() + "-" + kind + ".png");
     write_output(path.string(), encode_image(picture, ImageFormat::kPng), options_.force, "");

@@ -67,7 +67,7 @@ int run_sample(const CommonOptions& common, const SampleOptions& options) {
     const auto pnm = picture.geometry.channels == 1 ? ImageFormat::kPgm : ImageFormat::kPpm;
     write_output(options.output, encode_image(picture, format ? *format : pnm), options.force, "");
   } else if (suffix.empty()) {
-    std::filesystem::create_directories(output);
+    make_folder(options.output);
     for (size_t k = 0; k < images.size(); ++k) {
       char name[32];
       std::snprintf(name, sizeof name, "%05zu.png", k);

@@ -170,8 +170,9 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
                      ? Trainer(preset_for(options, data.size()), common.seed)
                      : Trainer::resume(read_file(options.resume), options.resume);
   if (!options.resume.empty() && options.steps > 0) trainer.set_steps(options.steps);
-  if (!options.force && options.resume.empty() && !options.dry_run) {
-    OutputFile probe(options.output, false);  // refuse before hours of work, not after
+  // Only a run that goes on may replace its own files. Refuse before hours of work, not after.
+  if (!options.force && !options.dry_run && !same_file(options.resume, state_path)) {
+    for (const auto& path : {options.output, state_path}) OutputFile probe(path, false);
   }
 
   TrainRun run;
