@@ -32,6 +32,9 @@ rm -r decoded cut.pie
 # Places that cannot be written.
 expect 1 pie-encode -m tiny a.png -o missing/x.pie
 expect 1 pie-encode -m tiny a.png b.png -O text.png
+says 'text.png: cannot make this folder'
+expect 1 pie-decode a.png.pie -O text.png/x
+says 'text.png/x: cannot make this folder'
 expect 1 pie-encode -m tiny a.png -o "$scratch"
 expect 1 pie-decode a.png.pie -o missing/x.png
 expect 1 pie-encode --layers 1 a.png.pie -o missing/x.pie
@@ -50,13 +53,15 @@ fi
 folder_has a.png b.png colour.png short.png text.png a.png.pie b.png.pie
 
 # Usage.
-for tool in pie-train pie-encode pie-decode pie-sample flow-eval; do
+for tool in pie-encode pie-decode flow-eval 'pie-sample -m x -o x' 'pie-train --data x -o x'; do
   expect 2 $tool --no-such-option
-  says "$tool: " '--no-such-option' 'try --help'
+  says "${tool%% *}: " '--no-such-option' 'try --help'
   expect 2 $tool --threads many
   expect 2 $tool --device cuda
 done
 expect 2 pie-decode -t -l a.png.pie
 expect 2 pie-encode -c -o x.pie -m tiny a.png
 expect 2 pie-decode --layers 0 a.png.pie
+expect 2 pie-decode -f a.png.pie b.png.pie -o x.png
+expect 2 pie-encode -f --layers 1 a.png.pie b.png.pie -o x.pie
 expect 2 pie-train --preset pie-mnist --steps 1 --epochs 1 --data "$digits" -o x

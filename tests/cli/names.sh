@@ -53,7 +53,6 @@ expect 0 pie-encode -m tiny "$testdata/digit-0.png" -o y.pie
 same y.pie x.png.pie
 expect 0 pie-encode -m tiny "$testdata/digit-0.png" -c
 same "$out" y.pie
-mkdir codes images
 expect 0 pie-encode -m tiny "$testdata/digit-0.png" "$testdata/digit-1.png" -O codes
 same codes/digit-0.png.pie y.pie
 expect 0 pie-decode -O images codes/*.pie

@@ -5,15 +5,17 @@ tiny=(--preset pie-mnist --set conv.hidden=4 --set linear.hidden=8 --set conv.st
   --set linear.steps=1 --batch 8 --data "$digits")
 
 # The last line on standard output is the model's path; a model is not overwritten without -f.
-expect 0 pie-train "${tiny[@]}" --steps 300 -o whole.safetensors --json
+expect 0 pie-train "${tiny[@]}" --steps 200 -o whole.safetensors --json
 [ "$(tail -n 1 "$out")" = whole.safetensors ] || fail "the last line is not the model's path"
 head -n 1 "$out" | python3 -m json.tool >/dev/null || fail "--json is not JSON"
 folder_has whole.safetensors whole.safetensors.state
 expect 1 pie-train "${tiny[@]}" --steps 1 -o whole.safetensors
 says 'whole.safetensors: exists already: use -f to overwrite'
+expect 2 pie-train --resume whole.safetensors.state --lr 0.1 --data "$digits" -o x.safetensors
+says '--resume excludes --lr'
 
 # Stopped, then interrupted by a signal, then finished: the same bytes as in one go.
-expect 0 pie-train "${tiny[@]}" --steps 300 --stop-at 40 -o parts.safetensors
+expect 0 pie-train "${tiny[@]}" --steps 200 --stop-at 40 -o parts.safetensors
 differ parts.safetensors whole.safetensors
 pie_train_until_signal() {
   "$tools/pie-train" -T 1 --resume parts.safetensors.state --data "$digits" \
@@ -28,10 +30,11 @@ pie_train_until_signal() {
 }
 expect 130 pie_train_until_signal
 says 'interrupted at step' 'continue with --resume parts.safetensors.state'
-grep 'interrupted' "$err"
 differ parts.safetensors whole.safetensors
 folder_has whole.safetensors whole.safetensors.state parts.safetensors parts.safetensors.state \
   log.jsonl
+expect 1 pie-train --resume parts.safetensors.state --data "$digits" -o whole.safetensors
+says 'whole.safetensors: exists already: use -f to overwrite'
 expect 0 pie-encode -q -m ./parts.safetensors "$testdata/digit-0.png" -c
 expect 0 pie-train --resume parts.safetensors.state --data "$digits" -o parts.safetensors \
   --log log.jsonl
@@ -39,7 +42,7 @@ same parts.safetensors whole.safetensors
 python <<'P'
 import json
 steps = [json.loads(line)["step"] for line in open("log.jsonl")]
-assert steps == [50, 100, 150, 200, 250, 300], steps
+assert steps == [50, 100, 150, 200], steps
 P
 
 # The same images as PNG files give the same model; a file that is no image is passed over.
