@@ -58,7 +58,7 @@ int run(int argc, char** argv) {
       app.add_option("--set", options.set, "Override a configuration value, such as conv.hidden=48")
           ->allow_extra_args(false);
   // What the state decides.
-  for (auto* option : {epochs, batch, lr, set}) resume->excludes(option);
+  for (auto* fixed : {epochs, batch, lr, set, app.get_option("--seed")}) resume->excludes(fixed);
   app.add_option("--log", options.log, "Append one JSON object per logged step to this file");
   app.add_flag("-f,--force", options.force, "Overwrite existing files");
   app.add_flag("--dry-run", options.dry_run, "Run one step, print the plan and write nothing");
