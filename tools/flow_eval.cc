@@ -76,11 +76,17 @@ int run(int argc, char** argv) {
   app.add_option("--samples", options.samples, "Samples drawn for their sharpness")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--temperature", options.temperature, "Of the samples' z")->capture_default_str();
+  app.add_option("--temperature", options.temperature, "Of the samples' z")
+      ->check(finite_number())
+      ->check(CLI::Range(0.0, 1000.0))
+      ->capture_default_str();
   app.add_option("--residual-temperature", options.residual_temperature,
                  "Of the samples' residuals")
+      ->check(finite_number())
+      ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
   app.add_option("--step", options.step, "Quantization step of the code (default 0.15625)")
+      ->check(finite_number())
       ->check(CLI::Range(1.0 / 1024, 8.0));
   app.add_option("--csv", options.csv, "Also write the figures to this CSV file");
   app.add_option("--pictures", options.pictures,

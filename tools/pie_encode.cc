@@ -70,6 +70,7 @@ int run(int argc, char** argv) {
       ->excludes(lossless);
   app.add_option("--step", options.step,
                  "Quantization step in standard deviations of the latents (default 0.15625)")
+      ->check(finite_number())
       ->check(CLI::Range(1.0 / kUnitsPerSigma, 8.0));
   app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");
   app.add_flag("-r,--recursive", options.recursive, "Descend into folders");

@@ -26,11 +26,13 @@ int run(int argc, char** argv) {
                  "Number of samples (default 16, or what the grid holds)")
       ->check(CLI::PositiveNumber);
   app.add_option("--temperature", options.temperature, "T of z ~ N(0, T^2)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(pie::finite_number())
+      ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
   app.add_option("--residual-temperature", options.residual_temperature,
                  "R of r = g(z) + R eps0 n, n ~ N(0, 1); models with g = 0 need 1")
-      ->check(CLI::NonNegativeNumber)
+      ->check(pie::finite_number())
+      ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
   app.add_option("--grid", options.grid, "Rows and columns of one picture, such as 8x8");
   app.add_option("--interpolate", options.interpolate, "Two images, the ends of a path in z")

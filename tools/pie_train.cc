@@ -53,6 +53,7 @@ int run(int argc, char** argv) {
   auto* batch =
       app.add_option("--batch", options.batch, "Images a step")->check(CLI::PositiveNumber);
   auto* lr = app.add_option("--lr", options.lr, "Learning rate at the top of the schedule")
+                 ->check(pie::finite_number())
                  ->check(CLI::PositiveNumber);
   auto* set =
       app.add_option("--set", options.set, "Override a configuration value, such as conv.hidden=48")

@@ -65,3 +65,6 @@ expect 2 pie-decode --layers 0 a.png.pie
 expect 2 pie-decode -f a.png.pie b.png.pie -o x.png
 expect 2 pie-encode -f --layers 1 a.png.pie b.png.pie -o x.pie
 expect 2 pie-train --preset pie-mnist --steps 1 --epochs 1 --data "$digits" -o x
+expect 2 pie-encode --step nan -m tiny a.png
+expect 2 pie-sample -m tiny --temperature inf -o x.png
+expect 2 pie-train --preset pie-mnist --lr nan --data "$digits" -o x

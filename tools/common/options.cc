@@ -1,5 +1,6 @@
 #include "tools/common/options.h"
 
+#include <cmath>
 #include <iostream>
 
 #include "lib/base/error.h"
@@ -27,6 +28,15 @@ void add_common_options(CLI::App& app, CommonOptions& options, const std::string
       ->capture_default_str();
   app.add_flag("--json", options.json, "Print reports as JSON");
   app.description("Examples:\n" + examples + "\n" + app.get_description());
+}
+
+CLI::Validator finite_number() {
+  const auto check = [](const std::string& text) {
+    double value = 0;
+    const bool good = CLI::detail::lexical_cast(text, value) && std::isfinite(value);
+    return good ? std::string() : "needs a finite number, not " + text;
+  };
+  return CLI::Validator(check, "");
 }
 
 int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** argv) {

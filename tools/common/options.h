@@ -20,6 +20,9 @@ struct CommonOptions {
 // Adds the shared options; `examples` stands at the top of --help.
 void add_common_options(CLI::App& app, CommonOptions& options, const std::string& examples);
 
+// A check for numbers: CLI11's ranges let "nan" pass, and some of them "inf".
+CLI::Validator finite_number();
+
 // Parses the command line and applies verbosity. Returns -1 to go on, or the exit code of --help,
 // --version or a usage error (2, never one of CLI11's own numbers).
 int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** argv);
