@@ -74,7 +74,7 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   app.add_option("--samples", options.samples, "Samples drawn for their sharpness")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   app.add_option("--temperature", options.temperature, "Of the samples' z")
       ->check(finite_number())
@@ -85,7 +85,7 @@ int run(int argc, char** argv) {
       ->check(finite_number())
       ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
-  app.add_option("--step", options.step, "Quantization step of the code (default 0.15625)")
+  app.add_option("--step", options.step, "Quantization step of the code (default 0.1015625)")
       ->check(finite_number())
       ->check(CLI::Range(1.0 / 1024, 8.0));
   app.add_option("--csv", options.csv, "Also write the figures to this CSV file");

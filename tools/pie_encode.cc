@@ -69,7 +69,7 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(1, kMaxLayers))
       ->excludes(lossless);
   app.add_option("--step", options.step,
-                 "Quantization step in standard deviations of the latents (default 0.15625)")
+                 "Quantization step in standard deviations of the latents (default 0.1015625)")
       ->check(finite_number())
       ->check(CLI::Range(1.0 / kUnitsPerSigma, 8.0));
   app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");

@@ -24,7 +24,7 @@ int run(int argc, char** argv) {
       ->required();
   app.add_option("-n,--count", options.count,
                  "Number of samples (default 16, or what the grid holds)")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1000000));
   app.add_option("--temperature", options.temperature, "T of z ~ N(0, T^2)")
       ->check(pie::finite_number())
       ->check(CLI::Range(0.0, 1000.0))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Rate-distortion curve of a model: every layer prefix at several quantization steps.
 
-    tests/bench/rate_distortion.py BUILD_DIR MODEL DATA -o curve.png [--steps 1,0.5,0.25,0.15625,0.0625]
+    tests/bench/rate_distortion.py BUILD_DIR MODEL DATA -o curve.png [--steps 1,0.5,0.25,0.1015625,0.0625]
 
 Prints one line a point and draws the curve. Needs Debian's python3-matplotlib.
 """
@@ -19,7 +19,7 @@ def main():
     parser.add_argument("model")
     parser.add_argument("data")
     parser.add_argument("-o", "--output", required=True)
-    parser.add_argument("--steps", default="1,0.5,0.25,0.15625,0.0625")
+    parser.add_argument("--steps", default="1,0.5,0.25,0.1015625,0.0625")
     arguments = parser.parse_args()
     figure, axes = plt.subplots(figsize=(7, 4.5))
     for step in arguments.steps.split(","):
