@@ -12,8 +12,9 @@
 namespace pie {
 namespace {
 
-// Items a network call holds; the last batch is filled up with black ones.
-constexpr size_t kBatch = 64;
+// Items a network call holds; the last batch is filled up with black ones. Small, because a file of
+// one image pays for a whole batch.
+constexpr size_t kBatch = 16;
 
 Geometry input_geometry(const PieModel& model) {
   const auto& in = model.config().input;

@@ -1,5 +1,7 @@
 #include "lib/model/model_store.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -19,6 +21,14 @@ std::string join(const std::vector<std::string>& items) {
   std::string text;
   for (const auto& item : items) text += (text.empty() ? "" : ", ") + item;
   return text.empty() ? "none" : text;
+}
+
+// The share folder of the installation that this library is part of, wherever that was put.
+std::string installed_models() {
+  Dl_info info{};
+  dladdr(reinterpret_cast<const void*>(&model_folders), &info);
+  const auto library = fs::path(info.dli_fname != nullptr ? info.dli_fname : "").parent_path();
+  return (library / PIE_MODELS_FROM_LIBRARY).lexically_normal().string();
 }
 
 // The first file called `name` in the model folders, or "".
@@ -41,7 +51,7 @@ std::vector<std::string> model_folders() {
       if (!part.empty()) folders.push_back(part);
     }
   }
-  folders.emplace_back(PIE_SHARE_MODELS);
+  folders.push_back(installed_models());
   folders.emplace_back(PIE_SOURCE_MODELS);
   return folders;
 }
