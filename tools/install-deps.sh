@@ -8,7 +8,7 @@ packages=(
   libtorch-dev libopenblas0-openmp   # without an optimised BLAS, LibTorch is 30 times slower
   libstb-dev libpng-dev zlib1g-dev libzstd-dev libxxhash-dev libssl-dev
   libcli11-dev nlohmann-json3-dev
-  libgtest-dev libbenchmark-dev python3
+  libgtest-dev python3
 )
 if [ "${1:-}" = "--developer" ]; then
   packages+=(clang-format clang-tidy python3-torch python3-numpy python3-matplotlib

@@ -16,11 +16,6 @@ namespace {
 // one image pays for a whole batch.
 constexpr size_t kBatch = 16;
 
-Geometry input_geometry(const PieModel& model) {
-  const auto& in = model.config().input;
-  return {static_cast<int>(in.channels), static_cast<int>(in.height), static_cast<int>(in.width)};
-}
-
 // Symbols an item has in each layer, coarse to fine: z, r_L, ..., r_1.
 std::vector<size_t> symbols_per_item(const PieModel& model) {
   std::vector<size_t> counts{static_cast<size_t>(model.latent_shape().elements())};
@@ -74,7 +69,7 @@ ImageSet all_tiles(const ImageSet& images, const Geometry& input) {
 ImageSet decode_items(PieModel& model, const std::vector<std::vector<int32_t>>& layers,
                       size_t items, uint32_t step) {
   const auto counts = symbols_per_item(model);
-  const auto input = input_geometry(model);
+  const auto input = to_geometry(model.config().input);
   const size_t residuals = counts.size() - 1;
   Bytes pixels;
   for (size_t begin = 0; begin < items; begin += kBatch) {
@@ -105,7 +100,7 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
                             const CodingOptions& options) {
   torch::NoGradGuard no_grad;
   auto& model = *loaded.model;
-  const auto input = input_geometry(model);
+  const auto input = to_geometry(model.config().input);
   const auto geometry = images.geometry();
   if (geometry.channels != input.channels) {
     throw ShapeError("the image is " + to_string(geometry) + ", the model " + loaded.name() +
@@ -182,7 +177,7 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
   auto& model = *loaded.model;
   const auto& header = frame.header();
   const auto counts = symbols_per_item(model);
-  const auto input = input_geometry(model);
+  const auto input = to_geometry(model.config().input);
   if (header.fingerprint != loaded.fingerprint) {
     throw UnsupportedError("was made by the model with fingerprint " +
                            to_hex(header.fingerprint.data(), header.fingerprint.size()) +
@@ -250,7 +245,7 @@ ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
         to_images(model.decode(part.reshape({-1, shape.channels, shape.height, shape.width})));
     pixels.insert(pixels.end(), images.pixels().begin(), images.pixels().end());
   }
-  return {input_geometry(model), std::move(pixels)};
+  return {to_geometry(model.config().input), std::move(pixels)};
 }
 
 torch::Tensor encode_latents(const LoadedModel& loaded, const ImageSet& images) {

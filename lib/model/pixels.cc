@@ -21,6 +21,11 @@ torch::Tensor as_tensor(const ImageSet& images) {
 
 }  // namespace
 
+Geometry to_geometry(Shape3 shape) {
+  return {static_cast<int>(shape.channels), static_cast<int>(shape.height),
+          static_cast<int>(shape.width)};
+}
+
 torch::Tensor to_unit(const ImageSet& images) { return as_tensor(images).add_(0.5).div_(256); }
 
 torch::Tensor dequantize(const ImageSet& images, const std::vector<size_t>& indices, uint64_t seed,

@@ -6,9 +6,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "lib/flow/bijection.h"
 #include "lib/image/image.h"
 
 namespace pie {
+
+// The geometry of images whose tensors have this shape.
+Geometry to_geometry(Shape3 shape);
 
 // x = (u + 1/2) / 256 of each sample u: [N, C, H, W] float32. For encoding given images.
 torch::Tensor to_unit(const ImageSet& images);

@@ -28,11 +28,6 @@ void for_each_batch(size_t count, const std::function<void(const std::vector<siz
 
 }  // namespace
 
-Geometry to_geometry(Shape3 shape) {
-  return {static_cast<int>(shape.channels), static_cast<int>(shape.height),
-          static_cast<int>(shape.width)};
-}
-
 ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indices, Shape3 shape) {
   ImageSet images(to_geometry(shape), indices.size());
   for (size_t k = 0; k < indices.size(); ++k) {

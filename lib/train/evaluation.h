@@ -37,6 +37,4 @@ double reconstruction_psnr(PieModel& model, const ImageSource& source,
 // `shape`.
 ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indices, Shape3 shape);
 
-Geometry to_geometry(Shape3 shape);
-
 }  // namespace pie

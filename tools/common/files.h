@@ -17,7 +17,6 @@ struct Destination {
   // The path for the output called `name`, which stands beside the input: `file`, or `name` in
   // `folder`, or "-" for stdout, or `name` itself.
   std::string path_for(const std::string& name) const;
-  bool is_stdout(const std::string& path) const { return path == "-"; }
 };
 
 // Throws UsageError if `path` is stdout and stdout is a terminal.

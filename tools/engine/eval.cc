@@ -84,7 +84,6 @@ class Evaluation {
       report_["sharpness"]["kernel"] = "laplacian_4n_valid";
       report_["sharpness"]["on"] = "luma_bt601_0_1";
     }
-    const std::string config = at::show_config();
     report_["env"] = {
         {"libtorch", TORCH_VERSION}, {"threads", at::get_num_threads()}, {"seed", common_.seed}};
     // Warnings last, where a reader of the table looks.
