@@ -18,26 +18,21 @@ AffineCoupling::AffineCoupling(Shape3 in, double scale_clamp, const SubnetFactor
   subnet2_ = register_module("subnet2", make_subnet(first_, outputs * second_));
 }
 
-torch::Tensor AffineCoupling::network(Subnet& subnet, const torch::Tensor& rows,
-                                      const RowGrid& grid) const {
-  return to_rows(subnet.forward(from_rows(rows, grid)));
-}
-
 Mapped AffineCoupling::do_forward(const torch::Tensor& x) {
   const RowGrid grid{x.size(0), x.size(2), x.size(3)};
   const auto [x1, x2] = split_columns(to_rows(x), first_);
-  const auto y1 = affine_forward(x1, network(*subnet1_, x2, grid), scale_clamp_);
-  const auto y2 = affine_forward(x2, network(*subnet2_, y1.value, grid), scale_clamp_);
-  const auto value = from_rows(join_columns(y1.value, y2.value), grid);
-  if (scale_clamp_ == 0) return {value, x.new_zeros({x.size(0)})};
-  return {value, y1.log_scale.view({grid.n, -1}).sum(1) + y2.log_scale.view({grid.n, -1}).sum(1)};
+  const auto y1 =
+      affine_forward(x1, subnet1_->forward_rows(x2, grid), scale_clamp_, grid.n);
+  const auto y2 =
+      affine_forward(x2, subnet2_->forward_rows(y1.value, grid), scale_clamp_, grid.n);
+  return {from_rows(join_columns(y1.value, y2.value), grid), y1.log_det + y2.log_det};
 }
 
 torch::Tensor AffineCoupling::do_inverse(const torch::Tensor& z) {
   const RowGrid grid{z.size(0), z.size(2), z.size(3)};
   const auto [y1, y2] = split_columns(to_rows(z), first_);
-  const auto x2 = affine_inverse(y2, network(*subnet2_, y1, grid), scale_clamp_);
-  const auto x1 = affine_inverse(y1, network(*subnet1_, x2, grid), scale_clamp_);
+  const auto x2 = affine_inverse(y2, subnet2_->forward_rows(y1, grid), scale_clamp_);
+  const auto x1 = affine_inverse(y1, subnet1_->forward_rows(x2, grid), scale_clamp_);
   return from_rows(join_columns(x1, x2), grid);
 }
 

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "lib/flow/bijection.h"
-#include "lib/numerics/rows.h"
 #include "lib/numerics/subnet.h"
 
 namespace pie {
@@ -21,9 +20,6 @@ class AffineCoupling final : public Bijection {
  private:
   Mapped do_forward(const torch::Tensor& x) override;
   torch::Tensor do_inverse(const torch::Tensor& z) override;
-
-  // The subnetwork's output for `rows` of pixels, as rows.
-  torch::Tensor network(Subnet& subnet, const torch::Tensor& rows, const RowGrid& grid) const;
 
   int64_t first_, second_;  // channels of x1 and x2
   double scale_clamp_;      // a

@@ -5,10 +5,51 @@
 namespace pie {
 namespace {
 
-// Multiplies the channels of every pixel of x [N, C, H, W] by `matrix` [C, C].
-torch::Tensor mix_channels(const torch::Tensor& x, const torch::Tensor& matrix) {
-  return from_rows(torch::mm(to_rows(x), matrix.t()), {x.size(0), x.size(2), x.size(3)});
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// The product of all reflections at once (compact WY form): Q = I - V^T S, S = A^-1 V, with V the
+// vectors as rows and A the part of V V^T above its diagonal plus half the diagonal.
+struct CompactProduct {
+  torch::Tensor a, s, q;
+};
+
+CompactProduct multiply(const torch::Tensor& v) {
+  const auto identity = torch::eye(v.size(1), v.options());
+  if (v.size(0) == 0) return {v, v, identity};
+  auto a = torch::mm(v, v.t()).triu();
+  a.diagonal().mul_(0.5);
+  const auto s = torch::linalg_solve_triangular(a, v, /*upper=*/true);
+  return {a, s, torch::addmm(identity, v.t(), s, 1, -1)};
 }
+
+// y = x Q^T on rows of pixels as one node of the graph: recorded one by one, the small products of
+// which Q consists would cost more than they compute.
+class ReflectRows : public torch::autograd::Function<ReflectRows> {
+ public:
+  static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x,
+                               const torch::Tensor& v) {
+    const auto [a, s, q] = multiply(v);
+    ctx->save_for_backward({x, v, a, s, q});
+    return torch::mm(x, q.t());
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const auto &x = saved[0], &v = saved[1], &a = saved[2], &s = saved[3], &q = saved[4];
+    const auto grad_x = torch::mm(grads[0], q);
+    if (v.size(0) == 0) return {grad_x, torch::zeros_like(v)};
+    const auto grad_q = torch::mm(grads[0].t(), x);
+    // Q = I - V^T S gives dV = -S dQ^T and dS = -V dQ. With W = A^-T V dQ, S = A^-1 V gives
+    // dV = -W and dA = W S^T, whose upper triangle, the diagonal halved, is the gradient of V V^T.
+    const auto w = torch::linalg_solve_triangular(a.t(), torch::mm(v, grad_q), /*upper=*/false);
+    auto grad_gram = torch::mm(w, s.t()).triu();
+    grad_gram.diagonal().mul_(0.5);
+    const auto symmetric = grad_gram + grad_gram.t();
+    const auto grad_v = torch::mm(symmetric, v).sub_(w).sub_(torch::mm(s, grad_q.t()));
+    return {grad_x, grad_v};
+  }
+};
 
 }  // namespace
 
@@ -16,25 +57,18 @@ Householder::Householder(Shape3 in, int64_t reflections) : Bijection(in) {
   vectors_ = register_parameter("vectors", torch::randn({reflections, in.channels}));
 }
 
-torch::Tensor Householder::matrix() const {
-  // All reflections at once (compact WY form): Q = I - V^T A^-1 V with V the vectors as rows and
-  // A = the part of V V^T above its diagonal, plus half the diagonal.
-  const auto identity = torch::eye(vectors_.size(1), vectors_.options());
-  if (vectors_.size(0) == 0) return identity;
-  const auto gram = torch::mm(vectors_, vectors_.t());
-  const auto a = gram.triu(1) + (gram.diagonal() * 0.5).diag();
-  const auto solved = torch::linalg_solve_triangular(a, vectors_, /*upper=*/true);
-  return identity - torch::mm(vectors_.t(), solved);
-}
+torch::Tensor Householder::matrix() const { return multiply(vectors_).q; }
 
 Mapped Householder::do_forward(const torch::Tensor& x) {
   return {do_latent(x), x.new_zeros({x.size(0)})};
 }
 
-torch::Tensor Householder::do_latent(const torch::Tensor& x) { return mix_channels(x, matrix()); }
+torch::Tensor Householder::do_latent(const torch::Tensor& x) {
+  return from_rows(ReflectRows::apply(to_rows(x), vectors_), {x.size(0), x.size(2), x.size(3)});
+}
 
 torch::Tensor Householder::do_inverse(const torch::Tensor& z) {
-  return mix_channels(z, matrix().t());
+  return from_rows(torch::mm(to_rows(z), matrix()), {z.size(0), z.size(2), z.size(3)});
 }
 
 }  // namespace pie

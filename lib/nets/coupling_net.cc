@@ -30,7 +30,7 @@ class CouplingNetFunction : public torch::autograd::Function<CouplingNetFunction
       if (i + 1 < layers) add_bias_relu_(h, inputs[1 + layers + i]);
     }
     auto out = collect(h, grid, kernel, +1);
-    out = out + inputs[2 * layers];
+    out.add_(inputs[2 * layers]);
     ctx->save_for_backward(saved);
     ctx->saved_data["n"] = grid.n;
     ctx->saved_data["height"] = grid.height;
@@ -87,13 +87,11 @@ CouplingNet::CouplingNet(const CouplingNetOptions& options) : options_(options) 
   }
 }
 
-torch::Tensor CouplingNet::forward(const torch::Tensor& x) {
-  const RowGrid grid{x.size(0), x.size(2), x.size(3)};
-  variable_list inputs{to_rows(x)};
+torch::Tensor CouplingNet::forward_rows(const torch::Tensor& rows, const RowGrid& grid) {
+  variable_list inputs{rows};
   inputs.insert(inputs.end(), weights_.begin(), weights_.end());
   inputs.insert(inputs.end(), biases_.begin(), biases_.end());
-  return from_rows(
-      CouplingNetFunction::apply(grid, options_.kernel, bfloat16_, at::TensorList(inputs)), grid);
+  return CouplingNetFunction::apply(grid, options_.kernel, bfloat16_, at::TensorList(inputs));
 }
 
 }  // namespace pie

@@ -25,8 +25,8 @@ class CouplingNet final : public Subnet {
  public:
   explicit CouplingNet(const CouplingNetOptions& options);
 
-  // x: [N, in, H, W] float32 or float64; returns [N, out, H, W], channels-last, in x's dtype.
-  torch::Tensor forward(const torch::Tensor& x) override;
+  // rows: float32 or float64.
+  torch::Tensor forward_rows(const torch::Tensor& rows, const RowGrid& grid) override;
 
   // The number type of the products inside; inputs, outputs, weights and gradients keep theirs.
   // Anything but bfloat16 means "as the weights".

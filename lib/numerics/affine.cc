@@ -13,31 +13,37 @@ using torch::autograd::variable_list;
 class AffineFunction : public torch::autograd::Function<AffineFunction> {
  public:
   static variable_list forward(AutogradContext* ctx, const torch::Tensor& x,
-                               const torch::Tensor& network, double a) {
-    const auto [h, b] = split_columns(network, x.size(1));
-    const auto tanh = h.mul(1 / a).tanh_();
-    const auto log_scale = tanh * a;
-    const auto scale = log_scale.exp();
+                               const torch::Tensor& network, double a, int64_t samples) {
+    const int64_t channels = x.size(1);
+    const auto tanh = network.narrow(1, 0, channels).mul(1 / a).tanh_();
+    const auto scale = tanh.mul(a).exp_();
     ctx->save_for_backward({x, tanh, scale});
-    return {torch::addcmul(b, x, scale), log_scale};
+    return {torch::addcmul(network.narrow(1, channels, channels), x, scale),
+            tanh.view({samples, -1}).sum(1).mul_(a)};
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto saved = ctx->get_saved_variables();
     const auto &x = saved[0], &tanh = saved[1], &scale = saved[2];
+    const int64_t channels = x.size(1), samples = grads[1].size(0);
     const auto grad_x = grads[0] * scale;
+    auto grad_network = torch::empty({x.size(0), 2 * channels}, x.options());
     // d value / d log_scale = x * scale; d log_scale / d h = 1 - tanh^2.
-    const auto grad_log_scale = torch::addcmul(grads[1], grad_x, x);
-    const auto grad_h = torch::addcmul(grad_log_scale, grad_log_scale, tanh.square(), -1);
-    return {grad_x, join_columns(grad_h, grads[0]), torch::Tensor()};
+    const auto grad_log_scale = grad_x * x;
+    grad_log_scale.view({samples, -1}).add_(grads[1].unsqueeze(1));
+    grad_network.narrow(1, 0, channels)
+        .copy_(torch::addcmul(grad_log_scale, grad_log_scale, tanh.square(), -1));
+    grad_network.narrow(1, channels, channels).copy_(grads[0]);
+    return {grad_x, grad_network, torch::Tensor(), torch::Tensor()};
   }
 };
 
 }  // namespace
 
-AffineResult affine_forward(const torch::Tensor& x, const torch::Tensor& network, double a) {
-  if (a == 0) return {x + network, torch::zeros_like(x)};
-  auto result = AffineFunction::apply(x, network, a);
+AffineResult affine_forward(const torch::Tensor& x, const torch::Tensor& network, double a,
+                            int64_t samples) {
+  if (a == 0) return {x + network, x.new_zeros({samples})};
+  auto result = AffineFunction::apply(x, network, a, samples);
   return {result[0], result[1]};
 }
 

@@ -4,11 +4,35 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "lib/base/cpu_clones.h"
 
 namespace pie {
 namespace {
+
+// Elements of the gradient whose squares are summed together: fixed, so that the norm does not
+// depend on the number of threads.
+constexpr int64_t kChunk = 1 << 15;
+
+// Adds `others` to `sum` and returns the sum of squares of the result.
+PIE_CPU_CLONES double add_and_square(float* sum, const std::vector<const float*>& others,
+                                     int64_t n) {
+  for (const float* other : others) {
+    for (int64_t i = 0; i < n; ++i) sum[i] += other[i];
+  }
+  constexpr int64_t kLanes = 16;
+  double lanes[kLanes] = {};
+  const int64_t whole = n - n % kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const double v = sum[i + k];
+      lanes[k] += v * v;
+    }
+  }
+  for (int64_t i = whole; i < n; ++i) lanes[0] += static_cast<double>(sum[i]) * sum[i];
+  return std::accumulate(lanes, lanes + kLanes, 0.0);
+}
 
 struct AdamConstants {
   float beta1, beta2, rate, inverse_root, epsilon, scale, keep;
@@ -37,15 +61,23 @@ FlatParameters::FlatParameters(torch::nn::Module& module) {
     ends_.push_back(total);
   }
   values = torch::empty({total});
-  gradients = torch::zeros({total});
   for (size_t i = 0; i < ends_.size(); ++i) {
-    auto parameter = parameters[i].value();
-    const int64_t begin = ends_[i] - parameter.numel();
-    auto view = values.narrow(0, begin, parameter.numel()).view(parameter.sizes());
-    view.copy_(parameter);
-    parameter.set_data(view);
-    parameter.mutable_grad() =
-        gradients.narrow(0, begin, parameter.numel()).view(parameter.sizes());
+    const auto& parameter = parameters[i].value();
+    values.narrow(0, ends_[i] - parameter.numel(), parameter.numel()).copy_(parameter.flatten());
+  }
+  bind(module);
+}
+
+void FlatParameters::add_replica(torch::nn::Module& module) { bind(module); }
+
+void FlatParameters::bind(torch::nn::Module& module) {
+  gradients.push_back(torch::zeros_like(values));
+  size_t i = 0;
+  for (auto& parameter : module.parameters()) {
+    const int64_t size = parameter.numel();
+    const int64_t begin = ends_[i++] - size;
+    parameter.set_data(values.narrow(0, begin, size).view(parameter.sizes()));
+    parameter.mutable_grad() = gradients.back().narrow(0, begin, size).view(parameter.sizes());
   }
 }
 
@@ -62,7 +94,21 @@ Adam::Adam(FlatParameters& parameters, const AdamOptions& options)
       options_(options) {}
 
 double Adam::step(double learning_rate) {
-  const double norm = parameters_.gradients.to(torch::kFloat64).norm().item<double>();
+  const int64_t total = parameters_.values.numel();
+  std::vector<float*> gradients;
+  for (auto& gradient : parameters_.gradients) gradients.push_back(gradient.data_ptr<float>());
+
+  std::vector<double> squares(static_cast<size_t>((total + kChunk - 1) / kChunk));
+  at::parallel_for(0, static_cast<int64_t>(squares.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+      const int64_t first = chunk * kChunk;
+      std::vector<const float*> others;
+      for (size_t r = 1; r < gradients.size(); ++r) others.push_back(gradients[r] + first);
+      squares[static_cast<size_t>(chunk)] =
+          add_and_square(gradients[0] + first, others, std::min(kChunk, total - first));
+    }
+  });
+  const double norm = std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
   if (!std::isfinite(norm)) return norm;
   ++steps;
   const auto t = static_cast<double>(steps);
@@ -81,13 +127,13 @@ double Adam::step(double learning_rate) {
   k.scale = static_cast<float>(clip);
   k.keep = static_cast<float>(decay);
   float* value = parameters_.values.data_ptr<float>();
-  const float* gradient = parameters_.gradients.data_ptr<float>();
   float* m = first_moment.data_ptr<float>();
   float* v = second_moment.data_ptr<float>();
   float* mean = average.data_ptr<float>();
-  at::parallel_for(0, parameters_.values.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
-    adam_elements(k, end - begin, gradient + begin, value + begin, m + begin, v + begin,
+  at::parallel_for(0, total, kChunk, [&](int64_t begin, int64_t end) {
+    adam_elements(k, end - begin, gradients[0] + begin, value + begin, m + begin, v + begin,
                   mean + begin);
+    for (float* gradient : gradients) std::fill(gradient + begin, gradient + end, 0.0F);
   });
   return norm;
 }

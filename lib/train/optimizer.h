@@ -15,13 +15,19 @@ class FlatParameters {
  public:
   explicit FlatParameters(torch::nn::Module& module);
 
-  torch::Tensor values;     // [P], float32
-  torch::Tensor gradients;  // [P]; autograd adds to it, so set it to zero before each step
+  // Makes the parameters of `module`, built like the first one, views of the same values with a
+  // gradient of their own, so that several threads can differentiate at once.
+  void add_replica(torch::nn::Module& module);
+
+  torch::Tensor values;                  // [P], float32
+  std::vector<torch::Tensor> gradients;  // [P] for each replica; autograd adds to them
 
   // The name of the parameter that holds element `index`.
   std::string name_at(int64_t index) const;
 
  private:
+  void bind(torch::nn::Module& module);
+
   std::vector<std::string> names_;
   std::vector<int64_t> ends_;
 };
@@ -37,8 +43,9 @@ class Adam {
  public:
   Adam(FlatParameters& parameters, const AdamOptions& options);
 
-  // One step with the gradients that are there. Returns the gradient's 2-norm before clipping; if
-  // it is not finite, nothing is changed.
+  // One step with the sum of the replicas' gradients, which are then zero. Returns the sum's 2-norm
+  // before clipping; if it is not finite, the first replica's gradient is left as the sum and
+  // nothing else is changed.
   double step(double learning_rate);
 
   int64_t steps = 0;

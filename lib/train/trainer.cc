@@ -1,8 +1,11 @@
 #include "lib/train/trainer.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -48,6 +51,7 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
     : preset_(preset), config_(parse_train_config(preset)), seed_(seed) {
   torch::manual_seed(seed);
   model_ = std::make_shared<PieModel>(parse_pie_config(preset));
+  replicas_ = {model_};
   flat_ = std::make_unique<FlatParameters>(*model_);
   AdamOptions options;
   options.clip_norm = config_.clip_norm;
@@ -146,11 +150,18 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
     model_->initialize(batch(run, 0));
     adam_->average.copy_(flat_->values);
   }
-  const double dims = static_cast<double>(model_->config().input.elements());
+  const auto threads = std::min<int64_t>(at::get_num_threads(), config_.batch);
+  while (static_cast<int64_t>(replicas_.size()) < threads) {
+    replicas_.push_back(std::make_shared<PieModel>(model_->config()));
+    flat_->add_replica(*replicas_.back());
+  }
+  const auto set_bfloat16 = [&](bool on) {
+    for (const auto& replica : replicas_) replica->set_bfloat16_subnets(on);
+  };
   const double elapsed_before = elapsed_s_;
   const int64_t first_step = adam_->steps;
   const auto start = std::chrono::steady_clock::now();
-  model_->set_bfloat16_subnets(run.bfloat16);
+  set_bfloat16(run.bfloat16);
 
   TrainEnd end = TrainEnd::kFinished;
   for (;;) {
@@ -168,10 +179,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
       break;
     }
     const auto x = batch(run, step);
-    flat_->gradients.zero_();
-    const auto loss = -model_->log_likelihood(x).total().mean() / dims;
-    loss.backward();
-    const double nats = loss.item<double>();
+    const double nats = differentiate(x);
 
     TrainStatus status;
     status.learning_rate = learning_rate(config_, step, progress);
@@ -191,18 +199,37 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
                           std::max(1e-9, elapsed_s_ - elapsed_before);
     if (run.validation != nullptr && status.step % config_.validate_every == 0) {
       status.validated = true;
-      model_->set_bfloat16_subnets(false);
+      set_bfloat16(false);
       with_averaged_weights([&](PieModel& model) {
         status.validation_bits_per_dim =
             evaluate_likelihood(model, *run.validation, seed_, 1).bits_per_dim;
         status.validation_psnr_db = reconstruction_psnr(model, *run.validation, 1000);
       });
-      model_->set_bfloat16_subnets(run.bfloat16);
+      set_bfloat16(run.bfloat16);
     }
     report(status);
   }
-  model_->set_bfloat16_subnets(false);
+  set_bfloat16(false);
   return end;
+}
+
+double Trainer::differentiate(const torch::Tensor& x) {
+  const auto replicas = static_cast<int64_t>(replicas_.size());
+  std::vector<double> nats(replicas_.size());
+  // One level of parallelism, around everything: a step has a thousand small operations, of which
+  // no single one is worth waking another thread for.
+  at::parallel_for(0, replicas, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = x.size(0) * i / replicas, last = x.size(0) * (i + 1) / replicas;
+      if (first == last) continue;
+      auto& model = *replicas_[static_cast<size_t>(i)];
+      const auto loss = model.log_likelihood(x.slice(0, first, last)).total().sum() *
+                        (-1.0 / static_cast<double>(x.numel()));
+      loss.backward();
+      nats[static_cast<size_t>(i)] = loss.item<double>();
+    }
+  });
+  return std::accumulate(nats.begin(), nats.end(), 0.0);
 }
 
 void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm) {
@@ -211,7 +238,7 @@ void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm
     torch::NoGradGuard no_grad;
     where = "the output of " + model_->first_not_finite(x);
   } else {
-    const auto bad = (~torch::isfinite(flat_->gradients)).nonzero();
+    const auto bad = (~torch::isfinite(flat_->gradients[0])).nonzero();
     where = bad.numel() > 0 ? "the gradient of " + flat_->name_at(bad[0].item<int64_t>())
                             : "the gradient's norm (" + std::to_string(norm) + ")";
   }

@@ -75,6 +75,9 @@ class Trainer {
   // A trainer at the place that `json`, a state's text, describes, still with random weights.
   static Trainer from_state(const Json& json, const std::string& path);
   torch::Tensor batch(const TrainRun& run, int64_t step);
+  // Adds the gradient of the loss, nats per dimension, of the batch `x` to the replicas', each on a
+  // thread of its own with an equal share of the batch; returns the loss.
+  double differentiate(const torch::Tensor& x);
   [[noreturn]] void report_not_finite(const torch::Tensor& x, double loss, double norm);
 
   Json preset_;
@@ -85,6 +88,7 @@ class Trainer {
   std::vector<uint32_t> order_;  // of the images in epoch `order_epoch_`
   uint64_t order_epoch_ = 0;
   std::shared_ptr<PieModel> model_;
+  std::vector<std::shared_ptr<PieModel>> replicas_;  // of model_, which is the first; same weights
   std::unique_ptr<FlatParameters> flat_;
   std::unique_ptr<Adam> adam_;
 };

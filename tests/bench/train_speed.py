@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Training speed side by side: pie-train against an eager PyTorch version of the same model.
 
-    tests/bench/train_speed.py BUILD_DIR IMAGES.idx.gz [--threads N] [--steps N]
+    tests/bench/train_speed.py BUILD_DIR IMAGES.idx.gz [--threads N] [--steps N] [--rounds N]
 
 Same configuration, weights, batch, optimiser and clipping. First the float32 gradients of both are
-compared on one batch (norm of the difference over norm); then both train, eager PyTorch in bfloat16 autocast in the better of NCHW and
-channels-last. Prints one JSON object with the ratio. Needs Debian's python3-torch.
+compared on one batch (norm of the difference over norm); then both train, taking turns, eager PyTorch
+in bfloat16 autocast in NCHW and in channels-last. Prints one JSON object with the ratio of the medians,
+against the better layout. Needs Debian's python3-torch.
 """
-import argparse, gzip, json, math, os, struct, subprocess, tempfile, time
+import argparse, gzip, json, math, os, statistics, struct, subprocess, tempfile, time
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ from torch import nn
 import torch.nn.functional as F
 
 
-WARM_UP = 50  # steps before the clock starts
+BATCH = 128
+WARM_UP = 10  # steps before the clock starts
 
 
 def read_safetensors(path):
@@ -175,25 +177,67 @@ class Pie(nn.Module):
                     step.shift.data.copy_(tensors[step.names[0] + ".shift"])
 
 
-def eager_seconds_per_step(config, tensors, images, channels_last, steps, batch):
+class Eager:
+    """The model with its optimiser, in one memory layout, ready to be timed."""
+
+    def __init__(self, config, tensors, images, channels_last):
+        self.images, self.channels_last = images, channels_last
+        self.model = Pie(config)
+        self.model.load(tensors)
+        if channels_last:
+            self.model = self.model.to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-5)
+
+    def seconds_per_step(self, steps):
+        self.train(WARM_UP)
+        start = time.time()
+        self.train(steps)
+        return (time.time() - start) / steps
+
+    def train(self, steps):
+        for _ in range(steps):
+            x = self.images[torch.randint(0, len(self.images), (BATCH,))].float()
+            x = (x + torch.rand(x.shape)) / 256
+            if self.channels_last:
+                x = x.contiguous(memory_format=torch.channels_last)
+            loss = -self.model(x, True).mean() / x[0].numel()
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.optimizer.step()
+
+
+def pie_train_seconds_per_step(arguments, folder):
+    """Trains a fresh model and leaves it in `folder`; the log has a line every 50 steps."""
+    log = os.path.join(folder, "log")
+    subprocess.run([os.path.join(arguments.build, "bin", "pie-train"), "--preset", arguments.preset,
+                    "--data", arguments.images, "-o", os.path.join(folder, "m.safetensors"), "-f",
+                    "--batch", str(BATCH), "--steps", str(arguments.steps + 50), "-q",
+                    "--precision", "bf16", "-T", str(arguments.threads), "--log", log],
+                   check=True, stdout=subprocess.DEVNULL)
+    lines = [json.loads(line) for line in open(log)]
+    os.remove(log)
+    first, last = next(l for l in lines if l["step"] >= 50), lines[-1]
+    return (last["elapsed_s"] - first["elapsed_s"]) / (last["step"] - first["step"])
+
+
+def gradient_difference(arguments, folder, config, tensors):
+    """(difference of the losses, relative difference of the float32 gradients) on one batch.
+
+    The model has hardly been trained: at the end of a training float32 gradients of any
+    implementation are 1e-3 away from those in float64.
+    """
+    out = os.path.join(folder, "gradients")
+    subprocess.run([os.path.join(arguments.build, "bin", "bench_gradients"),
+                    os.path.join(folder, "m.safetensors"), arguments.images, out], check=True)
+    _, ours = read_safetensors(out)
     model = Pie(config)
     model.load(tensors)
-    if channels_last:
-        model = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
-    for i in range(steps + WARM_UP):
-        if i == WARM_UP:
-            start = time.time()
-        x = images[torch.randint(0, len(images), (batch,))].float()
-        x = (x + torch.rand(x.shape)) / 256
-        if channels_last:
-            x = x.contiguous(memory_format=torch.channels_last)
-        loss = -model(x, True).mean() / x[0].numel()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-    return (time.time() - start) / steps
+    loss = -model(ours["x"], False).mean() / ours["x"][0].numel()
+    loss.backward()
+    squares = [s.squared_gradient_difference(n, ours) for n, s in model.subnets()]
+    return (abs(loss.item() - ours["loss"].item()),
+            math.sqrt(sum(d for d, _ in squares) / sum(n for _, n in squares)))
 
 
 def main():
@@ -203,45 +247,32 @@ def main():
     parser.add_argument("--preset", default="pie-mnist")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     raw = gzip.open(arguments.images).read()
     images = torch.from_numpy(np.frombuffer(raw[16:], dtype=np.uint8).copy()).view(-1, 1, 28, 28)
-    bench_gradients = os.path.join(arguments.build, "bin", "bench_gradients")
+    seconds = {"pie_train": [], "eager_nchw": [], "eager_channels_last": []}
     with tempfile.TemporaryDirectory() as folder:
-        trained, log, out = (os.path.join(folder, n) for n in ("m.safetensors", "log", "gradients"))
-        subprocess.run([os.path.join(arguments.build, "bin", "pie-train"), "--preset",
-                        arguments.preset, "--data", arguments.images, "-o", trained, "--batch", "128",
-                        "--steps", str(arguments.steps + WARM_UP), "-q", "--precision", "bf16",
-                        "-T", str(arguments.threads), "--log", log],
-                       check=True, stdout=subprocess.DEVNULL)
-        lines = [json.loads(line) for line in open(log)]
-        first = next(l for l in lines if l["step"] >= WARM_UP)
-        ours_s = (lines[-1]["elapsed_s"] - first["elapsed_s"]) / (lines[-1]["step"] - first["step"])
-
-        # On a model that has hardly been trained: at the end of a training float32 gradients of any
-        # implementation are 1e-3 away from those in float64.
-        subprocess.run([bench_gradients, trained, arguments.images, out], check=True)
-        _, ours = read_safetensors(out)
-        metadata, tensors = read_safetensors(trained)
+        pie_train_seconds_per_step(arguments, folder)
+        metadata, tensors = read_safetensors(os.path.join(folder, "m.safetensors"))
         config = json.loads(metadata["preset"])
-        model = Pie(config)
-        model.load(tensors)
-        loss = -model(ours["x"], False).mean() / ours["x"][0].numel()
-        loss.backward()
-        squares = [s.squared_gradient_difference(n, ours) for n, s in model.subnets()]
-        gradient_error = math.sqrt(sum(d for d, _ in squares) / sum(n for _, n in squares))
-
-    eager = {name: eager_seconds_per_step(config, tensors, images, name == "channels_last",
-                                          arguments.steps, 128)
-             for name in ("nchw", "channels_last")}
+        loss_difference, gradient_error = gradient_difference(arguments, folder, config, tensors)
+        eager = {name: Eager(config, tensors, images, name == "eager_channels_last")
+                 for name in ("eager_nchw", "eager_channels_last")}
+        for _ in range(arguments.rounds):
+            seconds["pie_train"].append(pie_train_seconds_per_step(arguments, folder))
+            for name, model in eager.items():
+                seconds[name].append(model.seconds_per_step(arguments.steps))
+    median = {name: statistics.median(values) for name, values in seconds.items()}
     print(json.dumps({
-        "loss_difference": abs(loss.item() - ours["loss"].item()),
+        "loss_difference": loss_difference,
         "gradient_relative_error": gradient_error,
         "threads": arguments.threads,
-        "pie_train_s_per_step": ours_s,
-        "eager_s_per_step": eager,
-        "ratio": min(eager.values()) / ours_s}, indent=1))
+        "seconds_per_step": {n: [round(v, 4) for v in values] for n, values in seconds.items()},
+        "median_seconds_per_step": median,
+        "ratio": min(median["eager_nchw"], median["eager_channels_last"]) / median["pie_train"],
+    }, indent=1))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,12 @@
 namespace pie {
 namespace {
 
+constexpr int64_t kSamples = 4;  // of 3 rows each
+
 AffineResult reference(const torch::Tensor& x, const torch::Tensor& network, double a) {
   const auto parts = network.chunk(2, 1);
   const auto log_scale = a * torch::tanh(parts[0] / a);
-  return {log_scale.exp() * x + parts[1], log_scale};
+  return {log_scale.exp() * x + parts[1], log_scale.reshape({kSamples, -1}).sum(1)};
 }
 
 TEST(Affine, IsTheFormulaAndItsInverse) {
@@ -20,9 +22,9 @@ TEST(Affine, IsTheFormulaAndItsInverse) {
     for (const int64_t channels : {1, 2, 5}) {
       const auto x = normal_tensor({12, channels}, 1);
       const auto network = normal_tensor({12, 2 * channels}, 2) * 3;
-      const auto result = affine_forward(x, network, a), expected = reference(x, network, a);
+      const auto result = affine_forward(x, network, a, kSamples), expected = reference(x, network, a);
       expect_close(result.value, expected.value, 1e-13);
-      expect_close(result.log_scale, expected.log_scale, 1e-13);
+      expect_close(result.log_det, expected.log_det, 1e-12);
       expect_close(affine_inverse(result.value, network, a), x, 1e-12);
     }
   }
@@ -30,27 +32,27 @@ TEST(Affine, IsTheFormulaAndItsInverse) {
 
 TEST(Affine, WithoutScaleItAdds) {
   const auto x = normal_tensor({12, 3}, 1), network = normal_tensor({12, 3}, 2);
-  const auto result = affine_forward(x, network, 0);
+  const auto result = affine_forward(x, network, 0, kSamples);
   EXPECT_TRUE(torch::equal(result.value, x + network));
-  EXPECT_TRUE(torch::equal(result.log_scale, torch::zeros_like(x)));
+  EXPECT_TRUE(torch::equal(result.log_det, torch::zeros({kSamples}, torch::kFloat64)));
   expect_close(affine_inverse(result.value, network, 0), x, 1e-14);
 }
 
 // The backward pass is written by hand; a loss may use either output alone.
 TEST(Affine, GradientsAreThoseOfAutograd) {
   constexpr double kClamp = 1.5;
-  const auto w = normal_tensor({12, 3}, 3), v = normal_tensor({12, 3}, 4);
-  for (const auto& [use_value, use_log_scale] :
+  const auto w = normal_tensor({12, 3}, 3), v = normal_tensor({kSamples}, 4);
+  for (const auto& [use_value, use_log_det] :
        {std::pair{true, true}, std::pair{true, false}, std::pair{false, true}}) {
     std::vector<torch::Tensor> gradients[2];
     for (const bool fused : {false, true}) {
       const auto x = normal_tensor({12, 3}, 5).requires_grad_(true);
       const auto network = (normal_tensor({12, 6}, 6) * 2).detach().requires_grad_(true);
       const auto result =
-          fused ? affine_forward(x, network, kClamp) : reference(x, network, kClamp);
+          fused ? affine_forward(x, network, kClamp, kSamples) : reference(x, network, kClamp);
       auto loss = (x.sum() + network.sum()) * 0;  // gives every input a gradient
       if (use_value) loss = loss + (result.value * w).sum();
-      if (use_log_scale) loss = loss + (result.log_scale * v).sum();
+      if (use_log_det) loss = loss + (result.log_det * v).sum();
       loss.backward();
       gradients[fused ? 1 : 0] = {x.grad(), network.grad()};
     }

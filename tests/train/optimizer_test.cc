@@ -44,9 +44,9 @@ TEST(FlatParameter, GradientsArriveInTheVector) {
   FlatParameters flat(module);
   for (int pass = 1; pass <= 2; ++pass) {
     (module.a.sum() * 2 + (module.inner->b * module.inner->b).sum()).backward();
-    EXPECT_TRUE(torch::equal(flat.gradients.slice(0, 0, 12), torch::full({12}, 2.0 * pass)));
-    expect_close(flat.gradients.slice(0, 12, 17), module.inner->b.detach() * 2 * pass, 1e-6);
-    EXPECT_EQ(flat.gradients.slice(0, 17).abs().max().item<float>(), 0);
+    EXPECT_TRUE(torch::equal(flat.gradients[0].slice(0, 0, 12), torch::full({12}, 2.0 * pass)));
+    expect_close(flat.gradients[0].slice(0, 12, 17), module.inner->b.detach() * 2 * pass, 1e-6);
+    EXPECT_EQ(flat.gradients[0].slice(0, 17).abs().max().item<float>(), 0);
   }
 }
 
@@ -104,10 +104,10 @@ TEST(AdamOptimizer, IsThePapersAlgorithm) {
     Adam adam(flat, options);
     Reference reference(flat.values);
     for (int step = 0; step < 30; ++step) {
-      flat.gradients.copy_(normal_tensor({19}, 10 + static_cast<uint64_t>(step)) * 2);
-      const double norm = adam.step(0.01);
-      EXPECT_NEAR(norm, flat.gradients.to(torch::kFloat64).norm().item<double>(), 1e-9);
-      reference.update(flat.gradients, 0.01, options);
+      const auto gradient = normal_tensor({19}, 10 + static_cast<uint64_t>(step)) * 2;
+      flat.gradients[0].copy_(gradient);
+      EXPECT_NEAR(adam.step(0.01), gradient.to(torch::kFloat64).norm().item<double>(), 1e-9);
+      reference.update(gradient, 0.01, options);
     }
     EXPECT_EQ(adam.steps, 30);
     // 30 float32 updates of values of size 3.
@@ -118,13 +118,31 @@ TEST(AdamOptimizer, IsThePapersAlgorithm) {
   }
 }
 
+TEST(AdamOptimizer, ReplicasShareValuesAndAddTheirGradients) {
+  Module first, second;
+  FlatParameters flat(first);
+  flat.add_replica(second);
+  EXPECT_TRUE(torch::equal(first.a, second.a));
+  (first.a.sum() * 2).backward();
+  (second.a.sum() * 3 + second.inner->b.sum()).backward();
+  EXPECT_EQ(flat.gradients[0].slice(0, 12).abs().max().item<float>(), 0);
+  Adam adam(flat, {});
+  const auto before = flat.values.clone();
+  EXPECT_NEAR(adam.step(0.25), std::sqrt(12 * 25 + 5), 1e-9);
+  for (const auto& gradient : flat.gradients) EXPECT_EQ(gradient.abs().max().item<float>(), 0);
+  auto expected = torch::full({19}, -0.25);
+  expected.slice(0, 17).zero_();
+  expect_close(flat.values - before, expected, 1e-5);
+  EXPECT_TRUE(torch::equal(first.a, second.a));
+}
+
 TEST(AdamOptimizer, FirstStepHasTheSizeOfTheLearningRate) {
   Module module;
   FlatParameters flat(module);
   Adam adam(flat, {});
   const auto before = flat.values.clone();
-  flat.gradients.copy_(torch::linspace(-3, 3, 19));
-  flat.gradients[9] = 0;
+  flat.gradients[0].copy_(torch::linspace(-3, 3, 19));
+  flat.gradients[0][9] = 0;
   adam.step(0.25);
   auto expected = torch::full({19}, -0.25);
   expected.slice(0, 0, 9).neg_();
@@ -137,11 +155,11 @@ TEST(AdamOptimizer, WhatIsNotFiniteChangesNothing) {
     Module module;
     FlatParameters flat(module);
     Adam adam(flat, {});
-    flat.gradients.fill_(1);
+    flat.gradients[0].fill_(1);
     adam.step(0.1);
     const auto values = flat.values.clone(), m = adam.first_moment.clone(),
                v = adam.second_moment.clone(), average = adam.average.clone();
-    flat.gradients[5] = bad;
+    flat.gradients[0][5] = bad;
     EXPECT_FALSE(std::isfinite(adam.step(0.1)));
     EXPECT_EQ(adam.steps, 1);
     EXPECT_TRUE(torch::equal(flat.values, values));

@@ -1,5 +1,4 @@
 #include <ATen/Parallel.h>
-#include <malloc.h>
 #include <torch/torch.h>
 
 #include <iostream>
@@ -24,10 +23,6 @@ int print_version() {
 
 extern "C" __attribute__((visibility("default"))) int pie_engine_entry(
     const std::string& name, const pie::CommonOptions& common, const void* options) {
-  // Training frees and allocates the same large blocks at every step; giving them back to the
-  // system in between costs more than the arithmetic of small layers.
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the largest that glibc accepts
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
   // LibTorch starts with one thread in some builds; the option decides.
   at::set_num_threads(common.threads > 0
                           ? common.threads
