@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/image/tiling.h"
 #include "lib/model/pixels.h"
+#include "lib/numerics/batches.h"
 
 namespace pie {
 namespace {
@@ -42,10 +43,12 @@ torch::Tensor dequantize(const torch::Tensor& symbols, double step) {
   return symbols.to(torch::kFloat32) * step;
 }
 
-void append(std::vector<int32_t>& to, const torch::Tensor& symbols, size_t items) {
+// Writes the first `items` rows of `symbols` to the place of item `begin`.
+void store(std::vector<int32_t>& to, size_t begin, const torch::Tensor& symbols, size_t items) {
   const auto flat = symbols.contiguous();
-  const auto count = static_cast<size_t>(flat.numel() / flat.size(0)) * items;
-  to.insert(to.end(), flat.data_ptr<int32_t>(), flat.data_ptr<int32_t>() + count);
+  const auto each = static_cast<size_t>(flat.numel() / flat.size(0));
+  std::copy_n(flat.data_ptr<int32_t>(), items * each,
+              to.begin() + static_cast<std::ptrdiff_t>(begin * each));
 }
 
 // `images` with black ones appended up to the batch size.
@@ -71,9 +74,9 @@ ImageSet decode_items(PieModel& model, const std::vector<std::vector<int32_t>>& 
   const auto counts = symbols_per_item(model);
   const auto input = to_geometry(model.config().input);
   const size_t residuals = counts.size() - 1;
-  Bytes pixels;
-  for (size_t begin = 0; begin < items; begin += kBatch) {
-    const size_t n = std::min(kBatch, items - begin);
+  ImageSet images(input, items);
+  for_each_batch(items, kBatch, [&](size_t begin, size_t end) {
+    const size_t n = end - begin;
     const auto batch = [&](size_t layer, Shape3 shape) {
       auto symbols = torch::zeros(
           {static_cast<int64_t>(kBatch), shape.channels, shape.height, shape.width}, torch::kInt32);
@@ -88,17 +91,16 @@ ImageSet decode_items(PieModel& model, const std::vector<std::vector<int32_t>>& 
       const double scale = step_size(step) * model.config().eps0();
       return mean + dequantize(batch(layer, model.residual_shapes()[l]), scale);
     });
-    const auto images = to_images(x);
-    pixels.insert(pixels.end(), images.data(), images.data() + n * input.samples());
-  }
-  return {input, std::move(pixels)};
+    const auto decoded = to_images(x);
+    std::copy_n(decoded.data(), n * input.samples(), images.data(begin));
+  });
+  return images;
 }
 
 }  // namespace
 
 EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
                             const CodingOptions& options) {
-  torch::NoGradGuard no_grad;
   auto& model = *loaded.model;
   const auto input = to_geometry(model.config().input);
   const auto geometry = images.geometry();
@@ -120,22 +122,27 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
 
   const auto tiles = all_tiles(images, input);
   std::vector<std::vector<int32_t>> symbols(static_cast<size_t>(layers));
-  std::vector<torch::Tensor> z_parts;
-  for (size_t begin = 0; begin < tiles.size(); begin += kBatch) {
-    const size_t n = std::min(kBatch, tiles.size() - begin);
-    const auto latents = model.latents(to_unit(padded(tiles.slice(begin, begin + n))));
-    z_parts.push_back(latents.z.narrow(0, 0, static_cast<int64_t>(n)).flatten(1).clone());
+  for (size_t layer = 0; layer < symbols.size(); ++layer) {
+    symbols[layer].resize(tiles.size() * counts[layer]);
+  }
+  EncodedImages result;
+  result.z = torch::empty({static_cast<int64_t>(tiles.size()), model.latent_shape().elements()});
+  for_each_batch(tiles.size(), kBatch, [&](size_t begin, size_t end) {
+    const size_t n = end - begin;
+    const auto latents = model.latents(to_unit(padded(tiles.slice(begin, end))));
+    result.z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))
+        .copy_(latents.z.narrow(0, 0, static_cast<int64_t>(n)).flatten(1));
     const auto z = quantize(latents.z, z_step);
-    append(symbols[0], z, n);
-    if (layers == 1) continue;
+    store(symbols[0], begin, z, n);
+    if (layers == 1) return;
     model.decode(dequantize(z, z_step), [&](size_t l, const torch::Tensor& mean) {
       const size_t layer = counts.size() - 1 - l;
       if (layer >= symbols.size()) return mean;
       const auto e = quantize(latents.r[l] - mean, r_step);
-      append(symbols[layer], e, n);
+      store(symbols[layer], begin, e, n);
       return mean + dequantize(e, r_step);
     });
-  }
+  });
 
   Frame frame;
   frame.header.fingerprint = loaded.fingerprint;
@@ -151,7 +158,6 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
   frame.header.step = options.step;
   frame.header.total_layers = total_layers;
 
-  EncodedImages result;
   for (size_t layer = 0; layer < symbols.size(); ++layer) {
     frame.layers.push_back(encode_layer(symbols[layer], counts[layer], table));
     LayerReport report;
@@ -166,14 +172,12 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
     result.layers.push_back(report);
   }
   result.frame = write_frame(frame);
-  result.z = torch::cat(z_parts);
   return result;
 }
 
 void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int layers,
                    const std::vector<uint64_t>& indices,
                    const std::function<void(uint64_t index, const ImageSet& image)>& use) {
-  torch::NoGradGuard no_grad;
   auto& model = *loaded.model;
   const auto& header = frame.header();
   const auto counts = symbols_per_item(model);
@@ -232,30 +236,30 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
 }
 
 ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
-  torch::NoGradGuard no_grad;
   auto& model = *loaded.model;
   const auto shape = model.latent_shape();
   if (z.dim() != 2 || z.size(1) != shape.elements()) {
     throw ShapeError("latents of the model " + loaded.name() + " are [N, " +
                      std::to_string(shape.elements()) + "], not " + c10::str(z.sizes()));
   }
-  Bytes pixels;
-  for (const auto& part : z.split(static_cast<int64_t>(kBatch))) {
-    const auto images =
+  ImageSet images(to_geometry(model.config().input), static_cast<size_t>(z.size(0)));
+  for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
+    const auto part = z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
+    const auto decoded =
         to_images(model.decode(part.reshape({-1, shape.channels, shape.height, shape.width})));
-    pixels.insert(pixels.end(), images.pixels().begin(), images.pixels().end());
-  }
-  return {to_geometry(model.config().input), std::move(pixels)};
+    std::copy(decoded.pixels().begin(), decoded.pixels().end(), images.data(begin));
+  });
+  return images;
 }
 
 torch::Tensor encode_latents(const LoadedModel& loaded, const ImageSet& images) {
-  torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> parts;
-  for (size_t begin = 0; begin < images.size(); begin += kBatch) {
-    const auto batch = images.slice(begin, std::min(images.size(), begin + kBatch));
-    parts.push_back(loaded.model->latents(to_unit(batch)).z.flatten(1));
-  }
-  return torch::cat(parts);
+  const auto z =
+      torch::empty({static_cast<int64_t>(images.size()), loaded.model->latent_shape().elements()});
+  for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
+    z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))
+        .copy_(loaded.model->latents(to_unit(images.slice(begin, end))).z.flatten(1));
+  });
+  return z;
 }
 
 }  // namespace pie

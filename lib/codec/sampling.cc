@@ -6,6 +6,7 @@
 #include "lib/base/random.h"
 #include "lib/codec/codec.h"
 #include "lib/model/pixels.h"
+#include "lib/numerics/batches.h"
 
 namespace pie {
 namespace {
@@ -27,11 +28,9 @@ torch::Tensor normals(Shape3 shape, size_t first, size_t count, uint64_t part, u
 }  // namespace
 
 ImageSet sample(const LoadedModel& loaded, size_t count, const SamplingOptions& options) {
-  torch::NoGradGuard no_grad;
   auto& model = *loaded.model;
-  ImageSet images;
-  for (size_t first = 0; first < count; first += kBatch) {
-    const size_t n = std::min(kBatch, count - first);
+  ImageSet images(to_geometry(model.config().input), count);
+  for_each_batch(count, kBatch, [&](size_t first, size_t last) {
     // Always whole batches, because rounding may depend on their size.
     const auto z =
         normals(model.latent_shape(), first, kBatch, 0, options.seed) * options.temperature;
@@ -40,10 +39,9 @@ ImageSet sample(const LoadedModel& loaded, size_t count, const SamplingOptions& 
       const auto noise = normals(model.residual_shapes()[l], first, kBatch, l + 1, options.seed);
       return mean + noise * (options.residual_temperature * model.config().eps0());
     });
-    const auto batch = to_images(x);
-    if (images.empty()) images = ImageSet(batch.geometry());
-    for (size_t k = 0; k < n; ++k) images.append(batch.image(k));
-  }
+    std::copy_n(to_images(x).data(), (last - first) * images.geometry().samples(),
+                images.data(first));
+  });
   return images;
 }
 

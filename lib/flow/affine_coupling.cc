@@ -21,10 +21,8 @@ AffineCoupling::AffineCoupling(Shape3 in, double scale_clamp, const SubnetFactor
 Mapped AffineCoupling::do_forward(const torch::Tensor& x) {
   const RowGrid grid{x.size(0), x.size(2), x.size(3)};
   const auto [x1, x2] = split_columns(to_rows(x), first_);
-  const auto y1 =
-      affine_forward(x1, subnet1_->forward_rows(x2, grid), scale_clamp_, grid.n);
-  const auto y2 =
-      affine_forward(x2, subnet2_->forward_rows(y1.value, grid), scale_clamp_, grid.n);
+  const auto y1 = affine_forward(x1, subnet1_->forward_rows(x2, grid), scale_clamp_, grid.n);
+  const auto y2 = affine_forward(x2, subnet2_->forward_rows(y1.value, grid), scale_clamp_, grid.n);
   return {from_rows(join_columns(y1.value, y2.value), grid), y1.log_det + y2.log_det};
 }
 

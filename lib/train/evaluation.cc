@@ -2,28 +2,28 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numeric>
 
 #include "lib/image/quality.h"
 #include "lib/model/pixels.h"
+#include "lib/numerics/batches.h"
 
 namespace pie {
 namespace {
 
-constexpr size_t kBatch = 250;
+constexpr size_t kBatch = 128;
 
-double total(const torch::Tensor& values) {
-  return values.to(torch::kFloat64).sum().item<double>();
+// Nats of each image, in columns: z, log-det, pre-transform, r_1, r_2, ...
+torch::Tensor as_columns(const LogLikelihood& terms) {
+  std::vector<torch::Tensor> columns{terms.z, terms.log_det, terms.pre_transform};
+  columns.insert(columns.end(), terms.r.begin(), terms.r.end());
+  return torch::stack(columns, 1).to(torch::kFloat64);
 }
 
-// Calls body with the indices 0 ... count-1, a fixed number at a time.
-void for_each_batch(size_t count, const std::function<void(const std::vector<size_t>&)>& body) {
-  for (size_t begin = 0; begin < count; begin += kBatch) {
-    std::vector<size_t> indices(std::min(kBatch, count - begin));
-    std::iota(indices.begin(), indices.end(), begin);
-    body(indices);
-  }
+std::vector<size_t> range(size_t begin, size_t end) {
+  std::vector<size_t> indices(end - begin);
+  std::iota(indices.begin(), indices.end(), begin);
+  return indices;
 }
 
 }  // namespace
@@ -38,57 +38,63 @@ ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indic
 
 LikelihoodReport evaluate_likelihood(PieModel& model, const ImageSource& source, uint64_t seed,
                                      int64_t draws) {
-  torch::NoGradGuard no_grad;
   const auto shape = model.config().input;
+  const auto images = static_cast<int64_t>(source.size());
+  const auto residuals = static_cast<int64_t>(model.residual_shapes().size());
+  const auto nats = torch::zeros({images, 3 + residuals}, torch::kFloat64);
+  for_each_batch(source.size(), kBatch, [&](size_t begin, size_t end) {
+    const auto indices = range(begin, end);
+    const auto batch = load_images(source, indices, shape);
+    auto rows = nats.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
+    for (int64_t draw = 0; draw < draws; ++draw) {
+      const auto x = dequantize(batch, indices, seed, static_cast<uint64_t>(draw));
+      rows += as_columns(model.log_likelihood(x));
+    }
+  });
+
   const double dims = static_cast<double>(shape.elements());
+  const auto bits = nats / (-static_cast<double>(draws) * dims * std::log(2.0));
+  const auto mean_bits = [&](int64_t column) {
+    return bits.select(1, column).mean().item<double>();
+  };
   LikelihoodReport report;
   report.draws = draws;
-  report.images = static_cast<int64_t>(source.size());
-  report.r.resize(model.residual_shapes().size());
-  RunningMean bits;
-  for_each_batch(source.size(), [&](const std::vector<size_t>& indices) {
-    const auto images = load_images(source, indices, shape);
-    auto mean = torch::zeros({static_cast<int64_t>(indices.size())}, torch::kFloat64);
-    for (int64_t draw = 0; draw < draws; ++draw) {
-      const auto terms =
-          model.log_likelihood(dequantize(images, indices, seed, static_cast<uint64_t>(draw)));
-      report.z += total(terms.z);
-      report.log_det += total(terms.log_det);
-      report.pre_transform += total(terms.pre_transform);
-      for (size_t l = 0; l < terms.r.size(); ++l) report.r[l] += total(terms.r[l]);
-      mean += terms.total().to(torch::kFloat64);
-    }
-    mean = 8 - mean / (static_cast<double>(draws) * dims * std::log(2.0));
-    for (int64_t k = 0; k < mean.size(0); ++k) bits.add(mean[k].item<double>());
-  });
-  const double to_bits = -1 / (static_cast<double>(report.images * draws) * dims * std::log(2.0));
-  report.z *= to_bits;
-  report.log_det *= to_bits;
-  report.pre_transform *= to_bits;
-  for (auto& r : report.r) r *= to_bits;
-  report.bits_per_dim = bits.mean();
-  report.standard_error = bits.standard_error();
+  report.images = images;
+  report.z = mean_bits(0);
+  report.log_det = mean_bits(1);
+  report.pre_transform = mean_bits(2);
+  for (int64_t l = 0; l < residuals; ++l) report.r.push_back(mean_bits(3 + l));
+  RunningMean total;
+  const auto totals = bits.sum(1);
+  for (int64_t i = 0; i < images; ++i) {
+    total.add(report.offset + totals.data_ptr<double>()[i]);
+  }
+  report.bits_per_dim = total.mean();
+  report.standard_error = total.standard_error();
   report.nats_per_image = -report.bits_per_dim * dims * std::log(2.0);
   return report;
 }
 
 ImageSet reconstruct(PieModel& model, const ImageSet& images) {
-  torch::NoGradGuard no_grad;
-  ImageSet result(images.geometry());
-  for (size_t begin = 0; begin < images.size(); begin += kBatch) {
-    const auto batch = images.slice(begin, std::min(images.size(), begin + kBatch));
-    const auto decoded = to_images(model.decode(model.latents(to_unit(batch)).z));
-    for (size_t i = 0; i < decoded.size(); ++i) result.append(decoded.image(i));
-  }
+  ImageSet result(images.geometry(), images.size());
+  for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
+    const auto decoded =
+        to_images(model.decode(model.latents(to_unit(images.slice(begin, end))).z));
+    std::copy(decoded.pixels().begin(), decoded.pixels().end(), result.data(begin));
+  });
   return result;
 }
 
 double reconstruction_psnr(PieModel& model, const ImageSource& source, size_t at_most) {
+  // Some at a time, because the source may be larger than the memory.
+  constexpr size_t kImages = 16 * kBatch;
+  const size_t count = std::min(source.size(), at_most);
   Psnr psnr;
-  for_each_batch(std::min(source.size(), at_most), [&](const std::vector<size_t>& indices) {
-    const auto images = load_images(source, indices, model.config().input);
+  for (size_t begin = 0; begin < count; begin += kImages) {
+    const auto images =
+        load_images(source, range(begin, std::min(count, begin + kImages)), model.config().input);
     psnr.add(images, reconstruct(model, images));
-  });
+  }
   return psnr.pooled_db();
 }
 

@@ -22,7 +22,8 @@ TEST(Affine, IsTheFormulaAndItsInverse) {
     for (const int64_t channels : {1, 2, 5}) {
       const auto x = normal_tensor({12, channels}, 1);
       const auto network = normal_tensor({12, 2 * channels}, 2) * 3;
-      const auto result = affine_forward(x, network, a, kSamples), expected = reference(x, network, a);
+      const auto result = affine_forward(x, network, a, kSamples),
+                 expected = reference(x, network, a);
       expect_close(result.value, expected.value, 1e-13);
       expect_close(result.log_det, expected.log_det, 1e-12);
       expect_close(affine_inverse(result.value, network, a), x, 1e-12);

@@ -104,7 +104,8 @@ TEST(AdamOptimizer, IsThePapersAlgorithm) {
     Adam adam(flat, options);
     Reference reference(flat.values);
     for (int step = 0; step < 30; ++step) {
-      const auto gradient = normal_tensor({19}, 10 + static_cast<uint64_t>(step)) * 2;
+      const auto gradient =
+          normal_tensor({19}, 10 + static_cast<uint64_t>(step), torch::kFloat32) * 2;
       flat.gradients[0].copy_(gradient);
       EXPECT_NEAR(adam.step(0.01), gradient.to(torch::kFloat64).norm().item<double>(), 1e-9);
       reference.update(gradient, 0.01, options);

@@ -1,7 +1,10 @@
 // Training: it learns, repeats itself exactly, resumes exactly and stops cleanly.
 #include "lib/train/trainer.h"
 
+#include <ATen/Parallel.h>
+
 #include <optional>
+#include <vector>
 
 #include "lib/base/random.h"
 #include "lib/model/safetensors.h"
@@ -70,6 +73,24 @@ TEST(Training, ResumingIsExact) {
     }
     expect_same_model(whole, *part);
   }
+}
+
+// A batch of 8 is not divisible among 3 threads.
+TEST(Training, ThreadsShareABatch) {
+  const auto data = digits();
+  std::vector<TrainStatus> steps;
+  const int before = at::get_num_threads();
+  for (const int threads : {1, 3}) {
+    at::set_num_threads(threads);
+    Trainer trainer(preset_of(1), 3);
+    TrainRun run;
+    run.data = &data;
+    trainer.run(run, never, [&](const TrainStatus& status) { steps.push_back(status); });
+  }
+  at::set_num_threads(before);
+  ASSERT_EQ(steps.size(), 2u);
+  EXPECT_NEAR(steps[1].bits_per_dim, steps[0].bits_per_dim, 1e-5);
+  EXPECT_NEAR(steps[1].gradient_norm / steps[0].gradient_norm, 1, 1e-4);
 }
 
 // With weights that stay, the mean over the batches of an epoch is the mean over the images.

@@ -1,0 +1,16 @@
+// Work on many samples without gradients, several batches at a time.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace pie {
+
+// Calls body(begin, end) for consecutive ranges of `size` of the indices 0 ... count-1 (the last
+// may be shorter). Ranges run side by side, each on one thread, in any order: a network's many
+// small operations are not worth splitting among threads. `body` writes its results where no other
+// call does. Rethrows what it throws.
+void for_each_batch(std::size_t count, std::size_t size,
+                    const std::function<void(std::size_t begin, std::size_t end)>& body);
+
+}  // namespace pie
