@@ -60,6 +60,9 @@ Bytes read_file(const std::string& path, std::uint64_t max_bytes) {
   const auto fail = [&](int error_number) {
     throw OperationError(shown + ": cannot read: " + reason(error_number));
   };
+  if (from_stdin && ::isatty(STDIN_FILENO) != 0) {
+    throw UsageError("stdin is a terminal; give a file, or - behind a pipe");
+  }
   const Descriptor file{from_stdin ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) fail(errno);
   struct stat status {};

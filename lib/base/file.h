@@ -11,7 +11,7 @@
 namespace pie {
 
 // Reads all of `path` ("-" is stdin). Throws OperationError if it cannot be read, DamagedError if
-// it is longer than `max_bytes`. Messages start with "PATH: ".
+// it is longer than `max_bytes`, UsageError if stdin is a terminal. Messages start with "PATH: ".
 Bytes read_file(const std::string& path,
                 std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max());
 

@@ -60,6 +60,7 @@ says 'truncated in layer r_2; layers z, r_4, r_3 are whole: use --layers 3 or --
 expect 3 pie-decode --layers 4 cut.pie
 expect 6 pie-decode -l cut.pie
 expect 6 pie-decode --allow-partial cut.pie
+expect 6 pie-decode -tt --allow-partial cut.pie
 expect 0 pie-decode --layers 3 cut.pie -o three.png
 same three.png cut.png
 

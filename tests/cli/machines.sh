@@ -11,7 +11,8 @@ error = sum(abs(a - b) for a, b in zip(original, decoded)) / len(original)
 print(f"decoded pixels are wrong by {error:.2f} on average")
 assert error < 4
 P
-for setting in OPENBLAS_CORETYPE=Nehalem OPENBLAS_CORETYPE=Haswell ATEN_CPU_CAPABILITY=default; do
+for setting in OPENBLAS_CORETYPE=Nehalem OPENBLAS_CORETYPE=Haswell \
+               ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 ATEN_CPU_CAPABILITY=avx512; do
   for threads in 1 2; do
     expect 0 env "$setting" "$tools/pie-decode" -f -T $threads set.pie -o there.idx
     difference=$(python3 "$here/images.py" difference here.idx there.idx)

@@ -16,7 +16,7 @@ expect 0 flow-eval --images "$digits"
 grep -q '^sharpness.data	0\.18' "$out" || fail "another sharpness"
 expect 0 flow-eval -m tiny "$digits[:20]" --samples 8 --noise-draws 2 --json --pictures pictures
 cp "$out" eval.json
-[ "$(ls pictures)" = $'pie-mnist-reconstructions.png\npie-mnist-samples.png' ] ||
+[ "$(ls pictures)" = $'tiny-reconstructions.png\ntiny-samples.png' ] ||
   fail "pictures: $(ls pictures)"
 expect 0 flow-eval -m tiny -m tiny --metrics likelihood --noise-draws 2 "$digits[:20]" --csv two.csv
 head -n "$(($(wc -l <"$out") / 2))" "$out" >table.txt
@@ -46,7 +46,7 @@ report = load("eval.json")
 def keys(value, path=""):
     if not isinstance(value, dict): return {path}
     return {path}.union(*(keys(inner, f"{path}.{key}") for key, inner in value.items()))
-promised = """.schema .tool .model.name .model.arch .model.fingerprint .model.params .data.images
+promised = """.schema .tool .model.name .model.preset .model.arch .model.fingerprint .model.params .data.images
     .data.dims_per_image .likelihood.bits_per_dim .likelihood.stderr
     .likelihood.log_likelihood_nats_per_image .likelihood.noise_draws .likelihood.parts_bits_per_dim.z
     .likelihood.parts_bits_per_dim.r .likelihood.parts_bits_per_dim.log_det

@@ -55,12 +55,17 @@ ImageSet decode_all(const LoadedModel& model, const StoredFrame& frame, int laye
 class Evaluation {
  public:
   Evaluation(const CommonOptions& common, const EvalOptions& options, const std::string& name)
-      : common_(common), options_(options), model_(find_model(name)), data_(options.data) {
+      : common_(common),
+        options_(options),
+        label_(std::filesystem::path(name).stem().string()),
+        model_(find_model(name)),
+        data_(options.data) {
     report_ = {
         {"schema", "pie.flow-eval/1"},
         {"tool", "flow-eval " + version_string()},
         {"model",
-         {{"name", model_.name()},
+         {{"name", label_},
+          {"preset", model_.name()},
           {"arch", "pie"},
           {"fingerprint", to_hex(model_.fingerprint.data(), model_.fingerprint.size())},
           {"params", model_.parameters}}},
@@ -223,12 +228,13 @@ class Evaluation {
   void write_picture(const std::string& kind, const Image& picture) {
     make_folder(options_.pictures);
     const auto path =
-        std::filesystem::path(options_.pictures) / (model_.name() + "-" + kind + ".png");
+        std::filesystem::path(options_.pictures) / (label_ + "-" + kind + ".png");
     write_output(path.string(), encode_image(picture, ImageFormat::kPng), options_.force, "");
   }
 
   const CommonOptions& common_;
   const EvalOptions& options_;
+  std::string label_;  // the model file's name without folder and suffix
   LoadedModel model_;
   ImageSource data_;
   ImageSet images_;
