@@ -8,7 +8,7 @@ function(pie_own_code target)
   endif()
   if(PIE_SANITIZE)
     # GCC's sanitizer instrumentation makes it see uninitialised values in LibTorch's headers.
-    target_compile_options(${target} PRIVATE -fsanitize=address,undefined
+    target_compile_options(${target} PRIVATE -O1 -g1 -fsanitize=address,undefined
       -fno-sanitize-recover=undefined -fno-omit-frame-pointer -Wno-maybe-uninitialized)
     target_link_options(${target} PRIVATE -fsanitize=address,undefined)
   endif()

@@ -16,7 +16,7 @@ ctest --test-dir build -j "$jobs" --output-on-failure
 
 if [ $full = 1 ]; then
   git ls-files '*.cc' '*.h' | xargs clang-format --dry-run --Werror
-  cmake -S . -B build-asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPIE_SANITIZE=ON >/dev/null
+  cmake -S . -B build-asan -G Ninja -DCMAKE_BUILD_TYPE=Debug -DPIE_SANITIZE=ON >/dev/null
   cmake --build build-asan -j "$jobs"
   # LibTorch keeps what it allocated for the life of the process; that is no leak of ours.
   ASAN_OPTIONS=detect_leaks=0 ctest --test-dir build-asan -j "$jobs" --output-on-failure

@@ -9,40 +9,13 @@
 #include <vector>
 
 #include "lib/base/cpu_clones.h"
+#include "lib/numerics/element.h"
 
 namespace pie {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-// Elements of one kind of number, read and written as `Wide` (float, or double for double). The
-// bfloat16 conversions are written out because c10's test for NaN keeps loops from vectorising.
-template <typename T>
-struct Element {
-  using Wide = T;
-  static Wide load(const T& v) { return v; }
-  static void store(T& to, Wide v) { to = v; }
-};
-
-template <>
-struct Element<at::BFloat16> {
-  using Wide = float;
-  static Wide load(const at::BFloat16& v) {
-    const uint32_t bits = static_cast<uint32_t>(v.x) << 16;
-    float out;
-    std::memcpy(&out, &bits, sizeof out);
-    return out;
-  }
-  // Round to nearest, ties to even. A NaN stays a NaN except for payloads that carry into the sign,
-  // which no arithmetic produces.
-  static void store(at::BFloat16& to, float v) {
-    uint32_t bits;
-    std::memcpy(&bits, &v, sizeof bits);
-    bits += 0x7fffU + ((bits >> 16) & 1U);
-    to.x = static_cast<uint16_t>(bits >> 16);
-  }
-};
 
 template <typename From, typename To>
 inline void copy_row(const From* from, To* to, int64_t n) {
@@ -186,21 +159,6 @@ PIE_CPU_CLONES void relu_backward_rows(T* g, const T* y, Wide* sum, int64_t rows
   }
 }
 
-// Calls fn with a value of the C++ type of `dtype` (float, double or at::BFloat16).
-template <typename Fn>
-void dispatch(torch::ScalarType dtype, const Fn& fn) {
-  switch (dtype) {
-    case torch::kFloat32:
-      return fn(float{});
-    case torch::kFloat64:
-      return fn(double{});
-    case torch::kBFloat16:
-      return fn(at::BFloat16{});
-    default:
-      TORCH_CHECK(false, "row matrices are float32, float64 or bfloat16, not ", dtype);
-  }
-}
-
 // Fixed shares of the rows for column sums, so that a sum does not depend on the thread count.
 constexpr int64_t kShares = 16;
 
@@ -217,7 +175,7 @@ void for_each_share(int64_t rows, const Body& body) {
 void copy_columns(const torch::Tensor& from, int64_t from_begin, torch::Tensor& to,
                   int64_t to_begin, int64_t columns) {
   const int64_t from_stride = from.size(1), to_stride = to.size(1);
-  dispatch(from.scalar_type(), [&](auto element) {
+  dispatch_element(from.scalar_type(), [&](auto element) {
     using T = decltype(element);
     const T* source = from.data_ptr<T>() + from_begin;
     T* target = to.data_ptr<T>() + to_begin;
@@ -275,7 +233,7 @@ class ScaleShift : public torch::autograd::Function<ScaleShift> {
     const auto g = grads[0].contiguous();
     const int64_t channels = x.size(1);
     auto sums = torch::zeros({2, kShares, channels}, x.options());
-    dispatch(x.scalar_type(), [&](auto element) {
+    dispatch_element(x.scalar_type(), [&](auto element) {
       using T = decltype(element);
       const T* gradient = g.data_ptr<T>();
       const T* input = x.data_ptr<T>();
@@ -297,7 +255,7 @@ class ScaleShift : public torch::autograd::Function<ScaleShift> {
                                   const torch::Tensor& shift) {
     auto y = torch::empty_like(x);
     const int64_t channels = x.size(1);
-    dispatch(x.scalar_type(), [&](auto element) {
+    dispatch_element(x.scalar_type(), [&](auto element) {
       using T = decltype(element);
       const T *from = x.data_ptr<T>(), *s = scale.data_ptr<T>(), *t = shift.data_ptr<T>();
       T* to = y.data_ptr<T>();
@@ -332,7 +290,7 @@ torch::Tensor spread(const torch::Tensor& x, const RowGrid& grid, int64_t kernel
                      torch::ScalarType dtype) {
   if (kernel == 1) return x.to(dtype);
   auto out = torch::empty({grid.rows(), kernel * kernel * x.size(1)}, x.options().dtype(dtype));
-  dispatch(dtype, [&](auto to) {
+  dispatch_element(dtype, [&](auto to) {
     using To = decltype(to);
     using From = typename Element<To>::Wide;
     const From* from = x.data_ptr<From>();
@@ -357,7 +315,7 @@ torch::Tensor collect(const torch::Tensor& y, const RowGrid& grid, int64_t kerne
   if (kernel == 1) return y.to(dtype);
   const int64_t channels = y.size(1) / (kernel * kernel);
   auto out = torch::empty({grid.rows(), channels}, y.options().dtype(dtype));
-  dispatch(y.scalar_type(), [&](auto from) {
+  dispatch_element(y.scalar_type(), [&](auto from) {
     using From = decltype(from);
     using To = typename Element<From>::Wide;
     const From* data = y.data_ptr<From>();
@@ -377,7 +335,7 @@ torch::Tensor collect(const torch::Tensor& y, const RowGrid& grid, int64_t kerne
 
 void add_bias_relu_(torch::Tensor& y, const torch::Tensor& bias) {
   const int64_t channels = y.size(1);
-  dispatch(y.scalar_type(), [&](auto element) {
+  dispatch_element(y.scalar_type(), [&](auto element) {
     using T = decltype(element);
     using Wide = typename Element<T>::Wide;
     const auto b = bias.to(c10::CppTypeToScalarType<Wide>::value).contiguous();
@@ -392,7 +350,7 @@ void add_bias_relu_(torch::Tensor& y, const torch::Tensor& bias) {
 
 torch::Tensor relu_backward_(torch::Tensor& g, const torch::Tensor& y) {
   auto sums = torch::zeros({kShares, g.size(1)}, g.options().dtype(wide_dtype(g)));
-  dispatch(g.scalar_type(), [&](auto element) {
+  dispatch_element(g.scalar_type(), [&](auto element) {
     using T = decltype(element);
     using Wide = typename Element<T>::Wide;
     const int64_t channels = g.size(1);
