@@ -214,6 +214,7 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
       auto found = block_items.find(block);
       if (found == block_items.end()) {
         std::vector<std::vector<int32_t>> symbols;
+        symbols.reserve(static_cast<size_t>(used));
         for (int layer = 0; layer < used; ++layer) {
           symbols.push_back(
               frame.decode_block(layer, block, counts[static_cast<size_t>(layer)], table));
@@ -253,7 +254,7 @@ ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
 }
 
 torch::Tensor encode_latents(const LoadedModel& loaded, const ImageSet& images) {
-  const auto z =
+  auto z =
       torch::empty({static_cast<int64_t>(images.size()), loaded.model->latent_shape().elements()});
   for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
     z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))

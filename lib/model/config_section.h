@@ -79,7 +79,7 @@ class ConfigSection {
   }
 
   std::string choice(const std::string& key, std::initializer_list<const char*> choices) const {
-    const auto value = get<std::string>(key);
+    auto value = get<std::string>(key);
     if (std::find(choices.begin(), choices.end(), value) != choices.end()) return value;
     std::string list;
     for (const char* c : choices) list += (list.empty() ? "" : ", ") + std::string(c);

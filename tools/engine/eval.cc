@@ -227,8 +227,7 @@ class Evaluation {
 
   void write_picture(const std::string& kind, const Image& picture) {
     make_folder(options_.pictures);
-    const auto path =
-        std::filesystem::path(options_.pictures) / (label_ + "-" + kind + ".png");
+    const auto path = std::filesystem::path(options_.pictures) / (label_ + "-" + kind + ".png");
     write_output(path.string(), encode_image(picture, ImageFormat::kPng), options_.force, "");
   }
 
