@@ -73,4 +73,10 @@ class VerificationError : public Error {
   explicit VerificationError(const std::string& m) : Error(ExitCode::kVerification, m) {}
 };
 
+// An iterative inverse did not reach its tolerance; its last iterate would be a wrong answer.
+class ConvergenceError : public VerificationError {
+ public:
+  using VerificationError::VerificationError;
+};
+
 }  // namespace pie

@@ -18,7 +18,7 @@ namespace {
 constexpr size_t kBatch = 16;
 
 // Symbols an item has in each layer, coarse to fine: z, r_L, ..., r_1.
-std::vector<size_t> symbols_per_item(const PieModel& model) {
+std::vector<size_t> symbols_per_item(const FlowModel& model) {
   std::vector<size_t> counts{static_cast<size_t>(model.latent_shape().elements())};
   const auto& shapes = model.residual_shapes();
   for (auto shape = shapes.rbegin(); shape != shapes.rend(); ++shape) {
@@ -69,10 +69,10 @@ ImageSet all_tiles(const ImageSet& images, const Geometry& input) {
 }
 
 // The symbols of some items in every decoded layer, as one batch of images.
-ImageSet decode_items(PieModel& model, const std::vector<std::vector<int32_t>>& layers,
+ImageSet decode_items(FlowModel& model, const std::vector<std::vector<int32_t>>& layers,
                       size_t items, uint32_t step) {
   const auto counts = symbols_per_item(model);
-  const auto input = to_geometry(model.config().input);
+  const auto input = to_geometry(model.input_shape());
   const size_t residuals = counts.size() - 1;
   ImageSet images(input, items);
   for_each_batch(items, kBatch, [&](size_t begin, size_t end) {
@@ -88,7 +88,7 @@ ImageSet decode_items(PieModel& model, const std::vector<std::vector<int32_t>>& 
     const auto x = model.decode(z, [&](size_t l, const torch::Tensor& mean) {
       const size_t layer = residuals - l;
       if (layer >= layers.size()) return mean;
-      const double scale = step_size(step) * model.config().eps0();
+      const double scale = step_size(step) * model.eps0();
       return mean + dequantize(batch(layer, model.residual_shapes()[l]), scale);
     });
     const auto decoded = to_images(x);
@@ -102,7 +102,7 @@ ImageSet decode_items(PieModel& model, const std::vector<std::vector<int32_t>>& 
 EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
                             const CodingOptions& options) {
   auto& model = *loaded.model;
-  const auto input = to_geometry(model.config().input);
+  const auto input = to_geometry(model.input_shape());
   const auto geometry = images.geometry();
   if (geometry.channels != input.channels) {
     throw ShapeError("the image is " + to_string(geometry) + ", the model " + loaded.name() +
@@ -118,7 +118,7 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
   }
   const NormalSymbols table(options.step);
   const double z_step = step_size(options.step);
-  const double r_step = z_step * model.config().eps0();
+  const double r_step = z_step * model.eps0();
 
   const auto tiles = all_tiles(images, input);
   std::vector<std::vector<int32_t>> symbols(static_cast<size_t>(layers));
@@ -181,7 +181,7 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
   auto& model = *loaded.model;
   const auto& header = frame.header();
   const auto counts = symbols_per_item(model);
-  const auto input = to_geometry(model.config().input);
+  const auto input = to_geometry(model.input_shape());
   if (header.fingerprint != loaded.fingerprint) {
     throw UnsupportedError("was made by the model with fingerprint " +
                            to_hex(header.fingerprint.data(), header.fingerprint.size()) +
@@ -243,7 +243,7 @@ ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
     throw ShapeError("latents of the model " + loaded.name() + " are [N, " +
                      std::to_string(shape.elements()) + "], not " + c10::str(z.sizes()));
   }
-  ImageSet images(to_geometry(model.config().input), static_cast<size_t>(z.size(0)));
+  ImageSet images(to_geometry(model.input_shape()), static_cast<size_t>(z.size(0)));
   for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
     const auto part = z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
     const auto decoded =

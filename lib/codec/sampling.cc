@@ -29,7 +29,7 @@ torch::Tensor normals(Shape3 shape, size_t first, size_t count, uint64_t part, u
 
 ImageSet sample(const LoadedModel& loaded, size_t count, const SamplingOptions& options) {
   auto& model = *loaded.model;
-  ImageSet images(to_geometry(model.config().input), count);
+  ImageSet images(to_geometry(model.input_shape()), count);
   for_each_batch(count, kBatch, [&](size_t first, size_t last) {
     // Always whole batches, because rounding may depend on their size.
     const auto z =
@@ -37,7 +37,7 @@ ImageSet sample(const LoadedModel& loaded, size_t count, const SamplingOptions& 
     const auto x = model.decode(z, [&](size_t l, const torch::Tensor& mean) {
       if (options.residual_temperature == 0) return mean;
       const auto noise = normals(model.residual_shapes()[l], first, kBatch, l + 1, options.seed);
-      return mean + noise * (options.residual_temperature * model.config().eps0());
+      return mean + noise * (options.residual_temperature * model.eps0());
     });
     std::copy_n(to_images(x).data(), (last - first) * images.geometry().samples(),
                 images.data(first));

@@ -27,6 +27,11 @@ Mapped Bijection::forward(const torch::Tensor& x) {
   return do_forward(x);
 }
 
+Mapped Bijection::forward(const torch::Tensor& x, const LogDetEstimator& how) {
+  check_samples(x, in_, name() + ": x");
+  return do_estimate(x, how);
+}
+
 torch::Tensor Bijection::latent(const torch::Tensor& x) {
   check_samples(x, in_, name() + ": x");
   return do_latent(x);

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "lib/numerics/log_det_estimator.h"
+
 namespace pie {
 
 // Channels, height and width of one sample. Vectors of d features are {d, 1, 1}.
@@ -31,7 +33,7 @@ struct Mapped {
 // Direction: forward always means data -> latent. A layer MUST
 // - treat the samples of a batch independently of each other and of is_training(),
 // - return log_det as a [N] tensor in x's dtype, of the forward map,
-// - satisfy inverse(latent(x)) = x up to rounding.
+// - satisfy inverse(latent(x)) = x up to rounding, or throw ConvergenceError.
 // The public functions check shapes once; layers implement the private hooks. The inverse returns
 // no log-det: it is minus the forward one at the recovered point.
 class Bijection : public torch::nn::Module {
@@ -41,6 +43,9 @@ class Bijection : public torch::nn::Module {
 
   // Data -> latent with log-det. x: [N, C, H, W]; throws ShapeError.
   Mapped forward(const torch::Tensor& x);
+  // The same, with log-dets that have no closed form estimated as `how` says; it has a key for each
+  // sample.
+  Mapped forward(const torch::Tensor& x, const LogDetEstimator& how);
   // Data -> latent, value only (the codec's path). x: [N, C, H, W]; throws ShapeError.
   torch::Tensor latent(const torch::Tensor& x);
   // Latent -> data. z: [N, C', H', W']; throws ShapeError.
@@ -51,6 +56,9 @@ class Bijection : public torch::nn::Module {
 
  private:
   virtual Mapped do_forward(const torch::Tensor& x) = 0;
+  virtual Mapped do_estimate(const torch::Tensor& x, const LogDetEstimator&) {
+    return do_forward(x);
+  }
   virtual torch::Tensor do_latent(const torch::Tensor& x) { return do_forward(x).value; }
   virtual torch::Tensor do_inverse(const torch::Tensor& z) = 0;
 

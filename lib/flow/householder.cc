@@ -9,18 +9,20 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 // The product of all reflections at once (compact WY form): Q = I - V^T S, S = A^-1 V, with V the
-// vectors as rows and A the part of V V^T above its diagonal plus half the diagonal.
+// vectors as rows and A the part of V V^T above its diagonal plus half the diagonal. In float64:
+// with many reflections A is ill-conditioned, and what is lost here makes Q less orthogonal.
 struct CompactProduct {
-  torch::Tensor a, s, q;
+  torch::Tensor v, a, s, q;
 };
 
-CompactProduct multiply(const torch::Tensor& v) {
+CompactProduct multiply(const torch::Tensor& vectors) {
+  const auto v = vectors.to(torch::kFloat64);
   const auto identity = torch::eye(v.size(1), v.options());
-  if (v.size(0) == 0) return {v, v, identity};
+  if (v.size(0) == 0) return {v, v, v, identity};
   auto a = torch::mm(v, v.t()).triu();
   a.diagonal().mul_(0.5);
   const auto s = torch::linalg_solve_triangular(a, v, /*upper=*/true);
-  return {a, s, torch::addmm(identity, v.t(), s, 1, -1)};
+  return {v, a, s, torch::addmm(identity, v.t(), s, 1, -1)};
 }
 
 // y = x Q^T on rows of pixels as one node of the graph: recorded one by one, the small products of
@@ -28,8 +30,9 @@ CompactProduct multiply(const torch::Tensor& v) {
 class ReflectRows : public torch::autograd::Function<ReflectRows> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x,
-                               const torch::Tensor& v) {
-    const auto [a, s, q] = multiply(v);
+                               const torch::Tensor& vectors) {
+    const auto [v, a, s, product] = multiply(vectors);
+    const auto q = product.to(x.scalar_type());
     ctx->save_for_backward({x, v, a, s, q});
     return torch::mm(x, q.t());
   }
@@ -38,8 +41,8 @@ class ReflectRows : public torch::autograd::Function<ReflectRows> {
     const auto saved = ctx->get_saved_variables();
     const auto &x = saved[0], &v = saved[1], &a = saved[2], &s = saved[3], &q = saved[4];
     const auto grad_x = torch::mm(grads[0], q);
-    if (v.size(0) == 0) return {grad_x, torch::zeros_like(v)};
-    const auto grad_q = torch::mm(grads[0].t(), x);
+    if (v.size(0) == 0) return {grad_x, torch::zeros(v.sizes(), x.options())};
+    const auto grad_q = torch::mm(grads[0].t(), x).to(torch::kFloat64);
     // Q = I - V^T S gives dV = -S dQ^T and dS = -V dQ. With W = A^-T V dQ, S = A^-1 V gives
     // dV = -W and dA = W S^T, whose upper triangle, the diagonal halved, is the gradient of V V^T.
     const auto w = torch::linalg_solve_triangular(a.t(), torch::mm(v, grad_q), /*upper=*/false);
@@ -47,7 +50,7 @@ class ReflectRows : public torch::autograd::Function<ReflectRows> {
     grad_gram.diagonal().mul_(0.5);
     const auto symmetric = grad_gram + grad_gram.t();
     const auto grad_v = torch::mm(symmetric, v).sub_(w).sub_(torch::mm(s, grad_q.t()));
-    return {grad_x, grad_v};
+    return {grad_x, grad_v.to(x.scalar_type())};
   }
 };
 
@@ -57,7 +60,9 @@ Householder::Householder(Shape3 in, int64_t reflections) : Bijection(in) {
   vectors_ = register_parameter("vectors", torch::randn({reflections, in.channels}));
 }
 
-torch::Tensor Householder::matrix() const { return multiply(vectors_).q; }
+torch::Tensor Householder::matrix() const {
+  return multiply(vectors_).q.to(vectors_.scalar_type());
+}
 
 Mapped Householder::do_forward(const torch::Tensor& x) {
   return {do_latent(x), x.new_zeros({x.size(0)})};

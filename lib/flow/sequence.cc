@@ -24,10 +24,12 @@ Shape3 Sequence::output_shape() const {
   return steps_.empty() ? input_shape() : steps_.back()->output_shape();
 }
 
-Mapped Sequence::do_forward(const torch::Tensor& x) {
+Mapped Sequence::do_forward(const torch::Tensor& x) { return do_estimate(x, LogDetEstimator()); }
+
+Mapped Sequence::do_estimate(const torch::Tensor& x, const LogDetEstimator& how) {
   Mapped total{x, x.new_zeros({x.size(0)})};
   for (const auto& step : steps_) {
-    const auto mapped = step->forward(total.value);
+    const auto mapped = step->forward(total.value, how);
     total = {mapped.value, total.log_det + mapped.log_det};
   }
   return total;

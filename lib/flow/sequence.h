@@ -20,6 +20,7 @@ class Sequence final : public Bijection {
 
  private:
   Mapped do_forward(const torch::Tensor& x) override;
+  Mapped do_estimate(const torch::Tensor& x, const LogDetEstimator& how) override;
   torch::Tensor do_latent(const torch::Tensor& x) override;
   torch::Tensor do_inverse(const torch::Tensor& z) override;
 

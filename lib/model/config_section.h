@@ -29,6 +29,11 @@ inline Json parse_json(const std::string& text) {
   return too_deep ? Json(Json::value_t::discarded) : value;
 }
 
+// Sets the value at a dotted path ("conv.hidden", "blocks.2.keep") of a preset; `assignment` is
+// "key=value" with a JSON value or a bare string. Throws UsageError for a path that does not exist,
+// so that typing errors show.
+void set_value(Json& json, const std::string& assignment);
+
 // A JSON object whose keys are all known; every failure is a UsageError that names the key by its
 // full path.
 class ConfigSection {

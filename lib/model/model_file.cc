@@ -6,6 +6,7 @@
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
 #include "lib/base/version.h"
+#include "lib/model/architecture.h"
 #include "lib/model/safetensors.h"
 
 namespace pie {
@@ -19,46 +20,26 @@ Json parse_section(const TensorFile& file, const std::string& key, const std::st
   return value;
 }
 
-// A lower bound of the numbers in a model, from its configuration alone: a hostile file must not
-// make its reader allocate more than a small multiple of the file's size.
-double least_parameters(const PieConfig& config) {
-  double channels = static_cast<double>(config.input.channels), least = 0;
-  double area = static_cast<double>(config.input.height * config.input.width);
-  for (const auto& block : config.blocks) {
-    const bool conv = block.kind == "conv";
-    channels *= conv ? 4 : area;
-    area = conv ? area / 4 : 1;
-    const double hidden = static_cast<double>(block.hidden),
-                 depth = static_cast<double>(block.depth);
-    least += static_cast<double>(block.steps) *
-             (static_cast<double>(block.reflections) * channels +
-              hidden * (channels * (conv ? 9 : 1) + 2 * depth * hidden));
-    channels = static_cast<double>(block.keep) / area;
-  }
-  return least;
-}
-
 }  // namespace
 
-std::map<std::string, torch::Tensor> named_tensors(const torch::nn::Module& module) {
-  std::map<std::string, torch::Tensor> tensors;
-  for (const auto& item : module.named_parameters()) tensors[item.key()] = item.value();
-  for (const auto& item : module.named_buffers()) tensors[item.key()] = item.value();
-  return tensors;
+std::map<std::string, torch::Tensor> named_weights(const torch::nn::Module& module) {
+  std::map<std::string, torch::Tensor> weights;
+  for (const auto& item : module.named_parameters()) weights[item.key()] = item.value();
+  return weights;
 }
 
-Fingerprint fingerprint(const Json& preset, const PieModel& model) {
+Fingerprint fingerprint(const Json& preset, const FlowModel& model) {
   Json config = preset;
   config.erase("name");
   config.erase("train");
-  const Bytes content = serialize_tensors({{{"config", config.dump()}}, named_tensors(model)});
+  const Bytes content = serialize_tensors({{{"config", config.dump()}}, named_weights(model)});
   const auto hash = sha256(content.data(), content.size());
   Fingerprint result;
   std::copy_n(hash.begin(), result.size(), result.begin());
   return result;
 }
 
-Bytes serialize_model(const PieModel& model, const Json& preset, const Json& training,
+Bytes serialize_model(const FlowModel& model, const Json& preset, const Json& training,
                       const Json& measured) {
   const auto print = fingerprint(preset, model);
   return serialize_tensors({{{"format", kFormat},
@@ -67,7 +48,7 @@ Bytes serialize_model(const PieModel& model, const Json& preset, const Json& tra
                              {"preset", preset.dump()},
                              {"training", training.dump()},
                              {"measured", measured.dump()}},
-                            named_tensors(model)});
+                            named_weights(model)});
 }
 
 LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
@@ -80,22 +61,23 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
   loaded.preset = parse_section(file, "preset", path);
   loaded.training = parse_section(file, "training", path);
   loaded.measured = parse_section(file, "measured", path);
-  if (loaded.preset.value("arch", Json()) != "pie") {
-    throw UnsupportedError(path + ": unknown architecture " +
-                           loaded.preset.value("arch", Json()).dump() + "; use a newer version");
+  const auto arch = loaded.preset.value("arch", Json());
+  if (arch != "pie" && arch != "iresnet") {
+    throw UnsupportedError(path + ": unknown architecture " + arch.dump() +
+                           "; use a newer version");
   }
   double stored = 0;
   for (const auto& [name, tensor] : file.tensors) stored += static_cast<double>(tensor.numel());
   try {
-    if (least_parameters(parse_pie_config(loaded.preset)) > stored) {
+    if (least_parameters(loaded.preset) > stored) {
       throw DamagedError(path + ": its configuration needs more weights than it holds");
     }
-    loaded.model = std::make_shared<PieModel>(parse_pie_config(loaded.preset));
+    loaded.model = make_model(loaded.preset);
   } catch (const UsageError& error) {
     throw DamagedError(path + ": " + error.what());
   }
   loaded.model->eval();
-  const auto tensors = named_tensors(*loaded.model);
+  const auto tensors = named_weights(*loaded.model);
   if (tensors.size() != file.tensors.size()) {
     throw DamagedError(path + ": has " + std::to_string(file.tensors.size()) +
                        " tensors, its configuration needs " + std::to_string(tensors.size()));
@@ -111,6 +93,10 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
     tensor.copy_(found->second);
     tensor.requires_grad_(false);
     loaded.parameters += tensor.numel();
+  }
+  // Rounding apart: a file whose weights break their bound has no guaranteed inverse.
+  if (loaded.model->certify() > 1 + 1e-5) {
+    throw DamagedError(path + ": its weights exceed the Lipschitz bound of its configuration");
   }
   loaded.fingerprint = fingerprint(loaded.preset, *loaded.model);
   return loaded;

@@ -10,14 +10,14 @@
 
 #include "lib/base/file.h"
 #include "lib/container/code_file.h"
-#include "lib/model/pie_config.h"
-#include "lib/model/pie_model.h"
+#include "lib/model/config_section.h"
+#include "lib/model/flow_model.h"
 
 namespace pie {
 
 // A trained model together with what its file says about it.
 struct LoadedModel {
-  std::shared_ptr<PieModel> model;
+  std::shared_ptr<FlowModel> model;
   Json preset;    // the full configuration, training section included
   Json training;  // summary of the training run: steps, seconds, images, ...
   Json measured;  // figures measured on held-out data
@@ -28,10 +28,10 @@ struct LoadedModel {
 
 // The fingerprint of a model file: over the decoder-relevant configuration and the names, shapes
 // and little-endian float32 bytes of all tensors, in the order of their names.
-Fingerprint fingerprint(const Json& preset, const PieModel& model);
+Fingerprint fingerprint(const Json& preset, const FlowModel& model);
 
 // Serialises a model. The bytes are a pure function of the arguments and the tool's version.
-Bytes serialize_model(const PieModel& model, const Json& preset, const Json& training,
+Bytes serialize_model(const FlowModel& model, const Json& preset, const Json& training,
                       const Json& measured);
 
 // Reads a model file's bytes; `path` only names the file in messages. Checks everything that
@@ -42,7 +42,7 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path);
 // `parse_model` of a whole file. Throws OperationError if it cannot be read.
 LoadedModel load_model(const std::string& path);
 
-// All parameters and buffers by name.
-std::map<std::string, torch::Tensor> named_tensors(const torch::nn::Module& module);
+// What a model file holds: all parameters by name. Buffers only serve training.
+std::map<std::string, torch::Tensor> named_weights(const torch::nn::Module& module);
 
 }  // namespace pie

@@ -38,9 +38,4 @@ struct PieConfig {
 // kind of block. Throws UsageError naming a key that is missing, unknown or out of range.
 PieConfig parse_pie_config(const Json& json);
 
-// Sets the value at a dotted path ("conv.hidden", "blocks.2.keep") of a preset; `assignment` is
-// "key=value" with a JSON value or a bare string. Throws UsageError for a path that does not exist,
-// so that typing errors show.
-void set_value(Json& json, const std::string& assignment);
-
 }  // namespace pie

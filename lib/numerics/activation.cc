@@ -1,7 +1,5 @@
 #include "lib/numerics/activation.h"
 
-#include <ATen/Parallel.h>
-
 #include <cmath>
 #include <cstring>
 
@@ -29,7 +27,7 @@ inline float exponential(float x) {
                                 r * (4.16666380e-2F + r * (8.33345205e-3F + r * 1.39353084e-3F)))));
   int32_t bits;
   std::memcpy(&bits, &p, sizeof bits);
-  bits += static_cast<int32_t>(n) << 23;
+  bits += static_cast<int32_t>(n) * (1 << 23);
   float result;
   std::memcpy(&result, &bits, sizeof result);
   return result;
@@ -63,29 +61,58 @@ inline void at_point(T x, T& value, T& slope, T& curvature) {
   }
 }
 
-template <Activation kKind, typename T>
-PIE_CPU_CLONES void at_points(const T* x, T* value, T* slope, T* curvature, int64_t n) {
-  using Wide = typename Element<T>::Wide;
-  for (int64_t i = 0; i < n; ++i) {
-    Wide f, d, c;
-    at_point<kKind, Wide>(Element<T>::load(x[i]), f, d, c);
-    Element<T>::store(value[i], f);
-    if (slope != nullptr) Element<T>::store(slope[i], d);
-    if (curvature != nullptr) Element<T>::store(curvature[i], c);
+// Some rows; `bias` may be null.
+template <Activation kKind, typename T, typename Wide = typename Element<T>::Wide>
+PIE_CPU_CLONES void activate_rows(const T* x, const Wide* bias, T* value, T* slope, T* curvature,
+                                  int64_t rows, int64_t channels) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const int64_t i = r * channels + c;
+      const Wide point = Element<T>::load(x[i]) + (bias != nullptr ? bias[c] : Wide(0));
+      Wide f, d, s;
+      at_point<kKind, Wide>(point, f, d, s);
+      Element<T>::store(value[i], f);
+      if (slope != nullptr) Element<T>::store(slope[i], d);
+      if (curvature != nullptr) Element<T>::store(curvature[i], s);
+    }
+  }
+}
+
+template <typename T, typename Wide = typename Element<T>::Wide>
+void activate_rows(Activation kind, const T* x, const Wide* bias, T* value, T* slope, T* curvature,
+                   int64_t rows, int64_t channels) {
+  switch (kind) {
+    case Activation::kElu:
+      return activate_rows<Activation::kElu>(x, bias, value, slope, curvature, rows, channels);
+    case Activation::kSoftplus:
+      return activate_rows<Activation::kSoftplus>(x, bias, value, slope, curvature, rows, channels);
+    case Activation::kLipSwish:
+      return activate_rows<Activation::kLipSwish>(x, bias, value, slope, curvature, rows, channels);
+    case Activation::kRelu:
+      return activate_rows<Activation::kRelu>(x, bias, value, slope, curvature, rows, channels);
   }
 }
 
 template <typename T>
-void at_points(Activation kind, const T* x, T* value, T* slope, T* curvature, int64_t n) {
-  switch (kind) {
-    case Activation::kElu:
-      return at_points<Activation::kElu>(x, value, slope, curvature, n);
-    case Activation::kSoftplus:
-      return at_points<Activation::kSoftplus>(x, value, slope, curvature, n);
-    case Activation::kLipSwish:
-      return at_points<Activation::kLipSwish>(x, value, slope, curvature, n);
-    case Activation::kRelu:
-      return at_points<Activation::kRelu>(x, value, slope, curvature, n);
+PIE_CPU_CLONES void multiply(T* g, const T* slope, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    Element<T>::store(g[i], Element<T>::load(g[i]) * Element<T>::load(slope[i]));
+  }
+}
+
+template <typename T, typename Wide = typename Element<T>::Wide>
+PIE_CPU_CLONES void pull_back_pair(T* t, T* u, const T* slope, const T* bend, Wide* sums,
+                                   int64_t rows, int64_t channels) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const int64_t i = r * channels + c;
+      const Wide adjoint = Element<T>::load(t[i]);
+      const Wide s = Element<T>::load(slope[i]);
+      const Wide pulled = s * Element<T>::load(u[i]) + Element<T>::load(bend[i]) * adjoint;
+      Element<T>::store(t[i], s * adjoint);
+      Element<T>::store(u[i], pulled);
+      sums[c] += pulled;
+    }
   }
 }
 
@@ -99,23 +126,45 @@ Activation parse_activation(const std::string& name) {
   throw UsageError("an activation is elu, softplus, lipswish or relu, not '" + name + "'");
 }
 
-Activated activate(const torch::Tensor& x, Activation kind, int derivatives) {
+Activated activate(const torch::Tensor& x, const torch::Tensor& bias, Activation kind,
+                   int derivatives) {
   const auto input = x.contiguous();
   Activated result{torch::empty_like(input), {}, {}};
   if (derivatives > 0) result.slope = torch::empty_like(input);
   if (derivatives > 1) result.curvature = torch::empty_like(input);
+  const int64_t channels = input.size(1);
   dispatch_element(input.scalar_type(), [&](auto element) {
     using T = decltype(element);
     const T* from = input.data_ptr<T>();
+    const auto* add = bias.defined() ? bias.data_ptr<typename Element<T>::Wide>() : nullptr;
     T* value = result.value.data_ptr<T>();
     T* slope = derivatives > 0 ? result.slope.data_ptr<T>() : nullptr;
     T* curvature = derivatives > 1 ? result.curvature.data_ptr<T>() : nullptr;
-    at::parallel_for(0, input.numel(), 32768, [&](int64_t begin, int64_t end) {
-      at_points(kind, from + begin, value + begin, slope == nullptr ? slope : slope + begin,
-                curvature == nullptr ? curvature : curvature + begin, end - begin);
-    });
+    activate_rows(kind, from, add, value, slope, curvature, input.size(0), channels);
   });
   return result;
+}
+
+void multiply_rows_(torch::Tensor& g, const torch::Tensor& slope) {
+  dispatch_element(g.scalar_type(), [&](auto element) {
+    using T = decltype(element);
+    multiply(g.data_ptr<T>(), slope.data_ptr<T>(), g.numel());
+  });
+}
+
+torch::Tensor pull_back_pair_(torch::Tensor& g, const torch::Tensor& slope,
+                              const torch::Tensor& bend) {
+  const int64_t channels = slope.size(1);
+  torch::Tensor sums;
+  dispatch_element(g.scalar_type(), [&](auto element) {
+    using T = decltype(element);
+    using Wide = typename Element<T>::Wide;
+    sums = torch::zeros({channels}, g.options().dtype(c10::CppTypeToScalarType<Wide>::value));
+    T* t = g.data_ptr<T>();
+    pull_back_pair(t, t + slope.numel(), slope.data_ptr<T>(), bend.data_ptr<T>(),
+                   sums.data_ptr<Wide>(), slope.size(0), channels);
+  });
+  return sums;
 }
 
 }  // namespace pie

@@ -28,6 +28,13 @@ std::vector<size_t> range(size_t begin, size_t end) {
 
 }  // namespace
 
+LogDetEstimator default_log_det() {
+  LogDetEstimator how;
+  how.method = LogDetEstimator::Method::kRoulette;
+  how.terms = 4;
+  return how;
+}
+
 ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indices, Shape3 shape) {
   ImageSet images(to_geometry(shape), indices.size());
   for (size_t k = 0; k < indices.size(); ++k) {
@@ -36,9 +43,9 @@ ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indic
   return images;
 }
 
-LikelihoodReport evaluate_likelihood(PieModel& model, const ImageSource& source, uint64_t seed,
-                                     int64_t draws) {
-  const auto shape = model.config().input;
+LikelihoodReport evaluate_likelihood(FlowModel& model, const ImageSource& source, uint64_t seed,
+                                     int64_t draws, const LogDetEstimator& how) {
+  const auto shape = model.input_shape();
   const auto images = static_cast<int64_t>(source.size());
   const auto residuals = static_cast<int64_t>(model.residual_shapes().size());
   const auto nats = torch::zeros({images, 3 + residuals}, torch::kFloat64);
@@ -48,7 +55,12 @@ LikelihoodReport evaluate_likelihood(PieModel& model, const ImageSource& source,
     auto rows = nats.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
     for (int64_t draw = 0; draw < draws; ++draw) {
       const auto x = dequantize(batch, indices, seed, static_cast<uint64_t>(draw));
-      rows += as_columns(model.log_likelihood(x));
+      auto keyed = how;
+      keyed.seed = seed;
+      for (const size_t index : indices) {
+        keyed.keys.push_back(index * static_cast<size_t>(draws) + static_cast<size_t>(draw));
+      }
+      rows += as_columns(model.log_likelihood(x, keyed));
     }
   });
 
@@ -71,11 +83,19 @@ LikelihoodReport evaluate_likelihood(PieModel& model, const ImageSource& source,
   }
   report.bits_per_dim = total.mean();
   report.standard_error = total.standard_error();
+  if (how.method == LogDetEstimator::Method::kSeries) {
+    for (const auto& block : model.residual_blocks()) {
+      const auto elements = block->input_shape().elements();
+      report.log_det_bias_bound +=
+          truncation_bound(block->map().lipschitz_bound(), elements, how.terms) /
+          (dims * std::log(2.0));
+    }
+  }
   report.nats_per_image = -report.bits_per_dim * dims * std::log(2.0);
   return report;
 }
 
-ImageSet reconstruct(PieModel& model, const ImageSet& images) {
+ImageSet reconstruct(FlowModel& model, const ImageSet& images) {
   ImageSet result(images.geometry(), images.size());
   for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
     const auto decoded =
@@ -85,14 +105,14 @@ ImageSet reconstruct(PieModel& model, const ImageSet& images) {
   return result;
 }
 
-double reconstruction_psnr(PieModel& model, const ImageSource& source, size_t at_most) {
+double reconstruction_psnr(FlowModel& model, const ImageSource& source, size_t at_most) {
   // Some at a time, because the source may be larger than the memory.
   constexpr size_t kImages = 16 * kBatch;
   const size_t count = std::min(source.size(), at_most);
   Psnr psnr;
   for (size_t begin = 0; begin < count; begin += kImages) {
     const auto images =
-        load_images(source, range(begin, std::min(count, begin + kImages)), model.config().input);
+        load_images(source, range(begin, std::min(count, begin + kImages)), model.input_shape());
     psnr.add(images, reconstruct(model, images));
   }
   return psnr.pooled_db();

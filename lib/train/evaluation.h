@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lib/image/image_source.h"
-#include "lib/model/pie_model.h"
+#include "lib/model/flow_model.h"
 
 namespace pie {
 
@@ -18,19 +18,24 @@ struct LikelihoodReport {
   double bits_per_dim = 0, standard_error = 0;  // over images
   double nats_per_image = 0;                    // -bits_per_dim * D * ln 2, the discrete scale
   double z = 0, log_det = 0, pre_transform = 0, offset = 8;
+  double log_det_bias_bound = 0;  // largest truncation error of all blocks together, bits per dim
   std::vector<double> r;  // r_1 first
 };
 
+// Roulette behind 4 terms with one probe: unbiased.
+LogDetEstimator default_log_det();
+
 // Evaluates `draws` dequantizations of every image of `source`, with noise keyed by (seed, image
-// index, draw). Throws ShapeError naming the image if one has another geometry than the model.
-LikelihoodReport evaluate_likelihood(PieModel& model, const ImageSource& source, uint64_t seed,
-                                     int64_t draws);
+// index, draw), and so with the probes of log-dets that are estimated as `how` says. Throws
+// ShapeError naming the image if one has another geometry than the model.
+LikelihoodReport evaluate_likelihood(FlowModel& model, const ImageSource& source, uint64_t seed,
+                                     int64_t draws, const LogDetEstimator& how = default_log_det());
 
 // The images as the model returns them from z alone (r = g(z), nothing quantized).
-ImageSet reconstruct(PieModel& model, const ImageSet& images);
+ImageSet reconstruct(FlowModel& model, const ImageSet& images);
 
 // Pooled PSNR in dB of the reconstructions from z alone of the images of `source`.
-double reconstruction_psnr(PieModel& model, const ImageSource& source,
+double reconstruction_psnr(FlowModel& model, const ImageSource& source,
                            size_t at_most = std::numeric_limits<size_t>::max());
 
 // The images of `source` with these indices. Throws ShapeError naming one of another geometry than

@@ -60,6 +60,7 @@ FlatParameters::FlatParameters(torch::nn::Module& module) {
     names_.push_back(item.key());
     ends_.push_back(total);
   }
+  for (const auto& item : module.named_buffers()) buffers[item.key()] = item.value();
   values = torch::empty({total});
   for (size_t i = 0; i < ends_.size(); ++i) {
     const auto& parameter = parameters[i].value();
@@ -71,6 +72,7 @@ FlatParameters::FlatParameters(torch::nn::Module& module) {
 void FlatParameters::add_replica(torch::nn::Module& module) { bind(module); }
 
 void FlatParameters::bind(torch::nn::Module& module) {
+  for (auto& item : module.named_buffers()) item.value().set_data(buffers.at(item.key()));
   gradients.push_back(torch::zeros_like(values));
   size_t i = 0;
   for (auto& parameter : module.parameters()) {

@@ -4,6 +4,7 @@
 
 #include <torch/torch.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,14 @@ class FlatParameters {
   explicit FlatParameters(torch::nn::Module& module);
 
   // Makes the parameters of `module`, built like the first one, views of the same values with a
-  // gradient of their own, so that several threads can differentiate at once.
+  // gradient of their own, so that several threads can differentiate at once. Buffers are shared.
   void add_replica(torch::nn::Module& module);
 
   torch::Tensor values;                  // [P], float32
   std::vector<torch::Tensor> gradients;  // [P] for each replica; autograd adds to them
+
+  // The buffers of the module, which are part of a training state.
+  std::map<std::string, torch::Tensor> buffers;
 
   // The name of the parameter that holds element `index`.
   std::string name_at(int64_t index) const;

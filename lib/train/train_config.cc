@@ -4,12 +4,31 @@
 #include <cmath>
 
 namespace pie {
+namespace {
+
+LogDetEstimator parse_log_det(const ConfigSection& train) {
+  LogDetEstimator how;
+  how.method = LogDetEstimator::Method::kRoulette;
+  how.terms = 2;
+  if (!train.has("log_det")) return how;
+  const ConfigSection s(train.get<Json>("log_det"), "train.log_det",
+                        {"method", "terms", "probes", "tail", "tail_parameter"});
+  how.method = parse_log_det_method(s.choice("method", {"exact", "series", "roulette"}));
+  how.terms = s.integer("terms", 1, 1000);
+  how.probes = s.integer("probes", 1, 1000);
+  const bool poisson = s.choice("tail", {"poisson", "geometric"}) == "poisson";
+  how.tail = poisson ? LogDetEstimator::Tail::kPoisson : LogDetEstimator::Tail::kGeometric;
+  how.tail_parameter = s.number("tail_parameter", 0.01, poisson ? 20 : 0.99);
+  return how;
+}
+
+}  // namespace
 
 TrainConfig parse_train_config(const Json& preset) {
   if (!preset.contains("train")) throw UsageError("configuration: 'train' is missing");
   const ConfigSection s(preset.at("train"), "train",
                         {"steps", "batch", "lr", "warmup_steps", "schedule", "clip_norm",
-                         "ema_decay", "validate_every", "flip", "crop"});
+                         "ema_decay", "validate_every", "flip", "crop", "log_det"});
   TrainConfig config;
   config.steps = s.integer("steps", 1, 1000000000);
   config.batch = s.integer("batch", 1, 65536);
@@ -21,6 +40,7 @@ TrainConfig parse_train_config(const Json& preset) {
   config.validate_every = s.integer("validate_every", 1, 1000000000);
   config.flip = s.get<bool>("flip");
   config.crop = s.get<bool>("crop");
+  config.log_det = parse_log_det(s);
   return config;
 }
 

@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "lib/model/pie_config.h"
+#include "lib/model/config_section.h"
+#include "lib/numerics/log_det_estimator.h"
 
 namespace pie {
 
@@ -18,6 +19,7 @@ struct TrainConfig {
   double ema_decay;        // 0: off
   int64_t validate_every;  // steps
   bool flip, crop;         // augmentation: mirror; random crop of images larger than the model's
+  LogDetEstimator log_det;  // of residual blocks; default: roulette behind 2 exact terms
 };
 
 // Reads the section "train" of a preset. Throws UsageError naming the key.

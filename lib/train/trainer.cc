@@ -11,6 +11,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/random.h"
+#include "lib/model/architecture.h"
 #include "lib/model/pixels.h"
 #include "lib/model/safetensors.h"
 
@@ -22,6 +23,10 @@ constexpr const char* kStateFormat = "pie-training-state/1";
 constexpr uint64_t kOrderSeed = 0x6f72646572;
 constexpr uint64_t kNoiseSeed = 0x6e6f697365;
 constexpr uint64_t kAugmentSeed = 0x61756774;
+constexpr uint64_t kProbeSeed = 0x70726f6265;
+
+// Between two calibrations of the power iterations against the certificate.
+constexpr int64_t kCertifyEvery = 200;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -50,7 +55,7 @@ Image augment(Image image, const TrainConfig& config, const Geometry& target, ui
 Trainer::Trainer(const Json& preset, uint64_t seed)
     : preset_(preset), config_(parse_train_config(preset)), seed_(seed) {
   torch::manual_seed(seed);
-  model_ = std::make_shared<PieModel>(parse_pie_config(preset));
+  model_ = make_model(preset);
   replicas_ = {model_};
   flat_ = std::make_unique<FlatParameters>(*model_);
   AdamOptions options;
@@ -92,6 +97,7 @@ Trainer Trainer::resume(const Bytes& state, const std::string& path) {
   read("first_moment", trainer.adam_->first_moment);
   read("second_moment", trainer.adam_->second_moment);
   read("average", trainer.adam_->average);
+  for (const auto& [name, buffer] : trainer.flat_->buffers) read("buffer." + name, buffer);
   return trainer;
 }
 
@@ -101,11 +107,12 @@ Bytes Trainer::serialize_state() const {
                      {"step", adam_->steps},
                      {"images", images_},
                      {"elapsed_s", elapsed_s_}};
-  return serialize_tensors({{{"format", kStateFormat}, {"state", info.dump()}},
-                            {{"values", flat_->values},
-                             {"first_moment", adam_->first_moment},
-                             {"second_moment", adam_->second_moment},
-                             {"average", adam_->average}}});
+  std::map<std::string, torch::Tensor> tensors{{"values", flat_->values},
+                                               {"first_moment", adam_->first_moment},
+                                               {"second_moment", adam_->second_moment},
+                                               {"average", adam_->average}};
+  for (const auto& [name, buffer] : flat_->buffers) tensors["buffer." + name] = buffer;
+  return serialize_tensors({{{"format", kStateFormat}, {"state", info.dump()}}, tensors});
 }
 
 void Trainer::set_steps(int64_t steps) {
@@ -115,7 +122,7 @@ void Trainer::set_steps(int64_t steps) {
 
 torch::Tensor Trainer::batch(const TrainRun& run, int64_t step) {
   const auto count = run.data->size();
-  ImageSet images(to_geometry(model_->config().input), static_cast<size_t>(config_.batch));
+  ImageSet images(to_geometry(model_->input_shape()), static_cast<size_t>(config_.batch));
   const Geometry target = images.geometry();
   std::vector<size_t> indices;
   for (int64_t k = 0; k < config_.batch; ++k) {
@@ -152,7 +159,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   }
   const auto threads = std::min<int64_t>(at::get_num_threads(), config_.batch);
   while (static_cast<int64_t>(replicas_.size()) < threads) {
-    replicas_.push_back(std::make_shared<PieModel>(model_->config()));
+    replicas_.push_back(make_model(preset_));
     flat_->add_replica(*replicas_.back());
   }
   const auto set_bfloat16 = [&](bool on) {
@@ -179,12 +186,13 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
       break;
     }
     const auto x = batch(run, step);
-    const double nats = differentiate(x);
+    const double nats = differentiate(x, step);
 
     TrainStatus status;
     status.learning_rate = learning_rate(config_, step, progress);
     status.gradient_norm = std::isfinite(nats) ? adam_->step(status.learning_rate) : nats;
     if (!std::isfinite(status.gradient_norm)) report_not_finite(x, nats, status.gradient_norm);
+    model_->constrain(adam_->steps % kCertifyEvery == 0);
 
     elapsed_s_ = elapsed_before + seconds_since(start);
     status.step = adam_->steps;
@@ -200,10 +208,12 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
     if (run.validation != nullptr && status.step % config_.validate_every == 0) {
       status.validated = true;
       set_bfloat16(false);
-      with_averaged_weights([&](PieModel& model) {
+      with_averaged_weights([&](FlowModel& model) {
         status.validation_bits_per_dim =
             evaluate_likelihood(model, *run.validation, seed_, 1).bits_per_dim;
-        status.validation_psnr_db = reconstruction_psnr(model, *run.validation, 1000);
+        if (!model.residual_shapes().empty()) {
+          status.validation_psnr_db = reconstruction_psnr(model, *run.validation, 1000);
+        }
       });
       set_bfloat16(run.bfloat16);
     }
@@ -213,7 +223,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   return end;
 }
 
-double Trainer::differentiate(const torch::Tensor& x) {
+double Trainer::differentiate(const torch::Tensor& x, int64_t step) {
   const auto replicas = static_cast<int64_t>(replicas_.size());
   std::vector<double> nats(replicas_.size());
   // One level of parallelism, around everything: a step has a thousand small operations, of which
@@ -223,9 +233,15 @@ double Trainer::differentiate(const torch::Tensor& x) {
       const int64_t first = x.size(0) * i / replicas, last = x.size(0) * (i + 1) / replicas;
       if (first == last) continue;
       auto& model = *replicas_[static_cast<size_t>(i)];
-      const auto loss = model.log_likelihood(x.slice(0, first, last)).total().sum() *
+      auto how = config_.log_det;
+      how.seed = seed_ ^ kProbeSeed;
+      for (int64_t k = first; k < last; ++k) {
+        how.keys.push_back(static_cast<uint64_t>(step * x.size(0) + k));
+      }
+      const auto loss = model.log_likelihood(x.slice(0, first, last), how).total().sum() *
                         (-1.0 / static_cast<double>(x.numel()));
       loss.backward();
+      model.project_gradients();
       nats[static_cast<size_t>(i)] = loss.item<double>();
     }
   });
@@ -246,18 +262,15 @@ void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm
                        where + " is not finite; resume with a lower --lr, or smaller scale_clamp");
 }
 
-void Trainer::with_averaged_weights(const std::function<void(PieModel&)>& use) const {
+void Trainer::with_averaged_weights(const std::function<void(FlowModel&)>& use) const {
   torch::NoGradGuard no_grad;
-  if (config_.ema_decay == 0) {
-    use(*model_);
-    return;
-  }
   // Puts the training weights back however `use` ends.
   struct Restore {
     torch::Tensor values, saved;
     ~Restore() { values.copy_(saved); }
   } const restore{flat_->values, flat_->values.clone()};
-  flat_->values.copy_(adam_->average);
+  if (config_.ema_decay > 0) flat_->values.copy_(adam_->average);
+  model_->certify();
   use(*model_);
 }
 
@@ -265,7 +278,7 @@ Bytes Trainer::serialize_averaged_model(const Json& measured) const {
   const Json training = {{"steps", adam_->steps}, {"seed", seed_}, {"images", images_}};
   Bytes bytes;
   with_averaged_weights(
-      [&](PieModel& model) { bytes = serialize_model(model, preset_, training, measured); });
+      [&](FlowModel& model) { bytes = serialize_model(model, preset_, training, measured); });
   return bytes;
 }
 

@@ -1,6 +1,7 @@
 // Maximum-likelihood training of a PIE.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -31,8 +32,8 @@ struct TrainStatus {
   double bits_per_dim = 0;         // of this step's batch, exact on its dequantization
   double learning_rate = 0, gradient_norm = 0, elapsed_s = 0, images_per_s = 0;
   bool validated = false;
-  double validation_bits_per_dim = 0,
-         validation_psnr_db = 0;  // averaged weights; PSNR from z alone
+  double validation_bits_per_dim = 0;  // of the averaged weights
+  double validation_psnr_db = NAN;     // from z alone; NaN where z is everything
 };
 
 enum class TrainEnd { kFinished, kStoppedAt, kInterrupted };
@@ -61,15 +62,15 @@ class Trainer {
   // The model file with the averaged weights.
   Bytes serialize_averaged_model(const Json& measured) const;
 
-  // Calls `use` while the model holds the averaged weights.
-  void with_averaged_weights(const std::function<void(PieModel&)>& use) const;
+  // Calls `use` while the model holds the averaged weights, certified.
+  void with_averaged_weights(const std::function<void(FlowModel&)>& use) const;
 
   const Json& preset() const { return preset_; }
   const TrainConfig& config() const { return config_; }
   uint64_t seed() const { return seed_; }
   int64_t step() const { return adam_->steps; }
   int64_t parameters() const { return flat_->values.numel(); }
-  PieModel& model() { return *model_; }
+  FlowModel& model() { return *model_; }
 
  private:
   // A trainer at the place that `json`, a state's text, describes, still with random weights.
@@ -77,7 +78,7 @@ class Trainer {
   torch::Tensor batch(const TrainRun& run, int64_t step);
   // Adds the gradient of the loss, nats per dimension, of the batch `x` to the replicas', each on a
   // thread of its own with an equal share of the batch; returns the loss.
-  double differentiate(const torch::Tensor& x);
+  double differentiate(const torch::Tensor& x, int64_t step);
   [[noreturn]] void report_not_finite(const torch::Tensor& x, double loss, double norm);
 
   Json preset_;
@@ -87,8 +88,8 @@ class Trainer {
   int64_t images_ = 0;           // in the training set
   std::vector<uint32_t> order_;  // of the images in epoch `order_epoch_`
   uint64_t order_epoch_ = 0;
-  std::shared_ptr<PieModel> model_;
-  std::vector<std::shared_ptr<PieModel>> replicas_;  // of model_, which is the first; same weights
+  std::shared_ptr<FlowModel> model_;
+  std::vector<std::shared_ptr<FlowModel>> replicas_;  // of model_, which is the first; same weights
   std::unique_ptr<FlatParameters> flat_;
   std::unique_ptr<Adam> adam_;
 };

@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   const pie::ImageSource source({argv[2]});
   std::vector<size_t> indices(std::min<size_t>(128, source.size()));
   std::iota(indices.begin(), indices.end(), size_t{0});
-  const auto shape = loaded.model->config().input;
+  const auto shape = loaded.model->input_shape();
   const auto x = pie::dequantize(pie::load_images(source, indices, shape), indices, 0, 0);
   for (auto& parameter : loaded.model->parameters()) parameter.set_requires_grad(true);
   const auto loss =

@@ -6,8 +6,10 @@
 #include "lib/flow/householder.h"
 #include "lib/flow/pre_transform.h"
 #include "lib/flow/reshapes.h"
+#include "lib/flow/residual_block.h"
 #include "lib/flow/sequence.h"
 #include "lib/nets/coupling_net.h"
+#include "lib/nets/lipschitz_net.h"
 #include "tests/support/bijection_contract.h"
 
 namespace pie {
@@ -27,6 +29,17 @@ BijectionCase make_case(const std::string& name, Shape3 in, Arguments... argumen
 template <typename Layer, typename... Arguments>
 BijectionCase make_unit_case(const std::string& name, Shape3 in, Arguments... arguments) {
   return {name, [=] { return std::make_shared<Layer>(in, arguments...); }, true};
+}
+
+// A residual block, whose weights a test moves out of their bounds.
+BijectionCase make_residual_case(const std::string& name, Shape3 in, std::vector<int64_t> kernels,
+                                 Activation activation, bool pre_activation) {
+  const auto make_map = [=](int64_t channels, int64_t height, int64_t width) {
+    return std::make_shared<LipschitzNet>(LipschitzNetOptions{
+        channels, height, width, 6, kernels, activation, pre_activation, 0.9, false});
+  };
+  return {name, [=] { return std::make_shared<ResidualBlock>(in, 0, make_map); }, false,
+          [](Bijection& layer) { dynamic_cast<ResidualBlock&>(layer).map().constrain(true); }};
 }
 
 std::shared_ptr<Bijection> make_sequence() {
@@ -55,6 +68,13 @@ INSTANTIATE_TEST_SUITE_P(
                     make_case<AffineCoupling>("LinearCoupling", {9, 1, 1}, 2.0, subnets(1)),
                     make_case<AffineCoupling>("AdditiveCoupling", {4, 3, 3}, 0.0, subnets(3)),
                     make_case<AffineCoupling>("TwoChannelCoupling", {2, 5, 1}, 2.0, subnets(3, 0)),
+                    make_residual_case("ResidualBlock", {2, 4, 3}, {3, 1, 3}, Activation::kElu, true),
+                    make_residual_case("FirstResidualBlock", {1, 5, 4}, {3, 1, 3},
+                                       Activation::kLipSwish, false),
+                    make_residual_case("WideResidualBlock", {8, 2, 2}, {3, 3, 3},
+                                       Activation::kSoftplus, true),
+                    make_residual_case("LinearResidualBlock", {9, 1, 1}, {1, 1, 1},
+                                       Activation::kLipSwish, true),
                     make_unit_case<AffinePreTransform>("AffinePreTransform", {2, 4, 4}, 2.5),
                     make_unit_case<LogitPreTransform>("LogitPreTransform", {2, 4, 4}, 0.05),
                     BijectionCase{"Sequence", make_sequence},

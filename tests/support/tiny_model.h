@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "lib/model/architecture.h"
 #include "lib/model/model_file.h"
 #include "tests/support/tensors.h"
 
@@ -53,10 +54,10 @@ inline Json tiny_preset(int64_t side = 8, int64_t keep = 4) {
 }
 
 // The model of `preset` with every parameter moved by normal noise.
-inline std::shared_ptr<PieModel> random_model(const Json& preset, uint64_t seed = 1,
+inline std::shared_ptr<FlowModel> random_model(const Json& preset, uint64_t seed = 1,
                                               double scale = 0.2) {
   torch::manual_seed(seed);
-  auto model = std::make_shared<PieModel>(parse_pie_config(preset));
+  auto model = make_model(preset);
   perturb(*model, scale, seed * 1000);
   return model;
 }

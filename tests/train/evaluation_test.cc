@@ -32,7 +32,7 @@ TEST(Evaluation, IsTheMeanOfImagesTakenOneByOne) {
   const torch::NoGradGuard no_grad;
   RunningMean bits;
   for (size_t i = 0; i < source.size(); ++i) {
-    const auto image = load_images(source, {i}, model->config().input);
+    const auto image = load_images(source, {i}, model->input_shape());
     const double nats = model->log_likelihood(dequantize(image, {i}, 3, 0)).total().item<double>();
     bits.add(8 - nats / (784 * std::log(2.0)));
   }
@@ -50,7 +50,7 @@ TEST(Evaluation, DoesNotDependOnBatches) {
   std::vector<size_t> indices(source.size());
   std::iota(indices.begin(), indices.end(), size_t{0});
   const torch::NoGradGuard no_grad;
-  const auto images = load_images(source, indices, model->config().input);
+  const auto images = load_images(source, indices, model->input_shape());
   const auto nats = model->log_likelihood(dequantize(images, indices, 5, 0)).total();
   const double expected =
       8 - nats.to(torch::kFloat64).mean().item<double>() / (784 * std::log(2.0));
@@ -98,7 +98,7 @@ TEST(Evaluation, ReconstructionsAreThePseudoInverse) {
   const auto model = random_model(digits_preset(), 1, 0.05);
   const auto source = digits("[:10]");
   const torch::NoGradGuard no_grad;
-  const auto images = load_images(source, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, model->config().input);
+  const auto images = load_images(source, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, model->input_shape());
   const auto expected = to_images(model->decode(model->latents(to_unit(images)).z));
   const auto got = reconstruct(*model, images);
   EXPECT_EQ(got.pixels(), expected.pixels());

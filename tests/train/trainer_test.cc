@@ -36,8 +36,8 @@ void expect_same_model(const Trainer& a, const Trainer& b) {
   const auto right = parse_model(b.serialize_averaged_model(Json::object()), "b");
   EXPECT_EQ(left.fingerprint, right.fingerprint);
   EXPECT_EQ(left.preset, right.preset);
-  const auto other = named_tensors(*right.model);
-  for (const auto& [name, tensor] : named_tensors(*left.model)) {
+  const auto other = named_weights(*right.model);
+  for (const auto& [name, tensor] : named_weights(*left.model)) {
     EXPECT_TRUE(torch::equal(tensor, other.at(name))) << name;
   }
 }
@@ -121,7 +121,7 @@ TEST(Training, LowersBitsPerDim) {
   const auto bits = [&] {
     double result = 0;
     trainer.with_averaged_weights(
-        [&](PieModel& model) { result = evaluate_likelihood(model, held_out, 1, 1).bits_per_dim; });
+        [&](FlowModel& model) { result = evaluate_likelihood(model, held_out, 1, 1).bits_per_dim; });
     return result;
   };
   train(trainer, data, 1);
@@ -194,7 +194,7 @@ TEST(Training, AveragedWeightsAreOnlyLent) {
   };
   const auto before = weight();
   torch::Tensor averaged;
-  trainer.with_averaged_weights([&](PieModel&) { averaged = weight(); });
+  trainer.with_averaged_weights([&](FlowModel&) { averaged = weight(); });
   EXPECT_FALSE(torch::equal(averaged, before));
   EXPECT_TRUE(torch::equal(weight(), before));
 }

@@ -70,12 +70,12 @@ class Evaluation {
           {"fingerprint", to_hex(model_.fingerprint.data(), model_.fingerprint.size())},
           {"params", model_.parameters}}},
         {"data",
-         {{"images", data_.size()}, {"dims_per_image", model_.model->config().input.elements()}}}};
+         {{"images", data_.size()}, {"dims_per_image", model_.model->input_shape().elements()}}}};
     report_["warnings"] = Json::array();
   }
 
   Json run() {
-    time("load", [&] { images_ = load_all(data_, model_.model->config().input); });
+    time("load", [&] { images_ = load_all(data_, model_.model->input_shape()); });
     if (options_.wants("likelihood")) time("likelihood", [&] { likelihood(); });
     if (options_.wants("reconstruction")) time("reconstruction", [&] { reconstruction(); });
     if (options_.wants("sharpness")) {
@@ -148,7 +148,7 @@ class Evaluation {
 
   void labels_kept(const ImageSet& decoded) {
     const ImageSource reference_source(options_.neighbours);
-    const auto references = load_all(reference_source, model_.model->config().input);
+    const auto references = load_all(reference_source, model_.model->input_shape());
     const auto reference_labels = reference_source.labels();
     const auto labels = data_.labels(options_.labels);
     const auto percent = [&](const ImageSet& images) {

@@ -111,14 +111,18 @@ class Progress {
     mean_count_ = 0;
     if (s.validated) {
       line["val_bits_per_dim"] = s.validation_bits_per_dim;
-      line["val_psnr_db_from_z"] = s.validation_psnr_db;
-      clear_line();
       char text[160];
-      std::snprintf(text, sizeof text,
-                    "step %lld (%s): held-out %.4f bits/dim, %.2f dB from z alone",
+      std::snprintf(text, sizeof text, "step %lld (%s): held-out %.4f bits/dim",
                     static_cast<long long>(s.step), clock_text(s.elapsed_s).c_str(),
-                    s.validation_bits_per_dim, s.validation_psnr_db);
-      log_note(text);
+                    s.validation_bits_per_dim);
+      std::string note = text;
+      if (std::isfinite(s.validation_psnr_db)) {
+        line["val_psnr_db_from_z"] = s.validation_psnr_db;
+        std::snprintf(text, sizeof text, ", %.2f dB from z alone", s.validation_psnr_db);
+        note += text;
+      }
+      clear_line();
+      log_note(note);
     }
     if (log_.is_open()) log_ << line.dump() << std::endl;
   }
@@ -141,12 +145,14 @@ class Progress {
 Json final_figures(const Trainer& trainer, const ImageSource* validation) {
   Json figures = Json::object();
   if (validation == nullptr) return figures;
-  trainer.with_averaged_weights([&](PieModel& model) {
+  trainer.with_averaged_weights([&](FlowModel& model) {
     const auto report = evaluate_likelihood(model, *validation, trainer.seed(), 1);
     figures["held_out_images"] = report.images;
     figures["held_out_bits_per_dim"] = report.bits_per_dim;
     figures["held_out_bits_per_dim_stderr"] = report.standard_error;
-    figures["held_out_psnr_db_from_z"] = reconstruction_psnr(model, *validation);
+    if (!model.residual_shapes().empty()) {
+      figures["held_out_psnr_db_from_z"] = reconstruction_psnr(model, *validation);
+    }
   });
   return figures;
 }

@@ -1,5 +1,5 @@
 // The model's likelihood and inverse against brute force, in float64.
-#include "lib/model/pie_model.h"
+#include "lib/model/flow_model.h"
 
 #include <cmath>
 
@@ -13,7 +13,7 @@ namespace pie {
 namespace {
 
 // A model of 16 pixels in float64.
-std::shared_ptr<PieModel> tiny_double(Json preset, uint64_t seed = 1) {
+std::shared_ptr<FlowModel> tiny_double(Json preset, uint64_t seed = 1) {
   auto model = random_model(preset, seed);
   model->to(torch::kFloat64);
   return model;
@@ -25,11 +25,11 @@ torch::Tensor pixels(int64_t count, int64_t side, uint64_t seed) {
 
 // [z, e_L, ..., e_1] of a batch, e_l = (r_l - g_l(z_l)) / eps0: under the model these are
 // independent standard normals.
-torch::Tensor whitened(PieModel& model, const torch::Tensor& x) {
+torch::Tensor whitened(FlowModel& model, const torch::Tensor& x) {
   const auto latents = model.latents(x);
   std::vector<torch::Tensor> parts{latents.z.flatten(1)};
   model.decode(latents.z, [&](size_t l, const torch::Tensor& mean) {
-    parts.push_back(((latents.r[l] - mean) / model.config().eps0()).flatten(1));
+    parts.push_back(((latents.r[l] - mean) / model.eps0()).flatten(1));
     return latents.r[l];
   });
   return torch::cat(parts, 1);
@@ -52,22 +52,22 @@ void expect_likelihood_is_brute_force(const Json& preset) {
   }
 }
 
-TEST(PieModels, LikelihoodOfMultiScaleRealNvp) {
+TEST(FlowModels, LikelihoodOfMultiScaleRealNvp) {
   Json preset = tiny_preset(4, 2);
   preset["residual_mean"] = "zero";
   preset["eps0_squared"] = 1.0;
   expect_likelihood_is_brute_force(preset);
 }
 
-TEST(PieModels, LikelihoodOfPie) { expect_likelihood_is_brute_force(tiny_preset(4, 2)); }
+TEST(FlowModels, LikelihoodOfPie) { expect_likelihood_is_brute_force(tiny_preset(4, 2)); }
 
-TEST(PieModels, LikelihoodWithLogit) {
+TEST(FlowModels, LikelihoodWithLogit) {
   Json preset = tiny_preset(4, 2);
   preset["pre_transform"] = {{"kind", "logit"}, {"alpha", 0.05}};
   expect_likelihood_is_brute_force(preset);
 }
 
-TEST(PieModels, PartsSumToTheTotal) {
+TEST(FlowModels, PartsSumToTheTotal) {
   const auto model = tiny_double(tiny_preset());
   const auto terms = model->log_likelihood(pixels(4, 8, 3));
   auto sum = terms.z + terms.log_det + terms.pre_transform;
@@ -76,7 +76,7 @@ TEST(PieModels, PartsSumToTheTotal) {
   expect_close(terms.total(), sum, 1e-10);
 }
 
-TEST(PieModels, ZeroMeanHasNoNetworkInTheSplits) {
+TEST(FlowModels, ZeroMeanHasNoNetworkInTheSplits) {
   Json preset = tiny_preset();
   preset["residual_mean"] = "zero";
   for (const auto& item : random_model(preset)->named_parameters()) {
@@ -84,7 +84,7 @@ TEST(PieModels, ZeroMeanHasNoNetworkInTheSplits) {
   }
 }
 
-TEST(PieModels, TrueResidualsGiveTheImageBack) {
+TEST(FlowModels, TrueResidualsGiveTheImageBack) {
   for (const auto& mean : {"network", "zero"}) {
     Json preset = tiny_preset();
     preset["residual_mean"] = mean;
@@ -97,7 +97,7 @@ TEST(PieModels, TrueResidualsGiveTheImageBack) {
   }
 }
 
-TEST(PieModels, DecodingFromZFillsInTheMeanAtEveryLevel) {
+TEST(FlowModels, DecodingFromZFillsInTheMeanAtEveryLevel) {
   const auto model = tiny_double(tiny_preset());
   const auto z = normal_tensor({3, 4, 1, 1}, 5);
   const auto x = model->decode(z);
@@ -115,7 +115,7 @@ TEST(PieModels, DecodingFromZFillsInTheMeanAtEveryLevel) {
   EXPECT_EQ(order, (std::vector<size_t>{2, 1, 0}));  // coarse to fine
 }
 
-TEST(PieModels, LatentsDoNotDependOnTheBatch) {
+TEST(FlowModels, LatentsDoNotDependOnTheBatch) {
   const auto model = tiny_double(tiny_preset());
   const auto x = pixels(5, 8, 6);
   const auto all = model->latents(x), one = model->latents(x.narrow(0, 3, 1));
@@ -123,15 +123,15 @@ TEST(PieModels, LatentsDoNotDependOnTheBatch) {
   for (size_t l = 0; l < all.r.size(); ++l) expect_close(one.r[l][0], all.r[l][3], 1e-12);
 }
 
-TEST(PieModels, SizesOfThePapersModel) {
-  const PieModel model(parse_pie_config(find_preset("pie-mnist")));
+TEST(FlowModels, SizesOfThePapersModel) {
+  const FlowModel model(parse_pie_config(find_preset("pie-mnist")));
   EXPECT_EQ(model.latent_shape(), (Shape3{10, 1, 1}));
   std::vector<int64_t> residuals;
   for (const auto& shape : model.residual_shapes()) residuals.push_back(shape.elements());
   EXPECT_EQ(residuals, (std::vector<int64_t>{392, 196, 132, 54}));
 }
 
-TEST(PieModels, SizesThatDoNotFitAreNamed) {
+TEST(FlowModels, SizesThatDoNotFitAreNamed) {
   Json preset = tiny_preset();
   preset["blocks"][1]["keep"] = 15;  // not a multiple of the 4 pixels that are left
   EXPECT_TRUE(contains(message_of<ShapeError>([&] { random_model(preset); }), "blocks.1.keep"));
@@ -148,7 +148,7 @@ TEST(PieModels, SizesThatDoNotFitAreNamed) {
   EXPECT_THROW(model->decode(torch::rand({1, 5, 1, 1})), ShapeError);
 }
 
-TEST(PieModels, InitialisationNormalisesTheFirstActNorm) {
+TEST(FlowModels, InitialisationNormalisesTheFirstActNorm) {
   const auto model = tiny_double(tiny_preset());
   const auto x = pixels(64, 8, 7);
   model->initialize(x);
@@ -163,7 +163,7 @@ TEST(PieModels, InitialisationNormalisesTheFirstActNorm) {
   expect_close(value.square().mean({0, 2, 3}), torch::ones({4}, torch::kFloat64), 5e-3);
 }
 
-TEST(PieModels, TheFirstLayerThatIsNotFiniteIsNamed) {
+TEST(FlowModels, TheFirstLayerThatIsNotFiniteIsNamed) {
   const auto x = pixels(2, 8, 8).to(torch::kFloat32);
   const torch::NoGradGuard no_grad;
   EXPECT_EQ(random_model(tiny_preset())->first_not_finite(x), "the densities");
@@ -179,7 +179,7 @@ TEST(PieModels, TheFirstLayerThatIsNotFiniteIsNamed) {
   EXPECT_EQ(random_model(tiny_preset())->first_not_finite(x * NAN), "pre_transform");
 }
 
-TEST(PieModels, Bfloat16IsASwitchThatGoesBack) {
+TEST(FlowModels, Bfloat16IsASwitchThatGoesBack) {
   const auto model = random_model(tiny_preset());
   const auto x = pixels(4, 8, 9).to(torch::kFloat32);
   const torch::NoGradGuard no_grad;

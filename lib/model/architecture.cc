@@ -1,0 +1,180 @@
+#include "lib/model/architecture.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "lib/base/error.h"
+#include "lib/flow/act_norm.h"
+#include "lib/flow/affine_coupling.h"
+#include "lib/flow/householder.h"
+#include "lib/flow/pre_transform.h"
+#include "lib/flow/reshapes.h"
+#include "lib/model/iresnet_config.h"
+#include "lib/model/pie_config.h"
+#include "lib/nets/coupling_net.h"
+#include "lib/nets/lipschitz_net.h"
+
+namespace pie {
+namespace {
+
+using Steps = std::vector<std::shared_ptr<Bijection>>;
+
+std::shared_ptr<Bijection> make_pre_transform(Shape3 in, const std::string& kind, double value) {
+  if (kind == "logit") return std::make_shared<LogitPreTransform>(in, value);
+  return std::make_shared<AffinePreTransform>(in, value);
+}
+
+// The split that leaves `keep` of the variables of `shape`; null if that is all. `path` names the
+// configuration's key.
+std::shared_ptr<Split> make_split(Shape3 shape, int64_t keep, double eps0,
+                                  const SubnetFactory& factory, const std::string& path) {
+  const int64_t area = shape.height * shape.width;
+  if (keep % area != 0 || keep > shape.elements()) {
+    throw ShapeError(path + ".keep = " + std::to_string(keep) + " does not split " +
+                     to_string(shape) + " along its channels");
+  }
+  if (keep == shape.elements()) return nullptr;
+  return std::make_shared<Split>(shape, keep / area, eps0, factory);
+}
+
+SubnetFactory subnet_factory(const PieBlockConfig& block) {
+  const int64_t kernel = block.kind == "conv" ? 3 : 1;
+  return [=](int64_t in, int64_t out) {
+    return std::make_shared<CouplingNet>(
+        CouplingNetOptions{in, out, block.hidden, block.depth, kernel});
+  };
+}
+
+FlowParts make_pie(const PieConfig& config) {
+  FlowParts parts;
+  parts.input = config.input;
+  parts.eps0 = config.eps0();
+  parts.pre_transform =
+      make_pre_transform(config.input, config.pre_transform, config.pre_transform_value);
+  Shape3 in = config.input;
+  for (size_t i = 0; i < config.blocks.size(); ++i) {
+    const auto& block = config.blocks[i];
+    Steps steps;
+    if (block.kind == "conv") {
+      steps.push_back(std::make_shared<Downsampling>(in));
+    } else {
+      steps.push_back(std::make_shared<Flatten>(in));
+    }
+    const Shape3 shape = steps.back()->output_shape();
+    for (int64_t k = 0; k < block.steps; ++k) {
+      if (block.act_norm) steps.push_back(std::make_shared<ActNorm>(shape));
+      steps.push_back(std::make_shared<Householder>(shape, block.reflections));
+      steps.push_back(
+          std::make_shared<AffineCoupling>(shape, block.scale_clamp, subnet_factory(block)));
+    }
+    const auto factory =
+        config.residual_mean == "network" ? subnet_factory(block) : SubnetFactory();
+    const auto split = make_split(shape, block.keep, config.eps0(), factory,
+                                  "blocks." + std::to_string(i));
+    parts.blocks.push_back({std::make_shared<Sequence>(in, std::move(steps)), split});
+    in = split ? split->kept_shape() : shape;
+  }
+  return parts;
+}
+
+FlowParts make_iresnet(const IResNetConfig& config) {
+  FlowParts parts;
+  parts.input = config.input;
+  parts.pad_channels = config.pad_channels;
+  parts.pre_transform =
+      make_pre_transform(config.input, config.pre_transform, config.pre_transform_value);
+  Shape3 in = config.input;
+  in.channels += config.pad_channels;
+  uint64_t index = 0;
+  for (size_t i = 0; i < config.scales.size(); ++i) {
+    const auto& scale = config.scales[i];
+    Steps steps;
+    if (scale.entry == "downsample") steps.push_back(std::make_shared<Downsampling>(in));
+    if (scale.entry == "flatten") steps.push_back(std::make_shared<Flatten>(in));
+    const Shape3 shape = steps.empty() ? in : steps.back()->output_shape();
+    for (int64_t k = 0; k < scale.blocks; ++k) {
+      if (scale.act_norm) steps.push_back(std::make_shared<ActNorm>(shape));
+      // The model's first block sees the data themselves, as in the published networks.
+      const bool pre_activation = index > 0;
+      const auto make_map = [&](int64_t channels, int64_t height, int64_t width) {
+        return std::make_shared<LipschitzNet>(LipschitzNetOptions{
+            channels, height, width, scale.hidden, scale.kernels, scale.activation, pre_activation,
+            scale.coefficient, scale.always_scale});
+      };
+      steps.push_back(std::make_shared<ResidualBlock>(shape, index++, make_map));
+    }
+    const auto split =
+        make_split(shape, scale.keep == 0 ? shape.elements() : scale.keep, parts.eps0, nullptr,
+                   "scales." + std::to_string(i));
+    parts.blocks.push_back({std::make_shared<Sequence>(in, std::move(steps)), split});
+    in = split ? split->kept_shape() : shape;
+  }
+  if (config.classes > 0) parts.head = std::make_shared<PooledHead>(in.channels, config.classes);
+  return parts;
+}
+
+double least_parameters(const PieConfig& config) {
+  auto channels = static_cast<double>(config.input.channels);
+  auto area = static_cast<double>(config.input.height * config.input.width);
+  double least = 0;
+  for (const auto& block : config.blocks) {
+    const bool conv = block.kind == "conv";
+    channels *= conv ? 4 : area;
+    area = conv ? area / 4 : 1;
+    const double hidden = static_cast<double>(block.hidden),
+                 depth = static_cast<double>(block.depth);
+    least += static_cast<double>(block.steps) *
+             (static_cast<double>(block.reflections) * channels +
+              hidden * (channels * (conv ? 9 : 1) + 2 * depth * hidden));
+    channels = static_cast<double>(block.keep) / area;
+  }
+  return least;
+}
+
+double least_parameters(const IResNetConfig& config) {
+  auto channels = static_cast<double>(config.input.channels + config.pad_channels);
+  auto area = static_cast<double>(config.input.height * config.input.width);
+  double least = 0;
+  for (const auto& scale : config.scales) {
+    if (scale.entry == "downsample") {
+      channels *= 4;
+      area /= 4;
+    } else if (scale.entry == "flatten") {
+      channels *= area;
+      area = 1;
+    }
+    const auto hidden = static_cast<double>(scale.hidden);
+    double in = channels, weights = 0;
+    for (size_t k = 0; k < scale.kernels.size(); ++k) {
+      const double out = k + 1 == scale.kernels.size() ? channels : hidden;
+      weights += static_cast<double>(scale.kernels[k] * scale.kernels[k]) * in * out;
+      in = out;
+    }
+    // The vectors of the power iterations are as large as an image and not stored.
+    least += static_cast<double>(scale.blocks) * std::max(weights, channels * area / 64);
+    if (scale.keep > 0) channels = static_cast<double>(scale.keep) / area;
+  }
+  return least;
+}
+
+std::string arch_of(const Json& preset) {
+  return ConfigSection(preset.is_object() ? Json({{"arch", preset.value("arch", Json())}}) : preset,
+                       "", {"arch"})
+      .choice("arch", {"pie", "iresnet"});
+}
+
+}  // namespace
+
+std::shared_ptr<FlowModel> make_model(const Json& preset) {
+  return std::make_shared<FlowModel>(arch_of(preset) == "pie"
+                                         ? make_pie(parse_pie_config(preset))
+                                         : make_iresnet(parse_iresnet_config(preset)));
+}
+
+double least_parameters(const Json& preset) {
+  return arch_of(preset) == "pie" ? least_parameters(parse_pie_config(preset))
+                                  : least_parameters(parse_iresnet_config(preset));
+}
+
+}  // namespace pie

@@ -1,0 +1,32 @@
+#include "lib/model/config_section.h"
+
+namespace pie {
+
+void set_value(Json& json, const std::string& assignment) {
+  const auto equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw UsageError("--set takes key=value, not '" + assignment + "'");
+  }
+  const std::string path = assignment.substr(0, equals);
+  const std::string text = assignment.substr(equals + 1);
+  Json* node = &json;
+  for (size_t begin = 0; begin <= path.size();) {
+    const size_t dot = std::min(path.find('.', begin), path.size());
+    const std::string key = path.substr(begin, dot - begin);
+    const bool index = !key.empty() && key.find_first_not_of("0123456789") == std::string::npos;
+    if (node->is_array() && index && key.size() < 6 && std::stoul(key) < node->size()) {
+      node = &(*node)[std::stoul(key)];
+    } else if (node->is_object() && node->contains(key)) {
+      node = &(*node)[key];
+    } else if (node->is_object() && dot == path.size() && node->contains("kind")) {
+      node = &(*node)[key];  // a block may override any of its kind's defaults; parsing checks it
+    } else {
+      throw UsageError("--set: the configuration has no '" + path + "'");
+    }
+    begin = dot + 1;
+  }
+  const Json value = Json::parse(text, nullptr, false);
+  *node = value.is_discarded() ? Json(text) : value;
+}
+
+}  // namespace pie

@@ -1,0 +1,176 @@
+#include "lib/model/flow_model.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "lib/base/error.h"
+#include "lib/flow/act_norm.h"
+#include "lib/nets/coupling_net.h"
+#include "lib/nets/lipschitz_net.h"
+#include "lib/numerics/gaussian.h"
+
+namespace pie {
+
+torch::Tensor LogLikelihood::total() const {
+  auto sum = z + log_det + pre_transform;
+  for (const auto& term : r) sum = sum + term;
+  return sum;
+}
+
+FlowModel::FlowModel(FlowParts parts) : parts_(std::move(parts)) {
+  register_module("pre_transform", parts_.pre_transform);
+  Shape3 shape = parts_.input;
+  for (size_t i = 0; i < parts_.blocks.size(); ++i) {
+    const auto& block = parts_.blocks[i];
+    const std::string name = "block" + std::to_string(i);
+    register_module(name, block.flow);
+    shape = block.flow->output_shape();
+    for (const auto& step : block.flow->steps()) {
+      const auto residual = std::dynamic_pointer_cast<ResidualBlock>(step);
+      if (residual) residual_blocks_.push_back(residual);
+    }
+    if (block.split) {
+      register_module(name + "_split", block.split);
+      residual_shapes_.push_back(block.split->residual_shape());
+      shape = block.split->kept_shape();
+    }
+  }
+  latent_shape_ = shape;
+  if (parts_.head) register_module("head", parts_.head);
+}
+
+torch::Tensor FlowModel::pad(const torch::Tensor& x) const {
+  if (parts_.pad_channels == 0) return x;
+  return torch::cat({x, x.new_zeros({x.size(0), parts_.pad_channels, x.size(2), x.size(3)})}, 1);
+}
+
+LogLikelihood FlowModel::log_likelihood(const torch::Tensor& x, const LogDetEstimator& how) {
+  torch::Tensor unused;
+  return log_likelihood(x, how, unused);
+}
+
+LogLikelihood FlowModel::log_likelihood(const torch::Tensor& x, const LogDetEstimator& how,
+                                        torch::Tensor& logits) {
+  if (!has_density()) throw UsageError("a model of zero-padded images has no density");
+  auto mapped = parts_.pre_transform->forward(x);
+  LogLikelihood result;
+  result.pre_transform = mapped.log_det;
+  result.log_det = x.new_zeros({x.size(0)});
+  auto value = mapped.value;
+  for (const auto& block : parts_.blocks) {
+    mapped = block.flow->forward(value, how);
+    value = mapped.value;
+    result.log_det = result.log_det + mapped.log_det;
+    if (block.split) {
+      const auto parts = block.split->split(value);
+      result.r.push_back(block.split->log_prob(parts));
+      value = parts.z;
+    }
+  }
+  result.z = normal_log_prob(value, 1.0);
+  if (parts_.head) logits = parts_.head->forward(value);
+  return result;
+}
+
+torch::Tensor FlowModel::logits(const torch::Tensor& x) {
+  if (!parts_.head) throw UsageError("this model has no classifier; train one with --task classify");
+  return parts_.head->forward(latents(x).z);
+}
+
+Latents FlowModel::latents(const torch::Tensor& x) {
+  Latents result;
+  auto value = pad(parts_.pre_transform->latent(x));
+  for (const auto& block : parts_.blocks) {
+    value = block.flow->latent(value);
+    if (block.split) {
+      const auto parts = block.split->split(value);
+      result.r.push_back(parts.r);
+      value = parts.z;
+    }
+  }
+  result.z = value;
+  return result;
+}
+
+torch::Tensor FlowModel::decode(const torch::Tensor& z, const ResidualChoice& residual) {
+  check_samples(z, latent_shape_, "decode: z");
+  auto value = z;
+  size_t l = residual_shapes_.size();
+  for (auto block = parts_.blocks.rbegin(); block != parts_.blocks.rend(); ++block) {
+    if (block->split) {
+      --l;
+      value = block->split->merge(value, residual(l, block->split->mean(value)));
+    }
+    value = block->flow->inverse(value);
+  }
+  return parts_.pre_transform->inverse(value.narrow(1, 0, parts_.input.channels));
+}
+
+torch::Tensor FlowModel::decode(const torch::Tensor& z) {
+  return decode(z, [](size_t, const torch::Tensor& mean) { return mean; });
+}
+
+void FlowModel::initialize(const torch::Tensor& x) {
+  torch::NoGradGuard no_grad;
+  constrain(true);
+  auto value = pad(parts_.pre_transform->latent(x));
+  for (const auto& block : parts_.blocks) {
+    for (const auto& step : block.flow->steps()) {
+      if (auto* act_norm = dynamic_cast<ActNorm*>(step.get())) act_norm->initialize(value);
+      value = step->latent(value);
+    }
+    if (block.split) value = block.split->split(value).z;
+  }
+  if (parts_.head) parts_.head->initialize(value);
+}
+
+std::string FlowModel::first_not_finite(const torch::Tensor& x) {
+  const auto finite = [](const torch::Tensor& t) { return torch::isfinite(t).all().item<bool>(); };
+  LogDetEstimator how;
+  how.method = LogDetEstimator::Method::kSeries;
+  how.keys.resize(static_cast<size_t>(x.size(0)));
+  auto value = pad(parts_.pre_transform->latent(x));
+  if (!finite(value)) return "pre_transform";
+  for (size_t i = 0; i < parts_.blocks.size(); ++i) {
+    const std::string name = "block" + std::to_string(i);
+    const auto& [flow, split] = parts_.blocks[i];
+    const auto& steps = flow->steps();
+    for (size_t k = 0; k < steps.size(); ++k) {
+      const auto mapped = steps[k]->forward(value, how);
+      value = mapped.value;
+      if (!finite(value) || !finite(mapped.log_det)) {
+        return name + "." + std::to_string(k) + " (" + steps[k]->name() + ")";
+      }
+    }
+    if (split) {
+      const auto parts = split->split(value);
+      if (!finite(split->log_prob(parts))) return name + "_split";
+      value = parts.z;
+    }
+  }
+  return "the densities";
+}
+
+void FlowModel::set_bfloat16_subnets(bool on) {
+  for (const auto& module : modules()) {
+    if (auto* net = dynamic_cast<CouplingNet*>(module.get())) net->set_bfloat16(on);
+    if (auto* net = dynamic_cast<LipschitzNet*>(module.get())) net->set_bfloat16(on);
+  }
+}
+
+double FlowModel::certify() {
+  double excess = 1;
+  for (const auto& block : residual_blocks_) excess = std::max(excess, block->map().certify());
+  return excess;
+}
+
+void FlowModel::constrain(bool exact) {
+  for (const auto& block : residual_blocks_) block->map().constrain(exact);
+}
+
+void FlowModel::project_gradients() {
+  for (const auto& block : residual_blocks_) block->map().project_gradients();
+}
+
+}  // namespace pie

@@ -1,0 +1,105 @@
+// A trained flow: blocks of bijections, each followed by a split where dimensions leave.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/flow/bijection.h"
+#include "lib/flow/residual_block.h"
+#include "lib/flow/sequence.h"
+#include "lib/flow/split.h"
+#include "lib/nets/pooled_head.h"
+
+namespace pie {
+
+// The terms of ln p(x) (PIE Eq. 17), each [N] nats; they sum to `total()`.
+struct LogLikelihood {
+  torch::Tensor z;               // ln N(z; 0, I)
+  std::vector<torch::Tensor> r;  // ln N(r_l | g_l(z_l), eps0^2 I), r_1 first
+  torch::Tensor log_det;         // of all blocks
+  torch::Tensor pre_transform;   // log-det of the pre-transform
+  torch::Tensor total() const;
+};
+
+// What the data -> latent direction of the flow gives.
+struct Latents {
+  torch::Tensor z;               // [N, d, 1, 1], or [N, C, H, W] without linear blocks
+  std::vector<torch::Tensor> r;  // r_1 first, each [N, C_l, H_l, W_l]
+};
+
+struct FlowBlock {
+  std::shared_ptr<Sequence> flow;
+  std::shared_ptr<Split> split;  // null in a block that does not reduce
+};
+
+// What a FlowModel is put together from; see architecture.h.
+struct FlowParts {
+  Shape3 input{};
+  std::shared_ptr<Bijection> pre_transform;
+  int64_t pad_channels = 0;  // of zeros, behind the pre-transform: injective, without a density
+  std::vector<FlowBlock> blocks;
+  double eps0 = 1;                   // the standard deviation of the residuals
+  std::shared_ptr<PooledHead> head;  // of a classifier, else null
+};
+
+// A real-valued PIE is one; so is an i-ResNet, with residual blocks instead of couplings.
+class FlowModel final : public torch::nn::Module {
+ public:
+  explicit FlowModel(FlowParts parts);
+
+  // x: [N, C, H, W], pixels in [0, 1]. Log-dets without a closed form are computed as `how` says.
+  LogLikelihood log_likelihood(const torch::Tensor& x, const LogDetEstimator& how = {});
+  // The same with the class scores [N, classes] of the head.
+  LogLikelihood log_likelihood(const torch::Tensor& x, const LogDetEstimator& how,
+                               torch::Tensor& logits);
+  // Class scores [N, classes]. Throws UsageError without a head.
+  torch::Tensor logits(const torch::Tensor& x);
+  Latents latents(const torch::Tensor& x);
+
+  // Chooses r_l while decoding: `residual(l, mean)` gets l (0 = r_1) and g_l(z_l), returns r_l.
+  using ResidualChoice = std::function<torch::Tensor(size_t l, const torch::Tensor& mean)>;
+  // The inverse flow from z [N, ...] to x [N, C, H, W]; residuals are chosen coarse to fine, r_L
+  // first, each with everything coarser already in place. Returns pixels, possibly outside [0, 1].
+  torch::Tensor decode(const torch::Tensor& z, const ResidualChoice& residual);
+  // The pseudo-inverse (Eq. 4): every r_l = g_l(z_l).
+  torch::Tensor decode(const torch::Tensor& z);
+
+  // Puts fresh weights into their bounds, and initialises every actnorm so that its outputs on `x`
+  // [N, C, H, W] have mean 0 and variance 1.
+  void initialize(const torch::Tensor& x);
+  // The name of the first layer whose output on `x` is not finite, or "the densities" if all are.
+  std::string first_not_finite(const torch::Tensor& x);
+  // Chooses the number type inside the subnetworks; everything else stays as it is.
+  void set_bfloat16_subnets(bool on);
+
+  // The residual blocks in order, data first; none in a PIE.
+  const std::vector<std::shared_ptr<ResidualBlock>>& residual_blocks() const {
+    return residual_blocks_;
+  }
+  // See ContractiveMap: of all residual blocks. `certify` returns the largest excess.
+  double certify();
+  void constrain(bool exact);
+  void project_gradients();
+
+  Shape3 input_shape() const { return parts_.input; }
+  double eps0() const { return parts_.eps0; }
+  Shape3 latent_shape() const { return latent_shape_; }
+  // Shapes of r_1, ..., r_L.
+  const std::vector<Shape3>& residual_shapes() const { return residual_shapes_; }
+  int64_t classes() const { return parts_.head ? parts_.head->classes() : 0; }
+  bool has_density() const { return parts_.pad_channels == 0; }
+
+ private:
+  torch::Tensor pad(const torch::Tensor& x) const;
+
+  FlowParts parts_;
+  Shape3 latent_shape_{};
+  std::vector<Shape3> residual_shapes_;
+  std::vector<std::shared_ptr<ResidualBlock>> residual_blocks_;
+};
+
+}  // namespace pie

@@ -1,0 +1,79 @@
+// The network inside a residual block: convolutional (kernels 3-1-3) or, with kernels 1 on
+// [N, C, 1, 1], fully connected; each weight's operator norm is kept at most at a coefficient.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <vector>
+
+#include "lib/numerics/activation.h"
+#include "lib/numerics/contractive_map.h"
+
+namespace pie {
+
+struct LipschitzNetOptions {
+  int64_t channels, height, width;  // of the images: the zero padding is part of the operator
+  int64_t hidden = 64;
+  std::vector<int64_t> kernels = {3, 1, 3};  // odd, zero-padded
+  Activation activation = Activation::kLipSwish;
+  bool pre_activation = true;  // an activation before the first layer as well
+  double coefficient = 0.9;    // c, of each layer's norm; 0: no constraint
+  bool always_scale = false;   // to norm c exactly; else only from above c
+};
+
+// g = W_n phi ... W_2 phi W_1 phi (i-ResNet) with gradients written by hand: every layer is a
+// matrix product over rows of pixels. Its Lipschitz constant is at most c^n, because the norm of
+// every operator, with its padding, is at most c and |phi'| at most 1.
+class LipschitzNet final : public ContractiveMap {
+ public:
+  explicit LipschitzNet(const LipschitzNetOptions& options);
+
+  torch::Tensor value(const torch::Tensor& x, const RowGrid& grid) const override;
+  std::unique_ptr<Linearization> linearize(const torch::Tensor& x, const RowGrid& grid,
+                                           int order) const override;
+  int64_t rows_at_once() const override;
+  double lipschitz_bound() const override;
+  double certify() override;
+  void constrain(bool exact) override;
+  void project_gradients() override;
+
+  // The number type of the products inside; inputs, outputs, weights and gradients keep theirs.
+  void set_bfloat16(bool on) { bfloat16_ = on; }
+
+ private:
+  // One layer on rows of pixels. The convolution either spreads its input over the taps, or
+  // collects its output from them, whichever has fewer channels.
+  struct Layer {
+    int64_t in, out, kernel;
+    torch::Tensor weight;  // [taps * in, out], or [in, taps * out] where it collects; tap-major
+    torch::Tensor bias;    // [out]
+    // While training: the vector of the power iteration [H * W, the smaller of in and out], the
+    // estimate of the norm, the bound divided by the estimate, and the norm's gradient.
+    torch::Tensor power, norm, margin, norm_gradient;
+    bool spreads() const { return in <= out; }
+  };
+  class Pass;
+  friend class Pass;
+
+  // The input of the layer's product, its output, and the same for the adjoint.
+  static torch::Tensor product_input(const Layer& layer, const torch::Tensor& x, RowGrid grid,
+                                     torch::ScalarType dtype);
+  static torch::Tensor adjoint_input(const Layer& layer, const torch::Tensor& g, RowGrid grid,
+                                     torch::ScalarType dtype);
+  static torch::Tensor apply(const Layer& layer, const torch::Tensor& product_in, RowGrid grid);
+  static torch::Tensor apply_adjoint(const Layer& layer, const torch::Tensor& adjoint_in,
+                                     RowGrid grid);
+  double norm_bound(const Layer& layer) const;  // the certificate
+  bool has_activation(size_t layer) const;      // before this layer
+  torch::ScalarType product_dtype(const torch::Tensor& x) const {
+    return bfloat16_ ? torch::kBFloat16 : x.scalar_type();
+  }
+
+  LipschitzNetOptions options_;
+  bool bfloat16_ = false;
+  double certified_ = -1;  // the bound of `certify`, -1 when the weights changed since
+  std::vector<Layer> layers_;
+};
+
+}  // namespace pie
