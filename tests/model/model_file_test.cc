@@ -40,7 +40,7 @@ TEST(ModelFiles, RoundTripKeepsEveryBit) {
   EXPECT_EQ(loaded.measured, kMeasured);
   EXPECT_EQ(loaded.name(), "tiny");
   EXPECT_EQ(loaded.fingerprint, fingerprint(preset, *model));
-  const auto before = named_weights(*model), after = named_tensors(*loaded.model);
+  const auto before = named_weights(*model), after = named_weights(*loaded.model);
   ASSERT_EQ(before.size(), after.size());
   int64_t parameters = 0;
   for (const auto& [name, tensor] : before) {

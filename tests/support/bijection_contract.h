@@ -24,7 +24,8 @@ struct BijectionCase {
   std::string name;
   std::function<std::shared_ptr<Bijection>()> make;  // at most 64 elements a sample
   bool unit_interval = false;                        // the domain is (0, 1) instead of all numbers
-  std::function<void(Bijection&)> constrain;  // puts moved weights back to where they are allowed
+  std::function<void(Bijection&)> constrain =
+      {};  // puts moved weights back to where they are allowed
 };
 
 inline void PrintTo(const BijectionCase& test_case, std::ostream* out) { *out << test_case.name; }
