@@ -64,12 +64,27 @@ int run(int argc, char** argv) {
                  "their nearest neighbour in pixels")
       ->allow_extra_args(false);
   app.add_option("--metrics", options.metrics,
-                 "Some of likelihood, reconstruction, sharpness, samples, code; default: all")
+                 "Some of likelihood, reconstruction, classification, sharpness, samples, code; "
+                 "default: all that the model has")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::IsMember({"likelihood", "reconstruction", "sharpness", "samples", "code"}));
-  app.add_option("--logdet", "How the log-determinant is computed; a PIE's is exact")
-      ->check(CLI::IsMember({"exact"}));
+      ->check(CLI::IsMember(
+          {"likelihood", "reconstruction", "classification", "sharpness", "samples", "code"}));
+  app.add_option("--logdet", options.log_det,
+                 "How an i-ResNet's log-determinant is computed: exact (small images), series "
+                 "(biased, within a bound) or roulette (unbiased; default); a PIE's is exact")
+      ->check(CLI::IsMember({"exact", "series", "roulette"}));
+  app.add_option("--terms", options.terms,
+                 "Terms of the series, or those that roulette always sums (default 20, and 4)")
+      ->check(CLI::Range(1, 100000));
+  app.add_option("--probes", options.probes, "Random probes of each trace")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  app.add_option("--iterations", options.iterations,
+                 "Also report an i-ResNet's inversion error after these numbers of iterations")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::Range(1, 100000));
   app.add_option("--noise-draws", options.noise_draws, "Dequantizations of each image")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();

@@ -18,6 +18,9 @@ struct EvalOptions {
   size_t samples = 1000;
   double temperature = 1, residual_temperature = 0;
   double step = 0;
+  std::string log_det;  // method; empty: exact for PIEs, roulette for i-ResNets
+  int64_t terms = 0, probes = 1;
+  std::vector<int64_t> iterations;  // inversion errors after these numbers of them
   std::string csv, pictures;
   bool force = false;
 

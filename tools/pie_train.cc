@@ -18,7 +18,8 @@ int run(int argc, char** argv) {
   pie::CommonOptions common;
   pie::TrainOptions options;
   CLI::App app(
-      "Trains a model on images by maximum likelihood. The last line on stdout is the "
+      "Trains a model on images, by maximum likelihood or on their labels. The last line on stdout "
+      "is the "
       "model's path.",
       "pie-train");
   add_common_options(app, common, kExamples);
@@ -36,9 +37,13 @@ int run(int argc, char** argv) {
   app.add_option("--val", options.validation, "Held-out images, in the same forms");
   app.add_option("-o,--output", options.output, "The model to write (MODEL.safetensors)")
       ->required();
-  app.add_option("--task", options.task, "What to learn")
-      ->check(CLI::IsMember({"density"}))
-      ->capture_default_str();
+  auto* task = app.add_option("--task", options.task,
+                              "What to learn: the density of the images, their classes, or both; "
+                              "default: as the preset says")
+                   ->check(CLI::IsMember({"density", "classify", "hybrid"}));
+  app.add_option("--labels", options.labels,
+                 "Labels of the training images (IDX); default: the sibling labels-idx1 file");
+  app.add_option("--val-labels", options.validation_labels, "Labels of the held-out images");
   auto* epochs = app.add_option("--epochs", options.epochs, "Length of the schedule in epochs")
                      ->check(CLI::PositiveNumber);
   auto* steps = app.add_option("--steps", options.steps, "Length of the schedule in steps")
@@ -59,7 +64,8 @@ int run(int argc, char** argv) {
       app.add_option("--set", options.set, "Override a configuration value, such as conv.hidden=48")
           ->allow_extra_args(false);
   // What the state decides.
-  for (auto* fixed : {epochs, batch, lr, set, app.get_option("--seed")}) resume->excludes(fixed);
+  for (auto* fixed : {epochs, batch, lr, set, task, app.get_option("--seed")})
+    resume->excludes(fixed);
   app.add_option("--log", options.log, "Append one JSON object per logged step to this file");
   app.add_flag("-f,--force", options.force, "Overwrite existing files");
   app.add_flag("--dry-run", options.dry_run, "Run one step, print the plan and write nothing");

@@ -11,7 +11,8 @@ struct TrainOptions {
   std::string preset, config;  // one of them, unless resuming
   std::vector<std::string> data, validation;
   std::string output, resume, log;
-  std::string task = "density";
+  std::string task;  // empty: as the preset says
+  std::string labels, validation_labels;
   std::vector<std::string> set;                           // key=value overrides
   int64_t epochs = 0, steps = 0, stop_at = 0, batch = 0;  // 0: as the preset says
   double lr = 0;

@@ -83,18 +83,16 @@ void estimate_part(const ContractiveMap::Linearization& at, const Part& part,
                    const torch::Tensor& v, torch::Tensor* w, torch::Tensor& log_det) {
   const int64_t area = part.grid.height * part.grid.width;
   auto power = v;  // (J^T)^k v, of the samples that go on
-  if (w != nullptr && how.terms > 0) w->copy_(v);
-  if (w != nullptr && how.terms == 0) w->zero_();
+  if (w != nullptr) w->copy_(v);
   auto active = static_cast<int64_t>(terms.size());
   for (int64_t k = 1;; ++k) {
     while (active > 0 && terms[static_cast<size_t>(active - 1)] < k) --active;
     if (active == 0) break;
     power = at.vjp(power.narrow(0, 0, active * area));
     const double sign = k % 2 == 1 ? 1 : -1;
-    const double weight =
-        k > how.terms && how.method == LogDetEstimator::Method::kRoulette
-            ? 1 / how.tail_probability(k - how.terms)
-            : 1.0;
+    const double weight = k > how.terms && how.method == LogDetEstimator::Method::kRoulette
+                              ? 1 / how.tail_probability(k - how.terms)
+                              : 1.0;
     const auto trace = dot(power, v.narrow(0, 0, active * area), active);
     log_det.narrow(0, 0, active).add_(trace, sign * weight / static_cast<double>(k));
     if (w == nullptr) continue;
@@ -126,11 +124,15 @@ class ResidualFunction : public torch::autograd::Function<ResidualFunction> {
     auto value = torch::empty_like(x);
     std::vector<Probe> probes;
     torch::Tensor log_det;
-    if (call->how.method == LogDetEstimator::Method::kExact) {
+    if (call->how.method == LogDetEstimator::Method::kExact || call->how.probes == 0) {
       for (const auto& part : parts_of(grid, call->map->rows_at_once())) {
         const auto rows = part.rows_of(x);
         part.rows_of(value).copy_(rows + call->map->value(rows, part.grid));
       }
+    }
+    if (call->how.probes == 0) {
+      log_det = torch::zeros({grid.n}, x.options());
+    } else if (call->how.method == LogDetEstimator::Method::kExact) {
       log_det = exact_log_det(*call->map, x, grid, call->with_gradient, probes);
     } else {
       log_det = estimate(*call, x, value, probes);
@@ -161,8 +163,12 @@ class ResidualFunction : public torch::autograd::Function<ResidualFunction> {
       gradients.push_back(torch::zeros_like(parameter));
     }
     for (const auto& part : parts_of(call->grid, call->map->rows_at_once() / 2)) {
-      const auto at = call->map->linearize(part.rows_of(x), part.grid, 2);
+      const auto at = call->map->linearize(part.rows_of(x), part.grid, saved.size() > 1 ? 2 : 1);
       const int64_t n = part.grid.n;
+      if (saved.size() == 1) {
+        part.rows_of(grad_x).add_(at->backward(part.rows_of(grad_value), {}, {}, gradients));
+        continue;
+      }
       const auto scale = grad_log_det.narrow(0, part.begin, n).unsqueeze(1);
       auto grad_rows = part.rows_of(grad_x);
       for (size_t p = 1; p < saved.size(); p += 2) {
@@ -218,8 +224,8 @@ class ResidualFunction : public torch::autograd::Function<ResidualFunction> {
         }
         auto part_w = w.defined() ? part.rows_of(w) : torch::Tensor();
         auto part_log_det = estimates.narrow(0, part.begin, part.grid.n);
-        estimate_part(*at, part, how, part_terms, part.rows_of(v),
-                      w.defined() ? &part_w : nullptr, part_log_det);
+        estimate_part(*at, part, how, part_terms, part.rows_of(v), w.defined() ? &part_w : nullptr,
+                      part_log_det);
       }
       const auto unsort = [&](const torch::Tensor& t) {
         return torch::empty_like(t).view({n, -1}).index_copy_(0, permutation, t.view({n, -1}));
@@ -254,7 +260,7 @@ class InverseFunction : public torch::autograd::Function<InverseFunction> {
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto call = c10::static_intrusive_pointer_cast<Call>(ctx->saved_data["call"].toCapsule());
-    const auto at = call->map->linearize(call->solution, call->grid, 2);
+    const auto at = call->map->linearize(call->solution, call->grid, 1);
     const auto grad = grads[0].contiguous();
     const double epsilon = grad.scalar_type() == torch::kFloat64
                                ? std::numeric_limits<double>::epsilon()
@@ -272,8 +278,7 @@ class InverseFunction : public torch::autograd::Function<InverseFunction> {
       result.push_back(torch::zeros_like(parameter));
     }
     std::vector<torch::Tensor> gradients(result.begin() + 2, result.end());
-    const auto zero = torch::zeros_like(u);
-    at->backward(-u, zero, zero, gradients);
+    at->backward(-u, {}, {}, gradients);
     return result;
   }
 };
@@ -303,22 +308,9 @@ Mapped ResidualBlock::do_estimate(const torch::Tensor& x, const LogDetEstimator&
 }
 
 torch::Tensor ResidualBlock::do_latent(const torch::Tensor& x) {
-  // With gradients, the one node; without, no probes.
-  if (torch::GradMode::is_enabled() && x.requires_grad()) {
-    LogDetEstimator none;
-    none.method = LogDetEstimator::Method::kSeries;
-    none.terms = 0;
-    none.keys.resize(static_cast<size_t>(x.size(0)));
-    return do_estimate(x, none).value;
-  }
-  const RowGrid grid{x.size(0), x.size(2), x.size(3)};
-  const auto rows = to_rows(x.detach());
-  auto value = torch::empty_like(rows);
-  for (const auto& part : parts_of(grid, map_->rows_at_once())) {
-    const auto in = part.rows_of(rows);
-    part.rows_of(value).copy_(in + map_->value(in, part.grid));
-  }
-  return from_rows(value, grid);
+  LogDetEstimator none;
+  none.probes = 0;
+  return do_estimate(x, none).value;
 }
 
 torch::Tensor ResidualBlock::do_inverse(const torch::Tensor& z) {
@@ -340,8 +332,8 @@ torch::Tensor ResidualBlock::inverse(const torch::Tensor& z, const FixedPointOpt
   const auto target = to_rows(z.detach());
   const int64_t area = grid.height * grid.width, each = area * z.size(1);
   const bool wide = z.scalar_type() == torch::kFloat64;
-  const double epsilon = wide ? std::numeric_limits<double>::epsilon()
-                              : std::numeric_limits<float>::epsilon();
+  const double epsilon =
+      wide ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
   const double tolerance = options.tolerance > 0 ? options.tolerance : wide ? 1e-12 : 1e-5;
   const double lipschitz = map_->lipschitz_bound();
   const double slack = std::max(1 - lipschitz, epsilon);

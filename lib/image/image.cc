@@ -173,4 +173,20 @@ Image flip_horizontal(const Image& image) {
   return result;
 }
 
+Image shift(const Image& image, int x, int y) {
+  const auto& g = image.geometry;
+  Image result = image;
+  const std::size_t pixel = static_cast<std::size_t>(g.channels) * image.bytes_per_sample();
+  for (int row = 0; row < g.height; ++row) {
+    const auto from_row = static_cast<std::size_t>(std::clamp(row - y, 0, g.height - 1));
+    const std::uint8_t* from = image.samples.data() + from_row * image.row_bytes();
+    std::uint8_t* to = result.samples.data() + static_cast<std::size_t>(row) * image.row_bytes();
+    for (int column = 0; column < g.width; ++column, to += pixel) {
+      const auto from_column = static_cast<std::size_t>(std::clamp(column - x, 0, g.width - 1));
+      std::copy_n(from + from_column * pixel, pixel, to);
+    }
+  }
+  return result;
+}
+
 }  // namespace pie

@@ -95,4 +95,7 @@ Image crop(const Image& image, int x, int y, int width, int height);
 // The image mirrored left to right.
 Image flip_horizontal(const Image& image);
 
+// The image moved right by `x` and down by `y` pixels; what comes into view repeats the edge.
+Image shift(const Image& image, int x, int y);
+
 }  // namespace pie

@@ -74,7 +74,8 @@ LogLikelihood FlowModel::log_likelihood(const torch::Tensor& x, const LogDetEsti
 }
 
 torch::Tensor FlowModel::logits(const torch::Tensor& x) {
-  if (!parts_.head) throw UsageError("this model has no classifier; train one with --task classify");
+  if (!parts_.head)
+    throw UsageError("this model has no classifier; train one with --task classify");
   return parts_.head->forward(latents(x).z);
 }
 
@@ -94,6 +95,31 @@ Latents FlowModel::latents(const torch::Tensor& x) {
 }
 
 torch::Tensor FlowModel::decode(const torch::Tensor& z, const ResidualChoice& residual) {
+  return decode_blocks(
+      z, residual, [](Bijection& step, const torch::Tensor& value) { return step.inverse(value); });
+}
+
+torch::Tensor FlowModel::decode(const torch::Tensor& z) {
+  return decode(z, [](size_t, const torch::Tensor& mean) { return mean; });
+}
+
+torch::Tensor FlowModel::decode(const torch::Tensor& z, const ResidualChoice& residual,
+                                const FixedPointOptions& options,
+                                std::vector<FixedPointReport>* reports) {
+  const torch::NoGradGuard no_grad;
+  return decode_blocks(z, residual, [&](Bijection& step, const torch::Tensor& value) {
+    auto* block = dynamic_cast<ResidualBlock*>(&step);
+    if (block == nullptr) return step.inverse(value);
+    FixedPointReport report;
+    const auto x = block->inverse(value, options, &report);
+    if (reports != nullptr) reports->push_back(report);
+    return x;
+  });
+}
+
+torch::Tensor FlowModel::decode_blocks(
+    const torch::Tensor& z, const ResidualChoice& residual,
+    const std::function<torch::Tensor(Bijection& step, const torch::Tensor& value)>& invert) {
   check_samples(z, latent_shape_, "decode: z");
   auto value = z;
   size_t l = residual_shapes_.size();
@@ -102,13 +128,10 @@ torch::Tensor FlowModel::decode(const torch::Tensor& z, const ResidualChoice& re
       --l;
       value = block->split->merge(value, residual(l, block->split->mean(value)));
     }
-    value = block->flow->inverse(value);
+    const auto& steps = block->flow->steps();
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step) value = invert(**step, value);
   }
   return parts_.pre_transform->inverse(value.narrow(1, 0, parts_.input.channels));
-}
-
-torch::Tensor FlowModel::decode(const torch::Tensor& z) {
-  return decode(z, [](size_t, const torch::Tensor& mean) { return mean; });
 }
 
 void FlowModel::initialize(const torch::Tensor& x) {

@@ -67,6 +67,10 @@ class FlowModel final : public torch::nn::Module {
   torch::Tensor decode(const torch::Tensor& z, const ResidualChoice& residual);
   // The pseudo-inverse (Eq. 4): every r_l = g_l(z_l).
   torch::Tensor decode(const torch::Tensor& z);
+  // The same with residual blocks inverted as `options` say; adds one report per block, the last
+  // block's first, to `reports` if that is not null. Without gradients.
+  torch::Tensor decode(const torch::Tensor& z, const ResidualChoice& residual,
+                       const FixedPointOptions& options, std::vector<FixedPointReport>* reports);
 
   // Puts fresh weights into their bounds, and initialises every actnorm so that its outputs on `x`
   // [N, C, H, W] have mean 0 and variance 1.
@@ -95,6 +99,9 @@ class FlowModel final : public torch::nn::Module {
 
  private:
   torch::Tensor pad(const torch::Tensor& x) const;
+  torch::Tensor decode_blocks(
+      const torch::Tensor& z, const ResidualChoice& residual,
+      const std::function<torch::Tensor(Bijection& step, const torch::Tensor& value)>& invert);
 
   FlowParts parts_;
   Shape3 latent_shape_{};

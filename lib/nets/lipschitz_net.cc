@@ -53,7 +53,7 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
       slopes_.push_back(at.slope);
       curvatures_.push_back(at.curvature);
       const auto input = product_input(layer, at.value, grid_, dtype_);
-      if (order > 1) inputs_.push_back(input);
+      if (order > 0) inputs_.push_back(input);
       h = apply(layer, input, grid_);
     }
     value_ = h.to(wide_).add_(net_.layers_.back().bias);
@@ -74,6 +74,7 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
 
   torch::Tensor backward(const torch::Tensor& a, const torch::Tensor& w, const torch::Tensor& v,
                          std::vector<torch::Tensor>& gradients) const override {
+    if (!w.defined()) return backward_of_value(a, gradients);
     const size_t layers = net_.layers_.size();
     const int64_t rows = value_.size(0);
     // The tangent on its way up: t before, k after each product.
@@ -114,6 +115,20 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
   }
 
  private:
+  torch::Tensor backward_of_value(const torch::Tensor& a,
+                                  std::vector<torch::Tensor>& gradients) const {
+    auto g = a;
+    for (size_t i = net_.layers_.size(); i-- > 0;) {
+      const auto& layer = net_.layers_[i];
+      gradients[2 * i + 1].add_(g.sum(0, false, wide_));
+      const auto adjoint = adjoint_input(layer, g, grid_, dtype_);
+      gradients[2 * i].add_(torch::mm(inputs_[i].t(), adjoint).to(layer.weight.scalar_type()));
+      g = apply_adjoint(layer, adjoint, grid_);
+      if (slopes_[i].defined()) multiply_rows_(g, slopes_[i]);
+    }
+    return g.to(wide_);
+  }
+
   RowGrid first_rows(const torch::Tensor& w) const {
     return {w.size(0) / (grid_.height * grid_.width), grid_.height, grid_.width};
   }
@@ -177,8 +192,9 @@ int64_t LipschitzNet::rows_at_once() const {
 double LipschitzNet::norm_bound(const Layer& layer) const {
   const int64_t k = layer.kernel;
   const auto weight = layer.weight.detach();
-  const auto kernel = layer.spreads() ? weight.view({k, k, layer.in, layer.out}).permute({3, 2, 0, 1})
-                                      : weight.view({layer.in, k, k, layer.out}).permute({3, 0, 1, 2});
+  const auto kernel = layer.spreads()
+                          ? weight.view({k, k, layer.in, layer.out}).permute({3, 2, 0, 1})
+                          : weight.view({layer.in, k, k, layer.out}).permute({3, 0, 1, 2});
   return convolution_norm_bound(kernel, options_.height, options_.width);
 }
 

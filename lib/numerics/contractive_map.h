@@ -26,8 +26,8 @@ class ContractiveMap : public torch::nn::Module {
     // J^T w for the first rows of x where w has fewer, [m, C].
     virtual torch::Tensor vjp(const torch::Tensor& w) const = 0;
     // The gradient of <a, g(x)> + <w, J v> with respect to x, [M, C]; adds those with respect to
-    // the parameters, in their order, to `gradients`. a may be undefined. Needs a linearization of
-    // order 2.
+    // the parameters, in their order, to `gradients`. a may be undefined, and so may w and v
+    // together. Needs a linearization of order 2, without w and v one of order 1.
     virtual torch::Tensor backward(const torch::Tensor& a, const torch::Tensor& w,
                                    const torch::Tensor& v,
                                    std::vector<torch::Tensor>& gradients) const = 0;
@@ -35,7 +35,7 @@ class ContractiveMap : public torch::nn::Module {
 
   // g(x), no gradients. x: [M, C].
   virtual torch::Tensor value(const torch::Tensor& x, const RowGrid& grid) const = 0;
-  // `order` 1 gives value and vjp, 2 also backward.
+  // `order` 1 gives value, vjp and backward without w, 2 everything.
   virtual std::unique_ptr<Linearization> linearize(const torch::Tensor& x, const RowGrid& grid,
                                                    int order) const = 0;
 

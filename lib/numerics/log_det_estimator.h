@@ -20,8 +20,8 @@ struct LogDetEstimator {
   enum class Tail { kPoisson, kGeometric };
 
   Method method = Method::kExact;
-  int64_t terms = 10;
-  int64_t probes = 1;
+  int64_t terms = 10;  // at least 1
+  int64_t probes = 1;  // 0: no log-dets, they are 0 then
   Tail tail = Tail::kGeometric;
   double tail_parameter = 0.5;  // the Poisson mean, or the geometric probability of going on
   uint64_t seed = 0;
@@ -41,7 +41,8 @@ LogDetEstimator::Method parse_log_det_method(const std::string& name);
 std::string to_string(LogDetEstimator::Method method);
 
 // The largest possible error of the series of a `dims`-dimensional map with Lipschitz constant at
-// most L after `terms` terms: dims (-ln(1 - L) - sum_{k<=terms} L^k / k), nats. Infinite for L >= 1.
+// most L after `terms` terms: dims (-ln(1 - L) - sum_{k<=terms} L^k / k), nats. Infinite for L
+// >= 1.
 double truncation_bound(double lipschitz, int64_t dims, int64_t terms);
 
 }  // namespace pie

@@ -105,6 +105,54 @@ ImageSet reconstruct(FlowModel& model, const ImageSet& images) {
   return result;
 }
 
+InversionReport evaluate_inversion(FlowModel& model, const ImageSet& images,
+                                   const FixedPointOptions& options) {
+  const auto count = static_cast<int64_t>(images.size());
+  const auto blocks = static_cast<int64_t>(model.residual_blocks().size());
+  const auto largest = torch::zeros({count}), squares = torch::zeros({count}, torch::kFloat64);
+  const auto iterations = torch::zeros({blocks, count}, torch::kInt64);
+  const auto bounds = torch::zeros({blocks, count}, torch::kFloat64);
+  for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
+    const auto x = to_unit(images.slice(begin, end));
+    const auto latents = model.latents(x);
+    std::vector<FixedPointReport> reports;
+    const auto found = model.decode(
+        latents.z, [&](size_t l, const torch::Tensor&) { return latents.r[l]; }, options, &reports);
+    const auto part = [&](const torch::Tensor& t) {
+      return t.slice(-1, static_cast<int64_t>(begin), static_cast<int64_t>(end));
+    };
+    const auto error = (found - x).flatten(1).abs();
+    part(largest).copy_(error.amax(1));
+    part(squares).copy_(error.to(torch::kFloat64).square().mean(1));
+    for (size_t b = 0; b < reports.size(); ++b) {
+      part(iterations[static_cast<int64_t>(b)]).copy_(reports[b].iterations);
+      part(bounds[static_cast<int64_t>(b)]).copy_(reports[b].error_bound);
+    }
+  });
+  InversionReport report;
+  report.max_abs_error = largest.max().item<double>();
+  report.rms_error = std::sqrt(squares.mean().item<double>());
+  if (blocks > 0) {
+    report.error_bound = bounds.max().item<double>();
+    report.iterations_max = iterations.max().item<int64_t>();
+    report.iterations_mean = iterations.to(torch::kFloat64).mean().item<double>();
+  }
+  return report;
+}
+
+double classification_error(FlowModel& model, const ImageSource& images, const Bytes& labels) {
+  std::vector<int64_t> wrong(images.size());
+  for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
+    const auto batch = load_images(images, range(begin, end), model.input_shape());
+    const auto classes = model.logits(to_unit(batch)).argmax(1);
+    for (size_t k = begin; k < end; ++k) {
+      wrong[k] = classes[static_cast<int64_t>(k - begin)].item<int64_t>() != labels[k] ? 1 : 0;
+    }
+  });
+  const auto total = std::accumulate(wrong.begin(), wrong.end(), int64_t{0});
+  return 100.0 * static_cast<double>(total) / static_cast<double>(images.size());
+}
+
 double reconstruction_psnr(FlowModel& model, const ImageSource& source, size_t at_most) {
   // Some at a time, because the source may be larger than the memory.
   constexpr size_t kImages = 16 * kBatch;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "lib/base/bytes.h"
 #include "lib/image/image_source.h"
 #include "lib/model/flow_model.h"
 
@@ -19,7 +20,7 @@ struct LikelihoodReport {
   double nats_per_image = 0;                    // -bits_per_dim * D * ln 2, the discrete scale
   double z = 0, log_det = 0, pre_transform = 0, offset = 8;
   double log_det_bias_bound = 0;  // largest truncation error of all blocks together, bits per dim
-  std::vector<double> r;  // r_1 first
+  std::vector<double> r;          // r_1 first
 };
 
 // Roulette behind 4 terms with one probe: unbiased.
@@ -37,6 +38,23 @@ ImageSet reconstruct(FlowModel& model, const ImageSet& images);
 // Pooled PSNR in dB of the reconstructions from z alone of the images of `source`.
 double reconstruction_psnr(FlowModel& model, const ImageSource& source,
                            size_t at_most = std::numeric_limits<size_t>::max());
+
+// How well the iterative inverse of a model with residual blocks gives images back from all of
+// their latents.
+struct InversionReport {
+  double max_abs_error = 0;  // of pixels in [0, 1]
+  double rms_error = 0;
+  double error_bound = 0;  // largest a-posteriori bound of a block: 2-norm, in units of its input
+  int64_t iterations_max = 0;
+  double iterations_mean = 0;  // of a block and image
+};
+
+// Encodes the images and inverts, in float32.
+InversionReport evaluate_inversion(FlowModel& model, const ImageSet& images,
+                                   const FixedPointOptions& options);
+
+// Percentage of `images` whose class, the head's largest score, is not that of `labels`.
+double classification_error(FlowModel& model, const ImageSource& images, const Bytes& labels);
 
 // The images of `source` with these indices. Throws ShapeError naming one of another geometry than
 // `shape`.

@@ -35,7 +35,7 @@ PIE_CPU_CLONES double add_and_square(float* sum, const std::vector<const float*>
 }
 
 struct AdamConstants {
-  float beta1, beta2, rate, inverse_root, epsilon, scale, keep;
+  float beta1, beta2, rate, inverse_root, epsilon, scale, shrink, keep;
 };
 
 PIE_CPU_CLONES void adam_elements(const AdamConstants& k, int64_t n, const float* gradient,
@@ -44,7 +44,7 @@ PIE_CPU_CLONES void adam_elements(const AdamConstants& k, int64_t n, const float
     const float g = gradient[i] * k.scale;
     m[i] = k.beta1 * m[i] + (1 - k.beta1) * g;
     v[i] = k.beta2 * v[i] + (1 - k.beta2) * g * g;
-    value[i] -= k.rate * m[i] / (std::sqrt(v[i]) * k.inverse_root + k.epsilon);
+    value[i] = value[i] * k.shrink - k.rate * m[i] / (std::sqrt(v[i]) * k.inverse_root + k.epsilon);
     mean[i] = k.keep * mean[i] + (1 - k.keep) * value[i];
   }
 }
@@ -127,6 +127,7 @@ double Adam::step(double learning_rate) {
   k.inverse_root = static_cast<float>(1 / std::sqrt(correction2));
   k.epsilon = static_cast<float>(options_.epsilon);
   k.scale = static_cast<float>(clip);
+  k.shrink = static_cast<float>(1 - learning_rate * options_.weight_decay);
   k.keep = static_cast<float>(decay);
   float* value = parameters_.values.data_ptr<float>();
   float* m = first_moment.data_ptr<float>();

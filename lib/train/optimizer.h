@@ -39,6 +39,7 @@ class FlatParameters {
 struct AdamOptions {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   double clip_norm = 1.0;    // largest 2-norm of the gradient; larger ones are scaled down. 0: off
+  double weight_decay = 0;   // decoupled (AdamW): values shrink by learning rate * this
   double ema_decay = 0.998;  // of the averaged weights, warmed up as min(decay, (1+t)/(10+t))
 };
 

@@ -28,7 +28,8 @@ TrainConfig parse_train_config(const Json& preset) {
   if (!preset.contains("train")) throw UsageError("configuration: 'train' is missing");
   const ConfigSection s(preset.at("train"), "train",
                         {"steps", "batch", "lr", "warmup_steps", "schedule", "clip_norm",
-                         "ema_decay", "validate_every", "flip", "crop", "log_det"});
+                         "ema_decay", "validate_every", "flip", "crop", "shift", "task", "labelled",
+                         "class_weight", "weight_decay", "log_det"});
   TrainConfig config;
   config.steps = s.integer("steps", 1, 1000000000);
   config.batch = s.integer("batch", 1, 65536);
@@ -40,6 +41,11 @@ TrainConfig parse_train_config(const Json& preset) {
   config.validate_every = s.integer("validate_every", 1, 1000000000);
   config.flip = s.get<bool>("flip");
   config.crop = s.get<bool>("crop");
+  config.shift = s.has("shift") ? s.integer("shift", 0, 64) : 0;
+  config.task = s.has("task") ? s.choice("task", {"density", "classify", "hybrid"}) : "density";
+  config.labelled = s.has("labelled") ? s.integer("labelled", 0, int64_t{1} << 40) : 0;
+  config.class_weight = s.has("class_weight") ? s.number("class_weight", 0, 1e6) : 1.0;
+  config.weight_decay = s.has("weight_decay") ? s.number("weight_decay", 0, 100) : 0;
   config.log_det = parse_log_det(s);
   return config;
 }

@@ -47,6 +47,10 @@ Image augment(Image image, const TrainConfig& config, const Geometry& target, ui
     image = crop(image, x, y, target.width, target.height);
   }
   if (config.flip && below(2, 2) == 1) image = flip_horizontal(image);
+  if (config.shift > 0) {
+    const int most = static_cast<int>(config.shift);
+    image = shift(image, below(3, 2 * most + 1) - most, below(4, 2 * most + 1) - most);
+  }
   return image;
 }
 
@@ -56,11 +60,20 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
     : preset_(preset), config_(parse_train_config(preset)), seed_(seed) {
   torch::manual_seed(seed);
   model_ = make_model(preset);
+  if (config_.task != "classify" && !model_->has_density()) {
+    throw UsageError(
+        "pad_channels: a zero-padded input has no density; only --task classify can "
+        "train it");
+  }
+  if (config_.task != "density" && model_->classes() == 0) {
+    throw UsageError("--task " + config_.task + " needs a model with classes; --set classes=10");
+  }
   replicas_ = {model_};
   flat_ = std::make_unique<FlatParameters>(*model_);
   AdamOptions options;
   options.clip_norm = config_.clip_norm;
   options.ema_decay = config_.ema_decay;
+  options.weight_decay = config_.weight_decay;
   adam_ = std::make_unique<Adam>(*flat_, options);
 }
 
@@ -120,23 +133,24 @@ void Trainer::set_steps(int64_t steps) {
   config_ = parse_train_config(preset_);
 }
 
-torch::Tensor Trainer::batch(const TrainRun& run, int64_t step) {
-  const auto count = run.data->size();
+Trainer::Batch Trainer::batch(const TrainRun& run, int64_t step, size_t count) {
   ImageSet images(to_geometry(model_->input_shape()), static_cast<size_t>(config_.batch));
   const Geometry target = images.geometry();
   std::vector<size_t> indices;
+  auto& order = orders_[count];
   for (int64_t k = 0; k < config_.batch; ++k) {
     // Batches run on through the epochs, so that every image is used equally often.
     const auto position = static_cast<uint64_t>(step * config_.batch + k);
     const uint64_t epoch = position / count;
-    if (order_.empty() || epoch != order_epoch_) {
-      order_epoch_ = epoch;
-      order_ = CounterRandom(seed_ ^ kOrderSeed, epoch).permutation(static_cast<uint32_t>(count));
+    if (order.images.empty() || epoch != order.epoch) {
+      order.epoch = epoch;
+      order.images =
+          CounterRandom(seed_ ^ kOrderSeed, epoch).permutation(static_cast<uint32_t>(count));
     }
-    const size_t index = order_[position % count];
+    const size_t index = order.images[position % count];
     indices.push_back(index);
     uint8_t* to = images.data(static_cast<size_t>(k));
-    if (config_.crop || config_.flip) {
+    if (config_.crop || config_.flip || config_.shift > 0) {
       const auto image = augment(run.data->load(index), config_, target, seed_, epoch, index);
       if (image.geometry != target || image.bits != 8) {
         throw ShapeError(run.data->name(index) + ": is " + to_string(image.geometry) +
@@ -147,14 +161,26 @@ torch::Tensor Trainer::batch(const TrainRun& run, int64_t step) {
       run.data->load_planar(index, target, to);
     }
   }
-  return dequantize(images, indices, seed_ ^ kNoiseSeed, static_cast<uint64_t>(step));
+  Batch result;
+  result.x = dequantize(images, indices, seed_ ^ kNoiseSeed, static_cast<uint64_t>(step));
+  if (run.labels.empty()) return result;
+  std::vector<int64_t> labels;
+  for (const size_t index : indices) {
+    labels.push_back(run.labels[index]);
+    if (labels.back() >= model_->classes()) {
+      throw UsageError(run.data->name(index) + ": has label " + std::to_string(labels.back()) +
+                       ", the model has " + std::to_string(model_->classes()) + " classes");
+    }
+  }
+  result.labels = torch::tensor(labels);
+  return result;
 }
 
 TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrupted,
                       const std::function<void(const TrainStatus&)>& report) {
   images_ = static_cast<int64_t>(run.data->size());
   if (adam_->steps == 0) {
-    model_->initialize(batch(run, 0));
+    model_->initialize(batch(run, 0, run.data->size()).x);
     adam_->average.copy_(flat_->values);
   }
   const auto threads = std::min<int64_t>(at::get_num_threads(), config_.batch);
@@ -170,6 +196,13 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   const auto start = std::chrono::steady_clock::now();
   set_bfloat16(run.bfloat16);
 
+  const bool density = config_.task != "classify", classes = config_.task != "density";
+  if (classes && run.labels.size() != run.data->size()) {
+    throw UsageError("--task " + config_.task + " needs a label for each training image");
+  }
+  const size_t labelled_images =
+      config_.labelled == 0 ? run.data->size()
+                            : std::min(run.data->size(), static_cast<size_t>(config_.labelled));
   TrainEnd end = TrainEnd::kFinished;
   for (;;) {
     const int64_t step = adam_->steps;
@@ -185,13 +218,18 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
       end = TrainEnd::kInterrupted;
       break;
     }
-    const auto x = batch(run, step);
-    const double nats = differentiate(x, step);
+    Batch dense, labelled;
+    if (density) dense = batch(run, step, run.data->size());
+    if (classes) labelled = batch(run, step, labelled_images);
+    const auto loss = differentiate(dense, labelled, step);
+    const double sum = loss.nats_per_dim + loss.cross_entropy;
 
     TrainStatus status;
     status.learning_rate = learning_rate(config_, step, progress);
-    status.gradient_norm = std::isfinite(nats) ? adam_->step(status.learning_rate) : nats;
-    if (!std::isfinite(status.gradient_norm)) report_not_finite(x, nats, status.gradient_norm);
+    status.gradient_norm = std::isfinite(sum) ? adam_->step(status.learning_rate) : sum;
+    if (!std::isfinite(status.gradient_norm)) {
+      report_not_finite(density ? dense.x : labelled.x, sum, status.gradient_norm);
+    }
     model_->constrain(adam_->steps % kCertifyEvery == 0);
 
     elapsed_s_ = elapsed_before + seconds_since(start);
@@ -201,7 +239,8 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
                           ? elapsed_s_ / run.time_limit_s
                           : static_cast<double>(status.step) / static_cast<double>(config_.steps);
     status.epoch = static_cast<double>(status.step * config_.batch) / static_cast<double>(images_);
-    status.bits_per_dim = 8 + nats / std::log(2.0);
+    if (density) status.bits_per_dim = 8 + loss.nats_per_dim / std::log(2.0);
+    if (classes) status.cross_entropy = loss.cross_entropy;
     status.elapsed_s = elapsed_s_;
     status.images_per_s = static_cast<double>((status.step - first_step) * config_.batch) /
                           std::max(1e-9, elapsed_s_ - elapsed_before);
@@ -209,10 +248,16 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
       status.validated = true;
       set_bfloat16(false);
       with_averaged_weights([&](FlowModel& model) {
-        status.validation_bits_per_dim =
-            evaluate_likelihood(model, *run.validation, seed_, 1).bits_per_dim;
-        if (!model.residual_shapes().empty()) {
-          status.validation_psnr_db = reconstruction_psnr(model, *run.validation, 1000);
+        if (density) {
+          status.validation_bits_per_dim =
+              evaluate_likelihood(model, *run.validation, seed_, 1).bits_per_dim;
+          if (!model.residual_shapes().empty()) {
+            status.validation_psnr_db = reconstruction_psnr(model, *run.validation, 1000);
+          }
+        }
+        if (!run.validation_labels.empty()) {
+          status.validation_error_percent =
+              classification_error(model, *run.validation, run.validation_labels);
         }
       });
       set_bfloat16(run.bfloat16);
@@ -223,29 +268,46 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   return end;
 }
 
-double Trainer::differentiate(const torch::Tensor& x, int64_t step) {
+Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, int64_t step) {
   const auto replicas = static_cast<int64_t>(replicas_.size());
-  std::vector<double> nats(replicas_.size());
+  std::vector<Loss> losses(replicas_.size());
   // One level of parallelism, around everything: a step has a thousand small operations, of which
   // no single one is worth waking another thread for.
   at::parallel_for(0, replicas, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = x.size(0) * i / replicas, last = x.size(0) * (i + 1) / replicas;
-      if (first == last) continue;
       auto& model = *replicas_[static_cast<size_t>(i)];
-      auto how = config_.log_det;
-      how.seed = seed_ ^ kProbeSeed;
-      for (int64_t k = first; k < last; ++k) {
-        how.keys.push_back(static_cast<uint64_t>(step * x.size(0) + k));
+      auto& loss = losses[static_cast<size_t>(i)];
+      const int64_t first = config_.batch * i / replicas, last = config_.batch * (i + 1) / replicas;
+      if (first == last) continue;
+      const double share = 1.0 / static_cast<double>(config_.batch);
+      if (dense.x.defined()) {
+        auto how = config_.log_det;
+        how.seed = seed_ ^ kProbeSeed;
+        for (int64_t k = first; k < last; ++k) {
+          how.keys.push_back(static_cast<uint64_t>(step * config_.batch + k));
+        }
+        const auto nats = model.log_likelihood(dense.x.slice(0, first, last), how).total().sum() *
+                          (-share / static_cast<double>(model.input_shape().elements()));
+        nats.backward();
+        loss.nats_per_dim = nats.item<double>();
       }
-      const auto loss = model.log_likelihood(x.slice(0, first, last), how).total().sum() *
-                        (-1.0 / static_cast<double>(x.numel()));
-      loss.backward();
+      if (labelled.x.defined()) {
+        const auto entropy =
+            torch::nll_loss(torch::log_softmax(model.logits(labelled.x.slice(0, first, last)), 1),
+                            labelled.labels.slice(0, first, last), {}, at::Reduction::Sum) *
+            share;
+        (dense.x.defined() ? entropy * config_.class_weight : entropy).backward();
+        loss.cross_entropy = entropy.item<double>();
+      }
       model.project_gradients();
-      nats[static_cast<size_t>(i)] = loss.item<double>();
     }
   });
-  return std::accumulate(nats.begin(), nats.end(), 0.0);
+  Loss total;
+  for (const auto& loss : losses) {
+    total.nats_per_dim += loss.nats_per_dim;
+    total.cross_entropy += loss.cross_entropy;
+  }
+  return total;
 }
 
 void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm) {

@@ -1,9 +1,10 @@
-// Maximum-likelihood training of a PIE.
+// Training of flows: by maximum likelihood, as classifiers, or as both.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ namespace pie {
 struct TrainRun {
   const ImageSource* data = nullptr;
   const ImageSource* validation = nullptr;  // may be null
+  Bytes labels;                             // of `data`; empty for density
+  Bytes validation_labels;                  // empty: no classification error is reported
   bool bfloat16 = false;    // inside the subnetworks; log-dets and losses stay float32
   int64_t stop_at = 0;      // stop at this step although the schedule goes on; 0: never
   double time_limit_s = 0;  // the schedule spans this time instead of the steps; 0: steps count
@@ -29,11 +32,13 @@ struct TrainRun {
 struct TrainStatus {
   int64_t step = 0, total_steps = 0;
   double epoch = 0, progress = 0;  // progress of the schedule in [0, 1]
-  double bits_per_dim = 0;         // of this step's batch, exact on its dequantization
+  double bits_per_dim = NAN;       // of this step's batch, exact on its dequantization
+  double cross_entropy = NAN;      // of this step's labelled batch, nats
   double learning_rate = 0, gradient_norm = 0, elapsed_s = 0, images_per_s = 0;
   bool validated = false;
-  double validation_bits_per_dim = 0;  // of the averaged weights
-  double validation_psnr_db = NAN;     // from z alone; NaN where z is everything
+  double validation_bits_per_dim = NAN;  // of the averaged weights, as are the two below
+  double validation_error_percent = NAN;
+  double validation_psnr_db = NAN;  // from z alone; NaN where z is everything
 };
 
 enum class TrainEnd { kFinished, kStoppedAt, kInterrupted };
@@ -75,19 +80,32 @@ class Trainer {
  private:
   // A trainer at the place that `json`, a state's text, describes, still with random weights.
   static Trainer from_state(const Json& json, const std::string& path);
-  torch::Tensor batch(const TrainRun& run, int64_t step);
-  // Adds the gradient of the loss, nats per dimension, of the batch `x` to the replicas', each on a
-  // thread of its own with an equal share of the batch; returns the loss.
-  double differentiate(const torch::Tensor& x, int64_t step);
+  struct Batch {
+    torch::Tensor x;       // [N, C, H, W], dequantized
+    torch::Tensor labels;  // [N] int64, undefined without labels
+  };
+  struct Loss {
+    double nats_per_dim = 0, cross_entropy = 0;  // means over the batch
+  };
+  // The batch of a step, from the first `count` images of the data.
+  Batch batch(const TrainRun& run, int64_t step, size_t count);
+  // Adds the gradient of the loss to the replicas', each on a thread of its own with an equal share
+  // of the batches: `dense` for the likelihood, `labelled` for the cross-entropy, each of which may
+  // be empty.
+  Loss differentiate(const Batch& dense, const Batch& labelled, int64_t step);
   [[noreturn]] void report_not_finite(const torch::Tensor& x, double loss, double norm);
 
   Json preset_;
   TrainConfig config_;
   uint64_t seed_;
   double elapsed_s_ = 0;
-  int64_t images_ = 0;           // in the training set
-  std::vector<uint32_t> order_;  // of the images in epoch `order_epoch_`
-  uint64_t order_epoch_ = 0;
+  int64_t images_ = 0;  // in the training set
+  // The order of the images in the epoch and of the set that was asked for last: all, or labelled.
+  struct Order {
+    uint64_t epoch = 0;
+    std::vector<uint32_t> images;
+  };
+  std::map<size_t, Order> orders_;  // by the number of images
   std::shared_ptr<FlowModel> model_;
   std::vector<std::shared_ptr<FlowModel>> replicas_;  // of model_, which is the first; same weights
   std::unique_ptr<FlatParameters> flat_;

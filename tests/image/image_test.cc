@@ -1,6 +1,8 @@
 // Samples keep their places between interleaved and planar order, crops and mirror images.
 #include "lib/image/image.h"
 
+#include <algorithm>
+
 #include "tests/image/image_test_files.h"
 
 namespace pie {
@@ -80,6 +82,28 @@ TEST(Crop, RefusesWhatLiesOutside) {
   EXPECT_THROW(crop(image, 0, -1, 2, 2), ShapeError);
   EXPECT_THROW(crop(image, 0, 0, 0, 2), ShapeError);
   EXPECT_THROW(crop(image, 2147483647, 0, 4, 4), ShapeError);
+}
+
+TEST(Shift, MovesAndRepeatsTheEdge) {
+  for (const int bits : {8, 16}) {
+    Image image({2, 3, 4}, bits);
+    for (int y = 0; y < 3; ++y) {
+      for (int x = 0; x < 4; ++x) {
+        for (int c = 0; c < 2; ++c) image.set(y, x, c, 100 * y + 10 * x + c);
+      }
+    }
+    for (const int dx : {-5, -1, 0, 2}) {
+      for (const int dy : {-1, 0, 1}) {
+        const auto moved = shift(image, dx, dy);
+        for (int y = 0; y < 3; ++y) {
+          for (int x = 0; x < 4; ++x) {
+            const int from_y = std::clamp(y - dy, 0, 2), from_x = std::clamp(x - dx, 0, 3);
+            EXPECT_EQ(moved.at(y, x, 1), image.at(from_y, from_x, 1));
+          }
+        }
+      }
+    }
+  }
 }
 
 TEST(FlipHorizontal, MirrorsAndUndoesItself) {

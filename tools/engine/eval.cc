@@ -66,7 +66,7 @@ class Evaluation {
         {"model",
          {{"name", label_},
           {"preset", model_.name()},
-          {"arch", "pie"},
+          {"arch", model_.preset.value("arch", "")},
           {"fingerprint", to_hex(model_.fingerprint.data(), model_.fingerprint.size())},
           {"params", model_.parameters}}},
         {"data",
@@ -76,15 +76,22 @@ class Evaluation {
 
   Json run() {
     time("load", [&] { images_ = load_all(data_, model_.model->input_shape()); });
-    if (options_.wants("likelihood")) time("likelihood", [&] { likelihood(); });
-    if (options_.wants("reconstruction")) time("reconstruction", [&] { reconstruction(); });
+    const bool density = model_.model->has_density();
+    if (options_.wants("likelihood") && density) time("likelihood", [&] { likelihood(); });
+    if (options_.wants("reconstruction")) {
+      if (!model_.model->residual_blocks().empty()) time("inversion", [&] { inversion(); });
+      if (density) time("reconstruction", [&] { reconstruction(); });
+    }
+    if (options_.wants("classification") && model_.model->classes() > 0) {
+      time("classification", [&] { classification(); });
+    }
     if (options_.wants("sharpness")) {
       report_["sharpness"]["data"] = sharpness(images_).mean();
       report_["sharpness"]["data_stderr"] =
           finite_or_null(report_, "sharpness.data_stderr", sharpness(images_).standard_error());
     }
-    if (options_.wants("samples")) time("samples", [&] { samples(); });
-    if (options_.wants("code")) code();
+    if (options_.wants("samples") && density) time("samples", [&] { samples(); });
+    if (options_.wants("code") && density) code();
     if (report_.contains("sharpness")) {
       report_["sharpness"]["kernel"] = "laplacian_4n_valid";
       report_["sharpness"]["on"] = "luma_bt601_0_1";
@@ -107,7 +114,16 @@ class Evaluation {
   }
 
   void likelihood() {
-    const auto r = evaluate_likelihood(*model_.model, data_, common_.seed, options_.noise_draws);
+    LogDetEstimator how;
+    if (!model_.model->residual_blocks().empty()) {
+      how = default_log_det();
+      if (!options_.log_det.empty()) how.method = parse_log_det_method(options_.log_det);
+      if (how.method == LogDetEstimator::Method::kSeries) how.terms = 20;
+      if (options_.terms > 0) how.terms = options_.terms;
+      how.probes = options_.probes;
+    }
+    const auto r =
+        evaluate_likelihood(*model_.model, data_, common_.seed, options_.noise_draws, how);
     auto& out = report_["likelihood"];
     out["bits_per_dim"] = finite_or_null(report_, "likelihood.bits_per_dim", r.bits_per_dim);
     out["stderr"] = finite_or_null(report_, "likelihood.stderr", r.standard_error);
@@ -120,7 +136,47 @@ class Evaluation {
                                  {"log_det", r.log_det},
                                  {"pre_transform", r.pre_transform},
                                  {"offset", r.offset}};
-    out["logdet"] = {{"method", "exact"}, {"terms", 0}, {"probes", 0}, {"bias_bound", 0}};
+    const bool exact = how.method == LogDetEstimator::Method::kExact;
+    out["logdet"] = {{"method", to_string(how.method)},
+                     {"terms", exact ? 0 : how.terms},
+                     {"probes", exact ? 0 : how.probes},
+                     {"bias_bound", finite_or_null(report_, "likelihood.logdet.bias_bound",
+                                                   r.log_det_bias_bound)}};
+  }
+
+  // The iterative inverse of an i-ResNet, and why it can be trusted.
+  void inversion() {
+    auto& model = *model_.model;
+    double largest = 0;
+    Json blocks = Json::array();
+    for (const auto& block : model.residual_blocks()) {
+      blocks.push_back(block->map().lipschitz_bound());
+      largest = std::max(largest, block->map().lipschitz_bound());
+    }
+    FixedPointOptions fixed_point;
+    fixed_point.fail = false;  // what does not converge is measured here, not refused
+    const auto r = evaluate_inversion(model, images_, fixed_point);
+    auto& out = report_["reconstruction"]["inverse"];
+    out["max_abs_error"] = finite_or_null(report_, "inverse.max_abs_error", r.max_abs_error);
+    out["rms_error"] = finite_or_null(report_, "inverse.rms_error", r.rms_error);
+    out["iterations_max"] = r.iterations_max;
+    out["iterations_mean"] = r.iterations_mean;
+    out["error_bound"] = finite_or_null(report_, "inverse.error_bound", r.error_bound);
+    out["lipschitz_bound"] = largest;
+    out["lipschitz_bound_of_blocks"] = blocks;
+    for (const auto iterations : options_.iterations) {
+      fixed_point.max_iterations = iterations;
+      const auto after = evaluate_inversion(model, images_, fixed_point);
+      out["by_iterations"].push_back(
+          {{"iterations", iterations},
+           {"max_abs_error", finite_or_null(report_, "inverse.max_abs_error", after.max_abs_error)},
+           {"rms_error", finite_or_null(report_, "inverse.rms_error", after.rms_error)}});
+    }
+  }
+
+  void classification() {
+    report_["classification"]["error_percent"] =
+        classification_error(*model_.model, data_, data_.labels(options_.labels));
   }
 
   void reconstruction() {

@@ -53,6 +53,7 @@ Json preset_for(const TrainOptions& options, size_t images) {
   for (const auto& assignment : options.set) set_value(preset, assignment);
   if (options.batch > 0) preset["train"]["batch"] = options.batch;
   if (options.lr > 0) preset["train"]["lr"] = options.lr;
+  if (!options.task.empty()) preset["train"]["task"] = options.task;
   if (options.steps > 0) preset["train"]["steps"] = options.steps;
   if (options.epochs > 0) {
     const auto batch = parse_train_config(preset).batch;
@@ -93,36 +94,39 @@ class Progress {
     if (on_terminal_ && (s.validated || s.elapsed_s - shown_at_ > 0.5)) {
       shown_at_ = s.elapsed_s;
       const double left = s.progress > 0 ? s.elapsed_s * (1 / s.progress - 1) : 0;
-      std::fprintf(stderr, "\r\033[Kepoch %.1f  %.0f%%  step %lld  [%s<%s, %.0f img/s, bpd %.4f]",
+      std::fprintf(stderr, "\r\033[Kepoch %.1f  %.0f%%  step %lld  [%s<%s, %.0f img/s%s%s]",
                    s.epoch, 100 * s.progress, static_cast<long long>(s.step),
                    clock_text(s.elapsed_s).c_str(), clock_text(left).c_str(), s.images_per_s,
-                   s.bits_per_dim);
+                   figure(", bpd %.4f", s.bits_per_dim).c_str(),
+                   figure(", cross-entropy %.4f", s.cross_entropy).c_str());
     }
-    mean_ = mean_count_ == 0 ? s.bits_per_dim : mean_ + s.bits_per_dim;
-    ++mean_count_;
+    bits_ += s.bits_per_dim;
+    entropy_ += s.cross_entropy;
+    ++count_;
     if (s.step % kLogEvery != 0 && !s.validated) return;
     Json line = {{"step", s.step},
                  {"epoch", s.epoch},
                  {"elapsed_s", s.elapsed_s},
-                 {"train_bits_per_dim", mean_ / static_cast<double>(mean_count_)},
                  {"lr", s.learning_rate},
                  {"grad_norm", s.gradient_norm},
                  {"images_per_s", s.images_per_s}};
-    mean_count_ = 0;
+    // A figure that the task does not have is NaN, and left out.
+    const auto keep = [&](const char* key, double value) {
+      if (std::isfinite(value)) line[key] = value;
+    };
+    keep("train_bits_per_dim", bits_ / static_cast<double>(count_));
+    keep("train_cross_entropy", entropy_ / static_cast<double>(count_));
+    bits_ = entropy_ = 0;
+    count_ = 0;
     if (s.validated) {
-      line["val_bits_per_dim"] = s.validation_bits_per_dim;
-      char text[160];
-      std::snprintf(text, sizeof text, "step %lld (%s): held-out %.4f bits/dim",
-                    static_cast<long long>(s.step), clock_text(s.elapsed_s).c_str(),
-                    s.validation_bits_per_dim);
-      std::string note = text;
-      if (std::isfinite(s.validation_psnr_db)) {
-        line["val_psnr_db_from_z"] = s.validation_psnr_db;
-        std::snprintf(text, sizeof text, ", %.2f dB from z alone", s.validation_psnr_db);
-        note += text;
-      }
+      keep("val_bits_per_dim", s.validation_bits_per_dim);
+      keep("val_psnr_db_from_z", s.validation_psnr_db);
+      keep("val_error_percent", s.validation_error_percent);
       clear_line();
-      log_note(note);
+      log_note("step " + std::to_string(s.step) + " (" + clock_text(s.elapsed_s) + "): held-out" +
+               figure(" %.4f bits/dim", s.validation_bits_per_dim) +
+               figure(", %.2f dB from z alone", s.validation_psnr_db) +
+               figure(", %.2f %% classified wrongly", s.validation_error_percent));
     }
     if (log_.is_open()) log_ << line.dump() << std::endl;
   }
@@ -130,28 +134,42 @@ class Progress {
  private:
   static constexpr int64_t kLogEvery = 50;
 
+  // A number in words, or nothing if it is not finite.
+  static std::string figure(const char* format, double value) {
+    if (!std::isfinite(value)) return "";
+    char text[64];
+    std::snprintf(text, sizeof text, format, value);
+    return text;
+  }
+
   void clear_line() const {
     if (on_terminal_) std::fputs("\r\033[K", stderr);
   }
 
   bool on_terminal_;
   double shown_at_ = -1;
-  double mean_ = 0;
-  int64_t mean_count_ = 0;
+  double bits_ = 0, entropy_ = 0;  // sums since the last line
+  int64_t count_ = 0;
   std::ofstream log_;
 };
 
 // Figures of the averaged weights on the held-out images, for the model file and the final report.
-Json final_figures(const Trainer& trainer, const ImageSource* validation) {
+Json final_figures(const Trainer& trainer, const TrainRun& run) {
   Json figures = Json::object();
-  if (validation == nullptr) return figures;
+  if (run.validation == nullptr) return figures;
   trainer.with_averaged_weights([&](FlowModel& model) {
-    const auto report = evaluate_likelihood(model, *validation, trainer.seed(), 1);
-    figures["held_out_images"] = report.images;
-    figures["held_out_bits_per_dim"] = report.bits_per_dim;
-    figures["held_out_bits_per_dim_stderr"] = report.standard_error;
-    if (!model.residual_shapes().empty()) {
-      figures["held_out_psnr_db_from_z"] = reconstruction_psnr(model, *validation);
+    figures["held_out_images"] = run.validation->size();
+    if (trainer.config().task != "classify") {
+      const auto report = evaluate_likelihood(model, *run.validation, trainer.seed(), 1);
+      figures["held_out_bits_per_dim"] = report.bits_per_dim;
+      figures["held_out_bits_per_dim_stderr"] = report.standard_error;
+      if (!model.residual_shapes().empty()) {
+        figures["held_out_psnr_db_from_z"] = reconstruction_psnr(model, *run.validation);
+      }
+    }
+    if (!run.validation_labels.empty()) {
+      figures["held_out_error_percent"] =
+          classification_error(model, *run.validation, run.validation_labels);
     }
   });
   return figures;
@@ -184,6 +202,10 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   TrainRun run;
   run.data = &data;
   run.validation = validation ? &*validation : nullptr;
+  if (trainer.config().task != "density") {
+    run.labels = data.labels(options.labels);
+    if (validation) run.validation_labels = validation->labels(options.validation_labels);
+  }
   run.bfloat16 = use_bfloat16(common.precision);
   run.stop_at = options.dry_run ? trainer.step() + 1 : options.stop_at;
   run.time_limit_s = options.time.empty() ? 0 : parse_seconds(options.time);
@@ -220,7 +242,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
              state_path);
     interrupt.reraise();
   }
-  const Json figures = final_figures(trainer, run.validation);
+  const Json figures = final_figures(trainer, run);
   write_atomically(options.output, trainer.serialize_averaged_model(figures));
   if (common.json) {
     Json report = {{"schema", "pie.train/1"},
