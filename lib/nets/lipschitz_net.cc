@@ -24,15 +24,15 @@ torch::Tensor LipschitzNet::adjoint_input(const Layer& layer, const torch::Tenso
   return spread(wide, grid, layer.kernel, -1, dtype);
 }
 
-torch::Tensor LipschitzNet::apply(const Layer& layer, const torch::Tensor& product_in,
-                                  RowGrid grid) {
-  const auto out = torch::mm(product_in, layer.weight.to(product_in.scalar_type()));
+torch::Tensor LipschitzNet::apply(const Layer& layer, const torch::Tensor& weight,
+                                  const torch::Tensor& product_in, RowGrid grid) {
+  const auto out = torch::mm(product_in, weight);
   return layer.spreads() || layer.kernel == 1 ? out : collect(out, grid, layer.kernel, +1);
 }
 
-torch::Tensor LipschitzNet::apply_adjoint(const Layer& layer, const torch::Tensor& adjoint_in,
-                                          RowGrid grid) {
-  const auto out = torch::mm(adjoint_in, layer.weight.to(adjoint_in.scalar_type()).t());
+torch::Tensor LipschitzNet::apply_adjoint(const Layer& layer, const torch::Tensor& weight,
+                                          const torch::Tensor& adjoint_in, RowGrid grid) {
+  const auto out = torch::mm(adjoint_in, weight.t());
   return !layer.spreads() || layer.kernel == 1 ? out : collect(out, grid, layer.kernel, -1);
 }
 
@@ -45,6 +45,8 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
     auto h = x;
     for (size_t i = 0; i < net_.layers_.size(); ++i) {
       const auto& layer = net_.layers_[i];
+      weights_.push_back(
+          (layer.scale.defined() ? layer.weight * layer.scale : layer.weight).detach().to(dtype_));
       Activated at{h, {}, {}};
       if (net_.has_activation(i)) {
         const auto bias = i > 0 ? net_.layers_[i - 1].bias : torch::Tensor();
@@ -54,7 +56,7 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
       curvatures_.push_back(at.curvature);
       const auto input = product_input(layer, at.value, grid_, dtype_);
       if (order > 0) inputs_.push_back(input);
-      h = apply(layer, input, grid_);
+      h = apply(layer, weights_[i], input, grid_);
     }
     value_ = h.to(wide_).add_(net_.layers_.back().bias);
   }
@@ -66,7 +68,7 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
     auto g = w;
     for (size_t i = net_.layers_.size(); i-- > 0;) {
       const auto& layer = net_.layers_[i];
-      g = apply_adjoint(layer, adjoint_input(layer, g, grid, dtype_), grid);
+      g = apply_adjoint(layer, weights_[i], adjoint_input(layer, g, grid, dtype_), grid);
       if (slopes_[i].defined()) multiply_rows_(g, slopes_[i]);
     }
     return g.to(wide_);
@@ -87,7 +89,7 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
         bends[i] = curvatures_[i] * k;
       }
       tangents[i] = product_input(net_.layers_[i], t, grid_, dtype_);
-      if (i + 1 < layers) k = apply(net_.layers_[i], tangents[i], grid_);
+      if (i + 1 < layers) k = apply(net_.layers_[i], weights_[i], tangents[i], grid_);
     }
     // On the way down the adjoints of tangent and value go together, one above the other.
     const RowGrid both{2 * grid_.n, grid_.height, grid_.width};
@@ -102,11 +104,10 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
     for (size_t i = layers; i-- > 0;) {
       const auto& layer = net_.layers_[i];
       const auto adjoint = adjoint_input(layer, g, both, dtype_);
-      gradients[2 * i].add_(
-          torch::mm(tangents[i].t(), adjoint.narrow(0, 0, rows)).to(layer.weight.scalar_type()));
-      gradients[2 * i].add_(
-          torch::mm(inputs_[i].t(), adjoint.narrow(0, rows, rows)).to(layer.weight.scalar_type()));
-      g = apply_adjoint(layer, adjoint, both);
+      const double scale = layer.scale_value();
+      gradients[2 * i].add_(torch::mm(tangents[i].t(), adjoint.narrow(0, 0, rows)), scale);
+      gradients[2 * i].add_(torch::mm(inputs_[i].t(), adjoint.narrow(0, rows, rows)), scale);
+      g = apply_adjoint(layer, weights_[i], adjoint, both);
       if (!slopes_[i].defined()) continue;
       const auto bias_gradient = pull_back_pair_(g, slopes_[i], bends[i]);
       if (i > 0) gradients[2 * i - 1].add_(bias_gradient);
@@ -122,8 +123,8 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
       const auto& layer = net_.layers_[i];
       gradients[2 * i + 1].add_(g.sum(0, false, wide_));
       const auto adjoint = adjoint_input(layer, g, grid_, dtype_);
-      gradients[2 * i].add_(torch::mm(inputs_[i].t(), adjoint).to(layer.weight.scalar_type()));
-      g = apply_adjoint(layer, adjoint, grid_);
+      gradients[2 * i].add_(torch::mm(inputs_[i].t(), adjoint), layer.scale_value());
+      g = apply_adjoint(layer, weights_[i], adjoint, grid_);
       if (slopes_[i].defined()) multiply_rows_(g, slopes_[i]);
     }
     return g.to(wide_);
@@ -137,7 +138,7 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
   RowGrid grid_;
   torch::ScalarType dtype_, wide_;
   torch::Tensor value_;
-  std::vector<torch::Tensor> inputs_, slopes_, curvatures_;
+  std::vector<torch::Tensor> weights_, inputs_, slopes_, curvatures_;
 };
 
 LipschitzNet::LipschitzNet(const LipschitzNetOptions& options) : options_(options) {
@@ -148,10 +149,15 @@ LipschitzNet::LipschitzNet(const LipschitzNetOptions& options) : options_(option
     layer.out = i + 1 == count ? options.channels : options.hidden;
     layer.kernel = options.kernels[i];
     const int64_t taps = layer.kernel * layer.kernel;
-    const double bound = 1.0 / std::sqrt(static_cast<double>(taps * layer.in));
     layer.weight = torch::empty({layer.spreads() ? taps * layer.in : layer.in,
-                                 layer.spreads() ? layer.out : taps * layer.out})
-                       .uniform_(-bound, bound);
+                                 layer.spreads() ? layer.out : taps * layer.out});
+    const double bound = 1.0 / std::sqrt(static_cast<double>(taps * layer.in));
+    if (options.coefficient > 0) {
+      // All singular values equal: scaled to the bound, none of the network's width is lost.
+      torch::nn::init::orthogonal_(layer.weight);
+    } else {
+      layer.weight.uniform_(-bound, bound);
+    }
     layer.bias = torch::empty({layer.out}).uniform_(-bound, bound);
     const std::string n = std::to_string(i);
     layer.weight = register_parameter("weight" + n, layer.weight);
@@ -167,6 +173,7 @@ LipschitzNet::LipschitzNet(const LipschitzNetOptions& options) : options_(option
     layer.norm = register_buffer("norm" + n, torch::zeros({1}));
     layer.margin = register_buffer("margin" + n, torch::ones({1}));
     layer.norm_gradient = register_buffer("norm_gradient" + n, torch::zeros(layer.weight.sizes()));
+    layer.scale = register_buffer("scale" + n, torch::ones({1}));
   }
 }
 
@@ -206,16 +213,18 @@ double LipschitzNet::lipschitz_bound() const {
 
 double LipschitzNet::certify() {
   const torch::NoGradGuard no_grad;
+  constexpr double kRounding = 1e-6;  // of scaled weights; the norm stays so much below c
   const double c = options_.coefficient;
   double bound = 1, largest_excess = 1;
   for (auto& layer : layers_) {
     double norm = norm_bound(layer);
-    if (c > 0 && norm > c) {
-      // A little more than needed, for the rounding of the scaled weights.
-      layer.weight.mul_(c / norm * (1 - 1e-6));
+    const double wanted = c * (1 - kRounding);
+    if (c > 0 && (norm > c || (options_.always_scale && norm < c * (1 - 10 * kRounding)))) {
       largest_excess = std::max(largest_excess, norm / c);
+      layer.weight.mul_(wanted / norm);
       norm = c;
     }
+    if (layer.scale.defined()) layer.scale.fill_(1);
     bound *= norm;
   }
   certified_ = bound;
@@ -237,22 +246,21 @@ void LipschitzNet::constrain(bool exact) {
       layer.power.div_(layer.power.norm());
       const auto from = forward ? product_input(layer, layer.power, grid, dtype)
                                 : adjoint_input(layer, layer.power, grid, dtype);
-      auto y = forward ? apply(layer, from, grid) : apply_adjoint(layer, from, grid);
+      auto y = forward ? apply(layer, layer.weight, from, grid)
+                       : apply_adjoint(layer, layer.weight, from, grid);
       norm = y.norm().item<double>();
       if (!(norm > 0)) break;
       y = y / norm;
       const auto back =
           forward ? adjoint_input(layer, y, grid, dtype) : product_input(layer, y, grid, dtype);
       layer.norm_gradient.copy_(forward ? torch::mm(from.t(), back) : torch::mm(back.t(), from));
-      layer.power.copy_(forward ? apply_adjoint(layer, back, grid) : apply(layer, back, grid));
+      layer.power.copy_(forward ? apply_adjoint(layer, layer.weight, back, grid)
+                                : apply(layer, layer.weight, back, grid));
     }
     if (!(norm > 0)) continue;
     if (exact) layer.margin.fill_(std::max(1.0, norm_bound(layer) / norm));
     const double estimate = norm * layer.margin.item<double>();
-    if (estimate > c || options_.always_scale) {
-      layer.weight.mul_(c / estimate);
-      norm *= c / estimate;
-    }
+    layer.scale.fill_(estimate > c || options_.always_scale ? c / estimate : 1);
     layer.norm.fill_(norm);
   }
 }
@@ -261,12 +269,11 @@ void LipschitzNet::project_gradients() {
   if (options_.coefficient == 0) return;
   const torch::NoGradGuard no_grad;
   for (auto& layer : layers_) {
+    // Where the scale follows the norm, the operator does not change with the weight's length.
     const double norm = layer.norm.item<double>();
-    // Just below the bound counts as at it: power iterations estimate from below.
-    if (norm * layer.margin.item<double>() < 0.999 * options_.coefficient) continue;
+    if (!(norm > 0) || (layer.scale_value() == 1 && !options_.always_scale)) continue;
     auto& gradient = layer.weight.mutable_grad();
-    const double along = (gradient * layer.weight).sum().item<double>() / norm;
-    if (along < 0) gradient.sub_(layer.norm_gradient, along);  // else the step goes inwards
+    gradient.sub_(layer.norm_gradient, (gradient * layer.weight).sum().item<double>() / norm);
   }
 }
 

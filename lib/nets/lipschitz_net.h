@@ -25,6 +25,10 @@ struct LipschitzNetOptions {
 // g = W_n phi ... W_2 phi W_1 phi (i-ResNet) with gradients written by hand: every layer is a
 // matrix product over rows of pixels. Its Lipschitz constant is at most c^n, because the norm of
 // every operator, with its padding, is at most c and |phi'| at most 1.
+//
+// While training, an operator is its weight times a scale, c / norm where the norm exceeds c. The
+// weights themselves stay free: scaling them at every step would shrink all singular values
+// whenever the largest one happens to grow, until one is left. `certify` multiplies the scale in.
 class LipschitzNet final : public ContractiveMap {
  public:
   explicit LipschitzNet(const LipschitzNetOptions& options);
@@ -48,22 +52,26 @@ class LipschitzNet final : public ContractiveMap {
     int64_t in, out, kernel;
     torch::Tensor weight;  // [taps * in, out], or [in, taps * out] where it collects; tap-major
     torch::Tensor bias;    // [out]
-    // While training: the vector of the power iteration [H * W, the smaller of in and out], the
-    // estimate of the norm, the bound divided by the estimate, and the norm's gradient.
-    torch::Tensor power, norm, margin, norm_gradient;
+    // While training, and undefined without a coefficient: the vector of the power iteration
+    // [H * W, the smaller of in and out], the weight's estimated norm, the bound divided by the
+    // estimate, the norm's gradient, and the scale.
+    torch::Tensor power, norm, margin, norm_gradient, scale;
     bool spreads() const { return in <= out; }
+    double scale_value() const { return scale.defined() ? scale.item<double>() : 1; }
   };
   class Pass;
   friend class Pass;
 
-  // The input of the layer's product, its output, and the same for the adjoint.
+  // The input of the layer's product, its output, and the same for the adjoint. `weight`: the
+  // layer's, or that times its scale.
   static torch::Tensor product_input(const Layer& layer, const torch::Tensor& x, RowGrid grid,
                                      torch::ScalarType dtype);
   static torch::Tensor adjoint_input(const Layer& layer, const torch::Tensor& g, RowGrid grid,
                                      torch::ScalarType dtype);
-  static torch::Tensor apply(const Layer& layer, const torch::Tensor& product_in, RowGrid grid);
-  static torch::Tensor apply_adjoint(const Layer& layer, const torch::Tensor& adjoint_in,
-                                     RowGrid grid);
+  static torch::Tensor apply(const Layer& layer, const torch::Tensor& weight,
+                             const torch::Tensor& product_in, RowGrid grid);
+  static torch::Tensor apply_adjoint(const Layer& layer, const torch::Tensor& weight,
+                                     const torch::Tensor& adjoint_in, RowGrid grid);
   double norm_bound(const Layer& layer) const;  // the certificate
   bool has_activation(size_t layer) const;      // before this layer
   torch::ScalarType product_dtype(const torch::Tensor& x) const {

@@ -48,11 +48,11 @@ class ContractiveMap : public torch::nn::Module {
   // Computes the exact certificate and scales down every weight that exceeds its share of the
   // bound; returns the largest factor by which one did.
   virtual double certify() = 0;
-  // After an optimiser step: one power iteration for each weight, which is scaled down where it
-  // exceeds its share. With `exact`, the certificate calibrates the estimate first.
+  // After an optimiser step: one power iteration for each weight, whose operator is scaled down
+  // where it exceeds its share. With `exact`, the certificate calibrates the estimate first.
   virtual void constrain(bool exact) = 0;
-  // After a backward pass, for parameters that are at the bound: takes the part of the gradient
-  // out that would only be scaled away again.
+  // After a backward pass, which takes these scales for constants: makes the gradients those of
+  // scales that follow the weights' norms.
   virtual void project_gradients() = 0;
 };
 

@@ -326,11 +326,17 @@ void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm
 
 void Trainer::with_averaged_weights(const std::function<void(FlowModel&)>& use) const {
   torch::NoGradGuard no_grad;
-  // Puts the training weights back however `use` ends.
+  // Puts the training weights, and what certifying does to buffers, back however `use` ends.
   struct Restore {
-    torch::Tensor values, saved;
-    ~Restore() { values.copy_(saved); }
-  } const restore{flat_->values, flat_->values.clone()};
+    FlatParameters& flat;
+    torch::Tensor values;
+    std::map<std::string, torch::Tensor> buffers;
+    ~Restore() {
+      flat.values.copy_(values);
+      for (auto& [name, buffer] : buffers) flat.buffers.at(name).copy_(buffer);
+    }
+  } restore{*flat_, flat_->values.clone(), {}};
+  for (const auto& [name, buffer] : flat_->buffers) restore.buffers[name] = buffer.clone();
   if (config_.ema_decay > 0) flat_->values.copy_(adam_->average);
   model_->certify();
   use(*model_);

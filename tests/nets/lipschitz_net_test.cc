@@ -78,7 +78,8 @@ std::vector<double> norms_of(LipschitzNet& net, const LipschitzNetOptions& o) {
   for (size_t i = 0; i < o.kernels.size(); ++i) {
     const int64_t in = i == 0 ? o.channels : o.hidden;
     const int64_t out = i + 1 == o.kernels.size() ? o.channels : o.hidden;
-    const auto weight = net.named_parameters()["weight" + std::to_string(i)].detach();
+    const auto weight = net.named_parameters()["weight" + std::to_string(i)].detach() *
+                        net.named_buffers()["scale" + std::to_string(i)];
     norms.push_back(norm_of_operator(kernel_of(weight, in, out, o.kernels[i]), o.height, o.width));
   }
   return norms;
@@ -150,7 +151,11 @@ TEST(LipschitzNets, WithoutCoefficientTheBoundIsThatOfTheWeights) {
   EXPECT_TRUE(std::isinf(net->lipschitz_bound()));
   EXPECT_EQ(net->certify(), 1);
   double product = 1;
-  for (const double norm : norms_of(*net, o)) product *= norm;
+  for (size_t i = 0; i < 3; ++i) {
+    const auto weight = net->named_parameters()["weight" + std::to_string(i)].detach();
+    const int64_t in = i == 0 ? 2 : 6, out = i == 2 ? 2 : 6;
+    product *= norm_of_operator(kernel_of(weight, in, out, o.kernels[i]), o.height, o.width);
+  }
   EXPECT_GE(net->lipschitz_bound(), product);
   EXPECT_LE(net->lipschitz_bound(), product * 1.5);
 }
@@ -178,22 +183,54 @@ TEST(LipschitzNets, SmallWeightsAreLeftAloneUnlessScaledAlways) {
     for (auto& p : net->parameters()) p.mul_(0.01);
     const auto before = net->parameters()[0].clone();
     net->constrain(true);
+    EXPECT_EQ(net->named_buffers()["scale0"].item<double>() == 1, !always);
+    net->certify();
     EXPECT_EQ(torch::equal(before, net->parameters()[0]), !always);
   }
 }
 
-// At the bound, growing along the largest singular direction would only be scaled away again.
-TEST(LipschitzNets, GradientsLoseWhatScalingWouldUndo) {
+// Certifying multiplies the scales in: nothing but the exactness of the norm changes.
+TEST(LipschitzNets, CertifyingKeepsTheFunction) {
+  const auto o = options_of(2, 4, {3, 1, 3});
+  const auto net = net_of(o);
+  for (int step = 0; step < 5000; ++step) net->constrain(false);
+  net->constrain(true);
+  const RowGrid grid{2, o.height, o.width};
+  const auto x = to_rows(normal_tensor({2, 2, 4, 5}, 3));
+  const auto before = net->value(x, grid);
+  net->certify();
+  expect_close(net->value(x, grid), before, 1e-5);
+  EXPECT_LE(net->certify(), 1);
+}
+
+// The scale follows the norm, so the length of a weight above the bound does not matter: the
+// gradient has no part along the weight.
+TEST(LipschitzNets, GradientsAreThoseOfNormalisedWeights) {
   auto o = options_of(2, 4, {3, 1, 3});
   const auto net = net_of(o);
-  for (int step = 0; step < 300; ++step) net->constrain(false);
-  for (auto& p : net->parameters()) p.mutable_grad() = -p.detach().clone();
+  for (int step = 0; step < 5000; ++step) net->constrain(false);
+  const RowGrid grid{2, o.height, o.width};
+  const auto x = to_rows(normal_tensor({2, 2, 4, 5}, 3)),
+             a = to_rows(normal_tensor({2, 2, 4, 5}, 4));
+  std::vector<torch::Tensor> gradients;
+  for (const auto& p : net->parameters()) gradients.push_back(torch::zeros_like(p));
+  net->linearize(x, grid, 1)->backward(a, {}, {}, gradients);
+  size_t i = 0;
+  for (auto& p : net->parameters()) p.mutable_grad() = gradients[i++];
   net->project_gradients();
-  const auto weight = net->named_parameters()["weight0"];
+  const auto loss = [&] { return (net->value(x, grid) * a).sum().item<double>(); };
+  auto weight = net->named_parameters()["weight0"];
   EXPECT_NEAR((weight.grad() * weight).sum().item<double>(), 0, 1e-12);
-  for (auto& p : net->parameters()) p.mutable_grad() = p.detach().clone();
-  net->project_gradients();
-  EXPECT_TRUE(torch::equal(weight.grad(), weight));  // inwards: nothing to undo
+  const torch::NoGradGuard no_grad;
+  const auto direction = normal_tensor(weight.sizes().vec(), 5), start = weight.clone();
+  constexpr double kStep = 1e-5;
+  const auto at = [&](double step) {
+    weight.copy_(start + step * direction);
+    for (int k = 0; k < 500; ++k) net->constrain(false);
+    return loss();
+  };
+  EXPECT_NEAR((weight.grad() * direction).sum().item<double>(),
+              (at(kStep) - at(-kStep)) / (2 * kStep), 1e-5);
 }
 
 TEST(LipschitzNets, Bfloat16IsCloseToFloat32) {
