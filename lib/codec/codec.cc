@@ -17,6 +17,14 @@ namespace {
 // one image pays for a whole batch.
 constexpr size_t kBatch = 16;
 
+// A classifier of zero-padded images has latents of which few are of any image.
+void require_density(const LoadedModel& loaded) {
+  if (!loaded.model->has_density()) {
+    throw UsageError("the model " + loaded.name() +
+                     " has no density, it only classifies; choose another with -m");
+  }
+}
+
 // Symbols an item has in each layer, coarse to fine: z, r_L, ..., r_1.
 std::vector<size_t> symbols_per_item(const FlowModel& model) {
   std::vector<size_t> counts{static_cast<size_t>(model.latent_shape().elements())};
@@ -109,6 +117,7 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
                      " codes images of " + std::to_string(input.channels) +
                      " channel(s); convert the image, or choose another model with -m");
   }
+  require_density(loaded);
   const auto counts = symbols_per_item(model);
   const int total_layers = static_cast<int>(counts.size());
   const int layers = options.layers == 0 ? total_layers : options.layers;
@@ -238,6 +247,7 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
 
 ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
   auto& model = *loaded.model;
+  require_density(loaded);
   const auto shape = model.latent_shape();
   if (z.dim() != 2 || z.size(1) != shape.elements()) {
     throw ShapeError("latents of the model " + loaded.name() + " are [N, " +

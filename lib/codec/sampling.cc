@@ -29,6 +29,9 @@ torch::Tensor normals(Shape3 shape, size_t first, size_t count, uint64_t part, u
 
 ImageSet sample(const LoadedModel& loaded, size_t count, const SamplingOptions& options) {
   auto& model = *loaded.model;
+  if (!model.has_density()) {
+    throw UsageError("the model " + loaded.name() + " has no density to sample from");
+  }
   ImageSet images(to_geometry(model.input_shape()), count);
   for_each_batch(count, kBatch, [&](size_t first, size_t last) {
     // Always whole batches, because rounding may depend on their size.

@@ -6,6 +6,7 @@
 
 #include "lib/base/error.h"
 #include "lib/flow/act_norm.h"
+#include "lib/flow/recompute.h"
 #include "lib/nets/coupling_net.h"
 #include "lib/nets/lipschitz_net.h"
 #include "lib/numerics/gaussian.h"
@@ -59,7 +60,9 @@ LogLikelihood FlowModel::log_likelihood(const torch::Tensor& x, const LogDetEsti
   result.log_det = x.new_zeros({x.size(0)});
   auto value = mapped.value;
   for (const auto& block : parts_.blocks) {
-    mapped = block.flow->forward(value, how);
+    mapped = recompute_ && torch::GradMode::is_enabled()
+                 ? forward_recomputing(*block.flow, value, how)
+                 : block.flow->forward(value, how);
     value = mapped.value;
     result.log_det = result.log_det + mapped.log_det;
     if (block.split) {

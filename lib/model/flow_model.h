@@ -80,6 +80,9 @@ class FlowModel final : public torch::nn::Module {
   // Chooses the number type inside the subnetworks; everything else stays as it is.
   void set_bfloat16_subnets(bool on);
 
+  // While training: whether `log_likelihood` keeps activations or recomputes them from outputs.
+  void set_recompute(bool on) { recompute_ = on; }
+
   // The residual blocks in order, data first; none in a PIE.
   const std::vector<std::shared_ptr<ResidualBlock>>& residual_blocks() const {
     return residual_blocks_;
@@ -104,6 +107,7 @@ class FlowModel final : public torch::nn::Module {
       const std::function<torch::Tensor(Bijection& step, const torch::Tensor& value)>& invert);
 
   FlowParts parts_;
+  bool recompute_ = false;
   Shape3 latent_shape_{};
   std::vector<Shape3> residual_shapes_;
   std::vector<std::shared_ptr<ResidualBlock>> residual_blocks_;

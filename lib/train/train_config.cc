@@ -29,7 +29,7 @@ TrainConfig parse_train_config(const Json& preset) {
   const ConfigSection s(preset.at("train"), "train",
                         {"steps", "batch", "lr", "warmup_steps", "schedule", "clip_norm",
                          "ema_decay", "validate_every", "flip", "crop", "shift", "task", "labelled",
-                         "class_weight", "weight_decay", "log_det"});
+                         "class_weight", "weight_decay", "recompute", "log_det"});
   TrainConfig config;
   config.steps = s.integer("steps", 1, 1000000000);
   config.batch = s.integer("batch", 1, 65536);
@@ -46,6 +46,7 @@ TrainConfig parse_train_config(const Json& preset) {
   config.labelled = s.has("labelled") ? s.integer("labelled", 0, int64_t{1} << 40) : 0;
   config.class_weight = s.has("class_weight") ? s.number("class_weight", 0, 1e6) : 1.0;
   config.weight_decay = s.has("weight_decay") ? s.number("weight_decay", 0, 100) : 0;
+  config.recompute = s.has("recompute") && s.get<bool>("recompute");
   config.log_det = parse_log_det(s);
   return config;
 }

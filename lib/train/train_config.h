@@ -24,6 +24,7 @@ struct TrainConfig {
   int64_t labelled;         // hybrid: only the first so many images have labels; 0: all
   double class_weight;      // hybrid: of the cross-entropy against nats per dimension
   double weight_decay;      // AdamW: weights shrink by lr * this at each step
+  bool recompute;           // activations from outputs instead of keeping them
   LogDetEstimator log_det;  // of residual blocks; default: roulette behind 2 exact terms
 };
 

@@ -191,6 +191,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   const auto set_bfloat16 = [&](bool on) {
     for (const auto& replica : replicas_) replica->set_bfloat16_subnets(on);
   };
+  for (const auto& replica : replicas_) replica->set_recompute(config_.recompute);
   const double elapsed_before = elapsed_s_;
   const int64_t first_step = adam_->steps;
   const auto start = std::chrono::steady_clock::now();
