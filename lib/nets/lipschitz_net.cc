@@ -30,9 +30,9 @@ torch::Tensor LipschitzNet::apply(const Layer& layer, const torch::Tensor& weigh
   return layer.spreads() || layer.kernel == 1 ? out : collect(out, grid, layer.kernel, +1);
 }
 
-torch::Tensor LipschitzNet::apply_adjoint(const Layer& layer, const torch::Tensor& weight,
+torch::Tensor LipschitzNet::apply_adjoint(const Layer& layer, const torch::Tensor& transposed,
                                           const torch::Tensor& adjoint_in, RowGrid grid) {
-  const auto out = torch::mm(adjoint_in, weight.t());
+  const auto out = torch::mm(adjoint_in, transposed);
   return !layer.spreads() || layer.kernel == 1 ? out : collect(out, grid, layer.kernel, -1);
 }
 
@@ -47,6 +47,8 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
       const auto& layer = net_.layers_[i];
       weights_.push_back(
           (layer.scale.defined() ? layer.weight * layer.scale : layer.weight).detach().to(dtype_));
+      // A product with a matrix that is transposed in memory is faster than one with a view.
+      if (order > 0) transposed_.push_back(weights_[i].t().contiguous());
       Activated at{h, {}, {}};
       if (net_.has_activation(i)) {
         const auto bias = i > 0 ? net_.layers_[i - 1].bias : torch::Tensor();
@@ -68,8 +70,8 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
     auto g = w;
     for (size_t i = net_.layers_.size(); i-- > 0;) {
       const auto& layer = net_.layers_[i];
-      g = apply_adjoint(layer, weights_[i], adjoint_input(layer, g, grid, dtype_), grid);
-      if (slopes_[i].defined()) multiply_rows_(g, slopes_[i]);
+      g = apply_adjoint(layer, transposed_[i], adjoint_input(layer, g, grid, dtype_), grid);
+      pull_back_(g, i);
     }
     return g.to(wide_);
   }
@@ -85,8 +87,10 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
     for (size_t i = 0; i < layers; ++i) {
       auto t = k;
       if (slopes_[i].defined()) {
-        t = k * slopes_[i];
-        bends[i] = curvatures_[i] * k;
+        const auto pushed =
+            push_forward(k.to(slopes_[i].scalar_type()).contiguous(), slopes_[i], curvatures_[i]);
+        t = pushed.tangent;
+        bends[i] = pushed.bend;
       }
       tangents[i] = product_input(net_.layers_[i], t, grid_, dtype_);
       if (i + 1 < layers) k = apply(net_.layers_[i], weights_[i], tangents[i], grid_);
@@ -107,8 +111,9 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
       const double scale = layer.scale_value();
       gradients[2 * i].add_(torch::mm(tangents[i].t(), adjoint.narrow(0, 0, rows)), scale);
       gradients[2 * i].add_(torch::mm(inputs_[i].t(), adjoint.narrow(0, rows, rows)), scale);
-      g = apply_adjoint(layer, weights_[i], adjoint, both);
+      g = apply_adjoint(layer, transposed_[i], adjoint, both);
       if (!slopes_[i].defined()) continue;
+      g = g.to(slopes_[i].scalar_type());
       const auto bias_gradient = pull_back_pair_(g, slopes_[i], bends[i]);
       if (i > 0) gradients[2 * i - 1].add_(bias_gradient);
     }
@@ -116,6 +121,13 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
   }
 
  private:
+  // The adjoint of the activation before layer `i`. What layers collect is float32 among bfloat16.
+  void pull_back_(torch::Tensor& g, size_t i) const {
+    if (!slopes_[i].defined()) return;
+    g = g.to(slopes_[i].scalar_type());
+    multiply_rows_(g, slopes_[i]);
+  }
+
   torch::Tensor backward_of_value(const torch::Tensor& a,
                                   std::vector<torch::Tensor>& gradients) const {
     auto g = a;
@@ -124,8 +136,8 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
       gradients[2 * i + 1].add_(g.sum(0, false, wide_));
       const auto adjoint = adjoint_input(layer, g, grid_, dtype_);
       gradients[2 * i].add_(torch::mm(inputs_[i].t(), adjoint), layer.scale_value());
-      g = apply_adjoint(layer, weights_[i], adjoint, grid_);
-      if (slopes_[i].defined()) multiply_rows_(g, slopes_[i]);
+      g = apply_adjoint(layer, transposed_[i], adjoint, grid_);
+      pull_back_(g, i);
     }
     return g.to(wide_);
   }
@@ -138,7 +150,7 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
   RowGrid grid_;
   torch::ScalarType dtype_, wide_;
   torch::Tensor value_;
-  std::vector<torch::Tensor> weights_, inputs_, slopes_, curvatures_;
+  std::vector<torch::Tensor> weights_, transposed_, inputs_, slopes_, curvatures_;
 };
 
 LipschitzNet::LipschitzNet(const LipschitzNetOptions& options) : options_(options) {
@@ -247,14 +259,14 @@ void LipschitzNet::constrain(bool exact) {
       const auto from = forward ? product_input(layer, layer.power, grid, dtype)
                                 : adjoint_input(layer, layer.power, grid, dtype);
       auto y = forward ? apply(layer, layer.weight, from, grid)
-                       : apply_adjoint(layer, layer.weight, from, grid);
+                       : apply_adjoint(layer, layer.weight.t(), from, grid);
       norm = y.norm().item<double>();
       if (!(norm > 0)) break;
       y = y / norm;
       const auto back =
           forward ? adjoint_input(layer, y, grid, dtype) : product_input(layer, y, grid, dtype);
       layer.norm_gradient.copy_(forward ? torch::mm(from.t(), back) : torch::mm(back.t(), from));
-      layer.power.copy_(forward ? apply_adjoint(layer, layer.weight, back, grid)
+      layer.power.copy_(forward ? apply_adjoint(layer, layer.weight.t(), back, grid)
                                 : apply(layer, layer.weight, back, grid));
     }
     if (!(norm > 0)) continue;

@@ -63,14 +63,14 @@ class LipschitzNet final : public ContractiveMap {
   friend class Pass;
 
   // The input of the layer's product, its output, and the same for the adjoint. `weight`: the
-  // layer's, or that times its scale.
+  // layer's, or that times its scale; `transposed`: its transpose.
   static torch::Tensor product_input(const Layer& layer, const torch::Tensor& x, RowGrid grid,
                                      torch::ScalarType dtype);
   static torch::Tensor adjoint_input(const Layer& layer, const torch::Tensor& g, RowGrid grid,
                                      torch::ScalarType dtype);
   static torch::Tensor apply(const Layer& layer, const torch::Tensor& weight,
                              const torch::Tensor& product_in, RowGrid grid);
-  static torch::Tensor apply_adjoint(const Layer& layer, const torch::Tensor& weight,
+  static torch::Tensor apply_adjoint(const Layer& layer, const torch::Tensor& transposed,
                                      const torch::Tensor& adjoint_in, RowGrid grid);
   double norm_bound(const Layer& layer) const;  // the certificate
   bool has_activation(size_t layer) const;      // before this layer

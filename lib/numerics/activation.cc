@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #include "lib/base/cpu_clones.h"
 #include "lib/base/error.h"
@@ -61,8 +62,8 @@ inline void at_point(T x, T& value, T& slope, T& curvature) {
   }
 }
 
-// Some rows; `bias` may be null.
-template <Activation kKind, typename T, typename Wide = typename Element<T>::Wide>
+// Some rows; `bias` may be null, and what is beyond kDerivatives is not touched.
+template <Activation kKind, int kDerivatives, typename T, typename Wide = typename Element<T>::Wide>
 PIE_CPU_CLONES void activate_rows(const T* x, const Wide* bias, T* value, T* slope, T* curvature,
                                   int64_t rows, int64_t channels) {
   for (int64_t r = 0; r < rows; ++r) {
@@ -72,24 +73,39 @@ PIE_CPU_CLONES void activate_rows(const T* x, const Wide* bias, T* value, T* slo
       Wide f, d, s;
       at_point<kKind, Wide>(point, f, d, s);
       Element<T>::store(value[i], f);
-      if (slope != nullptr) Element<T>::store(slope[i], d);
-      if (curvature != nullptr) Element<T>::store(curvature[i], s);
+      if constexpr (kDerivatives > 0) Element<T>::store(slope[i], d);
+      if constexpr (kDerivatives > 1) Element<T>::store(curvature[i], s);
     }
   }
 }
 
-template <typename T, typename Wide = typename Element<T>::Wide>
-void activate_rows(Activation kind, const T* x, const Wide* bias, T* value, T* slope, T* curvature,
-                   int64_t rows, int64_t channels) {
+// Calls fn with the kind and the number of derivatives as compile-time constants.
+template <typename Fn>
+void with_constants(Activation kind, int derivatives, const Fn& fn) {
+  const auto with_derivatives = [&](auto constant) {
+    if (derivatives == 0) return fn(constant, std::integral_constant<int, 0>{});
+    if (derivatives == 1) return fn(constant, std::integral_constant<int, 1>{});
+    return fn(constant, std::integral_constant<int, 2>{});
+  };
   switch (kind) {
     case Activation::kElu:
-      return activate_rows<Activation::kElu>(x, bias, value, slope, curvature, rows, channels);
+      return with_derivatives(std::integral_constant<Activation, Activation::kElu>{});
     case Activation::kSoftplus:
-      return activate_rows<Activation::kSoftplus>(x, bias, value, slope, curvature, rows, channels);
+      return with_derivatives(std::integral_constant<Activation, Activation::kSoftplus>{});
     case Activation::kLipSwish:
-      return activate_rows<Activation::kLipSwish>(x, bias, value, slope, curvature, rows, channels);
+      return with_derivatives(std::integral_constant<Activation, Activation::kLipSwish>{});
     case Activation::kRelu:
-      return activate_rows<Activation::kRelu>(x, bias, value, slope, curvature, rows, channels);
+      return with_derivatives(std::integral_constant<Activation, Activation::kRelu>{});
+  }
+}
+
+template <typename T>
+PIE_CPU_CLONES void push_forward(const T* k, const T* slope, const T* curvature, T* t, T* bend,
+                                 int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const auto tangent = Element<T>::load(k[i]);
+    Element<T>::store(t[i], Element<T>::load(slope[i]) * tangent);
+    Element<T>::store(bend[i], Element<T>::load(curvature[i]) * tangent);
   }
 }
 
@@ -140,7 +156,10 @@ Activated activate(const torch::Tensor& x, const torch::Tensor& bias, Activation
     T* value = result.value.data_ptr<T>();
     T* slope = derivatives > 0 ? result.slope.data_ptr<T>() : nullptr;
     T* curvature = derivatives > 1 ? result.curvature.data_ptr<T>() : nullptr;
-    activate_rows(kind, from, add, value, slope, curvature, input.size(0), channels);
+    with_constants(kind, derivatives, [&](auto kind_constant, auto derivatives_constant) {
+      activate_rows<kind_constant, derivatives_constant>(from, add, value, slope, curvature,
+                                                         input.size(0), channels);
+    });
   });
   return result;
 }
@@ -150,6 +169,17 @@ void multiply_rows_(torch::Tensor& g, const torch::Tensor& slope) {
     using T = decltype(element);
     multiply(g.data_ptr<T>(), slope.data_ptr<T>(), g.numel());
   });
+}
+
+Pushed push_forward(const torch::Tensor& tangent, const torch::Tensor& slope,
+                    const torch::Tensor& curvature) {
+  Pushed result{torch::empty_like(slope), torch::empty_like(slope)};
+  dispatch_element(slope.scalar_type(), [&](auto element) {
+    using T = decltype(element);
+    push_forward(tangent.data_ptr<T>(), slope.data_ptr<T>(), curvature.data_ptr<T>(),
+                 result.tangent.data_ptr<T>(), result.bend.data_ptr<T>(), slope.numel());
+  });
+  return result;
 }
 
 torch::Tensor pull_back_pair_(torch::Tensor& g, const torch::Tensor& slope,

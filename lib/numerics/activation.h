@@ -29,10 +29,19 @@ Activated activate(const torch::Tensor& x, const torch::Tensor& bias, Activation
 // activation.
 void multiply_rows_(torch::Tensor& g, const torch::Tensor& slope);
 
+// A tangent through an activation, slope * tangent, and curvature * tangent, by which the slope
+// changes along it. All alike in shape and type.
+struct Pushed {
+  torch::Tensor tangent, bend;
+};
+Pushed push_forward(const torch::Tensor& tangent, const torch::Tensor& slope,
+                    const torch::Tensor& curvature);
+
 // The adjoint of value and tangent of an activation at once. g: [2M, C], the adjoint T of the
 // tangent above the adjoint U of the value; becomes slope * T above slope * U + bend * T, with
-// bend = curvature * tangent. slope, bend: [M, C]. Returns the column sums [C] of the latter, the
+// bend as from `push_forward`. slope, bend: [M, C]. Returns the column sums [C] of the latter, the
 // gradient of a bias, in float32 for bfloat16.
-torch::Tensor pull_back_pair_(torch::Tensor& g, const torch::Tensor& slope, const torch::Tensor& bend);
+torch::Tensor pull_back_pair_(torch::Tensor& g, const torch::Tensor& slope,
+                              const torch::Tensor& bend);
 
 }  // namespace pie

@@ -235,20 +235,33 @@ TEST(LipschitzNets, GradientsAreThoseOfNormalisedWeights) {
 }
 
 TEST(LipschitzNets, Bfloat16IsCloseToFloat32) {
-  const auto o = options_of(4, 6, {3, 1, 3});
-  const auto net = net_of(o);
-  net->certify();
-  net->to(torch::kFloat32);
-  const RowGrid grid{2, o.height, o.width};
-  const auto x = to_rows(normal_tensor({2, 4, 6, 7}, 3, torch::kFloat32));
-  const auto w = to_rows(normal_tensor({2, 4, 6, 7}, 4, torch::kFloat32));
-  const auto wide = net->linearize(x, grid, 1);
-  net->set_bfloat16(true);
-  const auto narrow = net->linearize(x, grid, 1);
-  // Each of the three layers rounds its inputs, weights and outputs to 8 bits.
-  expect_close(narrow->value(), wide->value(), 0.05);
-  expect_close(narrow->vjp(w), wide->vjp(w), 0.05);
-  EXPECT_FALSE(torch::equal(narrow->value(), wide->value()));
+  for (const auto& o : all_options()) {
+    const auto net = net_of(o);
+    net->certify();
+    net->to(torch::kFloat32);
+    const RowGrid grid{2, o.height, o.width};
+    const auto rows = [&](uint64_t seed) {
+      return to_rows(normal_tensor({2, o.channels, o.height, o.width}, seed, torch::kFloat32));
+    };
+    const auto x = rows(3), w = rows(4), v = rows(5);
+    const auto run = [&](bool bfloat16) {
+      net->set_bfloat16(bfloat16);
+      const auto at = net->linearize(x, grid, 2);
+      std::vector<torch::Tensor> results{at->value(), at->vjp(w)};
+      std::vector<torch::Tensor> gradients;
+      for (const auto& p : net->parameters()) gradients.push_back(torch::zeros_like(p));
+      results.push_back(at->backward(v, w, v, gradients));
+      results.push_back(net->linearize(x, grid, 1)->backward(v, {}, {}, gradients));
+      results.insert(results.end(), gradients.begin(), gradients.end());
+      return results;
+    };
+    const auto wide = run(false), narrow = run(true);
+    for (size_t i = 0; i < wide.size(); ++i) {
+      // Each layer rounds its inputs, weights and outputs to 8 bits, twice there and back.
+      expect_close(narrow[i], wide[i], 0.06 * (1 + wide[i].abs().max().item<double>()));
+    }
+    EXPECT_FALSE(torch::equal(narrow[0], wide[0]));
+  }
 }
 
 }  // namespace

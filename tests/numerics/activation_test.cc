@@ -92,6 +92,14 @@ TEST(Activations, ABiasIsAddedToEveryRow) {
   EXPECT_TRUE(torch::equal(with.curvature, without.curvature));
 }
 
+TEST(Activations, TangentsArePushedForward) {
+  const auto tangent = normal_tensor({4, 3}, 1), slope = normal_tensor({4, 3}, 2),
+             curvature = normal_tensor({4, 3}, 3);
+  const auto pushed = push_forward(tangent, slope, curvature);
+  EXPECT_TRUE(torch::equal(pushed.tangent, slope * tangent));
+  EXPECT_TRUE(torch::equal(pushed.bend, curvature * tangent));
+}
+
 TEST(Activations, ThePairIsPulledBackTogether) {
   const auto t = normal_tensor({4, 3}, 1), u = normal_tensor({4, 3}, 2);
   const auto slope = normal_tensor({4, 3}, 3), bend = normal_tensor({4, 3}, 4);
