@@ -70,8 +70,8 @@ FlowParts make_pie(const PieConfig& config) {
     }
     const auto factory =
         config.residual_mean == "network" ? subnet_factory(block) : SubnetFactory();
-    const auto split = make_split(shape, block.keep, config.eps0(), factory,
-                                  "blocks." + std::to_string(i));
+    const auto split =
+        make_split(shape, block.keep, config.eps0(), factory, "blocks." + std::to_string(i));
     parts.blocks.push_back({std::make_shared<Sequence>(in, std::move(steps)), split});
     in = split ? split->kept_shape() : shape;
   }
@@ -104,9 +104,8 @@ FlowParts make_iresnet(const IResNetConfig& config) {
       };
       steps.push_back(std::make_shared<ResidualBlock>(shape, index++, make_map));
     }
-    const auto split =
-        make_split(shape, scale.keep == 0 ? shape.elements() : scale.keep, parts.eps0, nullptr,
-                   "scales." + std::to_string(i));
+    const auto split = make_split(shape, scale.keep == 0 ? shape.elements() : scale.keep,
+                                  parts.eps0, nullptr, "scales." + std::to_string(i));
     parts.blocks.push_back({std::make_shared<Sequence>(in, std::move(steps)), split});
     in = split ? split->kept_shape() : shape;
   }

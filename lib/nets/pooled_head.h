@@ -16,8 +16,8 @@ class PooledHead final : public torch::nn::Module {
   int64_t classes() const { return bias_.size(0); }
 
  private:
-  torch::Tensor scale_, shift_;   // [C]
-  torch::Tensor weight_, bias_;   // [classes, C], [classes]
+  torch::Tensor scale_, shift_;  // [C]
+  torch::Tensor weight_, bias_;  // [classes, C], [classes]
 };
 
 }  // namespace pie

@@ -63,7 +63,8 @@ TEST(Activations, SlopesAreAtMostOne) {
 TEST(Activations, Float32IsCloseToFloat64) {
   for (const auto kind : kAll) {
     const auto x = points().to(torch::kFloat32);
-    const auto narrow = activate(x, {}, kind, 2), wide = activate(x.to(torch::kFloat64), {}, kind, 2);
+    const auto narrow = activate(x, {}, kind, 2),
+               wide = activate(x.to(torch::kFloat64), {}, kind, 2);
     // A few units in the last place of the terms, of which the largest is |x|.
     const auto tolerance = (1 + x.abs()).to(torch::kFloat64) * 1e-6;
     for (const auto& [a, b] :
@@ -77,7 +78,8 @@ TEST(Activations, Float32IsCloseToFloat64) {
 TEST(Activations, Bfloat16RoundsTheFloat32Result) {
   for (const auto kind : kAll) {
     const auto x = points().to(torch::kBFloat16);
-    const auto narrow = activate(x, {}, kind, 1), wide = activate(x.to(torch::kFloat32), {}, kind, 1);
+    const auto narrow = activate(x, {}, kind, 1),
+               wide = activate(x.to(torch::kFloat32), {}, kind, 1);
     EXPECT_TRUE(torch::equal(narrow.value, wide.value.to(torch::kBFloat16)));
     EXPECT_TRUE(torch::equal(narrow.slope, wide.slope.to(torch::kBFloat16)));
   }

@@ -120,8 +120,9 @@ TEST(Training, LowersBitsPerDim) {
   Trainer trainer(preset, 3);
   const auto bits = [&] {
     double result = 0;
-    trainer.with_averaged_weights(
-        [&](FlowModel& model) { result = evaluate_likelihood(model, held_out, 1, 1).bits_per_dim; });
+    trainer.with_averaged_weights([&](FlowModel& model) {
+      result = evaluate_likelihood(model, held_out, 1, 1).bits_per_dim;
+    });
     return result;
   };
   train(trainer, data, 1);

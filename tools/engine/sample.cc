@@ -36,8 +36,7 @@ ImageSet make_images(const CommonOptions& common, const SampleOptions& options,
     if (ends.size() != 2) {
       throw UsageError("--interpolate takes two images; choose one of a set with PATH[index]");
     }
-    return interpolate(model, load_images(ends, {0, 1}, model.model->input_shape()),
-                       options.steps);
+    return interpolate(model, load_images(ends, {0, 1}, model.model->input_shape()), options.steps);
   }
   return sample(model, count, {options.temperature, options.residual_temperature, common.seed});
 }
