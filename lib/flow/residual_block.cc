@@ -314,7 +314,7 @@ torch::Tensor ResidualBlock::do_latent(const torch::Tensor& x) {
 }
 
 torch::Tensor ResidualBlock::do_inverse(const torch::Tensor& z) {
-  const auto x = inverse(z, {}, nullptr);
+  auto x = inverse(z, {}, nullptr);
   if (!torch::GradMode::is_enabled()) return x;
   const auto call = c10::make_intrusive<InverseFunction::Call>();
   call->map = map_.get();
