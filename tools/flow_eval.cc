@@ -105,7 +105,7 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(1.0 / 1024, 8.0));
   app.add_option("--csv", options.csv, "Also write the figures to this CSV file");
   app.add_option("--pictures", options.pictures,
-                 "Also write reconstructions, originals above, and samples to this folder");
+                 "Also write reconstructions and inverses, originals above, and samples to this folder");
   app.add_flag("-f,--force", options.force, "Overwrite existing files");
   app.add_option("DATA", options.data, "Images: files, folders, IDX, CIFAR; PATH[begin:end]");
   const int code = parse_command_line(app, common, argc, argv);

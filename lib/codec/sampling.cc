@@ -11,7 +11,7 @@
 namespace pie {
 namespace {
 
-constexpr size_t kBatch = 64;
+constexpr size_t kSampleBatch = 64;
 
 // Standard normal values for samples first, first + 1, ...: stream `part` of each sample.
 torch::Tensor normals(Shape3 shape, size_t first, size_t count, uint64_t part, uint64_t seed) {
@@ -33,13 +33,13 @@ ImageSet sample(const LoadedModel& loaded, size_t count, const SamplingOptions& 
     throw UsageError("the model " + loaded.name() + " has no density to sample from");
   }
   ImageSet images(to_geometry(model.input_shape()), count);
-  for_each_batch(count, kBatch, [&](size_t first, size_t last) {
+  for_each_batch(count, kSampleBatch, [&](size_t first, size_t last) {
     // Always whole batches, because rounding may depend on their size.
     const auto z =
-        normals(model.latent_shape(), first, kBatch, 0, options.seed) * options.temperature;
+        normals(model.latent_shape(), first, kSampleBatch, 0, options.seed) * options.temperature;
     const auto x = model.decode(z, [&](size_t l, const torch::Tensor& mean) {
       if (options.residual_temperature == 0) return mean;
-      const auto noise = normals(model.residual_shapes()[l], first, kBatch, l + 1, options.seed);
+      const auto noise = normals(model.residual_shapes()[l], first, kSampleBatch, l + 1, options.seed);
       return mean + noise * (options.residual_temperature * model.eps0());
     });
     std::copy_n(to_images(x).data(), (last - first) * images.geometry().samples(),

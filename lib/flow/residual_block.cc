@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/numerics/anderson.h"
 
 namespace pie {
 namespace {
@@ -346,47 +347,45 @@ torch::Tensor ResidualBlock::inverse(const torch::Tensor& z, const FixedPointOpt
     // The samples that still move, as the first rows of y and x.
     std::vector<int64_t> moving(static_cast<size_t>(part.grid.n));
     std::iota(moving.begin(), moving.end(), part.begin);
+    std::vector<AndersonIteration> paths(
+        moving.size(), AndersonIteration(lipschitz < 1 ? options.anderson_depth : 0));
     auto y = part.rows_of(target).clone();
     auto x = y.clone();
     for (int64_t k = 1; !moving.empty(); ++k) {
       const auto n = static_cast<int64_t>(moving.size());
-      const auto image = map_->value(x, {n, grid.height, grid.width});
-      const auto next = y - image;
-      // F(x) - z = x - (z - g(x)): the residual of x is the step to the next iterate.
-      const auto residual = (x - next).view({n, -1}).norm(2, {1}).to(torch::kFloat64).contiguous();
+      const auto image = y - map_->value(x, {n, grid.height, grid.width});
+      // F(x) - z = x - (z - g(x)): the residual of x is the plain step to the next iterate.
+      const auto residual = (x - image).view({n, -1}).norm(2, {1}).to(torch::kFloat64).contiguous();
       const auto scale = y.view({n, -1}).norm(2, {1}).to(torch::kFloat64).contiguous();
       std::vector<int64_t> kept;
+      std::vector<torch::Tensor> next;
       for (int64_t i = 0; i < n; ++i) {
         const int64_t sample = moving[static_cast<size_t>(i)];
         const double r = residual.data_ptr<double>()[i];
         // Rounding of x, g and z leaves about this much, which no iteration removes.
         const double floor = 4 * epsilon * scale.data_ptr<double>()[i];
-        if (r <= std::max(allowed, floor)) {
-          solution.narrow(0, sample * area, area).copy_(x.narrow(0, i * area, area));
-          iterations[sample] = k;
-          error_bound[sample] = lipschitz < 1 ? r / slack : NAN;
-        } else if (k >= options.max_iterations || !std::isfinite(r)) {
-          if (options.fail) {
-            throw ConvergenceError(
-                name() + ": the fixed-point inverse stands at a residual of " + std::to_string(r) +
-                " after " + std::to_string(k) + " iterations, " + std::to_string(allowed) +
-                " was wanted; the input is far from what the model produces, or the network is not "
-                "a contraction");
-          }
-          solution.narrow(0, sample * area, area).copy_(x.narrow(0, i * area, area));
-          iterations[sample] = k;
-          error_bound[sample] = lipschitz < 1 ? r / slack : NAN;
-        } else {
+        const bool found = r <= std::max(allowed, floor);
+        if (!found && k < options.max_iterations && std::isfinite(r)) {
+          next.push_back(paths[static_cast<size_t>(sample - part.begin)].next(
+              x.narrow(0, i * area, area).view(-1), image.narrow(0, i * area, area).view(-1), r));
           kept.push_back(i);
+          continue;
         }
+        if (!found && options.fail) {
+          throw ConvergenceError(
+              name() + ": the fixed-point inverse stands at a residual of " + std::to_string(r) +
+              " after " + std::to_string(k) + " iterations, " + std::to_string(allowed) +
+              " was wanted; the input is far from what the model produces, or the network is not "
+              "a contraction");
+        }
+        solution.narrow(0, sample * area, area).copy_(x.narrow(0, i * area, area));
+        iterations[sample] = k;
+        error_bound[sample] = lipschitz < 1 ? r / slack : NAN;
       }
-      if (kept.size() == moving.size()) {
-        x = next;
-        continue;
-      }
-      const auto rows = torch::tensor(kept);
-      y = y.view({n, each}).index_select(0, rows).view({-1, z.size(1)});
-      x = next.view({n, each}).index_select(0, rows).view({-1, z.size(1)});
+      if (kept.empty()) break;
+      x = torch::stack(next).view({-1, z.size(1)});
+      if (kept.size() == moving.size()) continue;
+      y = y.view({n, each}).index_select(0, torch::tensor(kept)).view({-1, z.size(1)});
       for (size_t i = 0; i < kept.size(); ++i) moving[i] = moving[static_cast<size_t>(kept[i])];
       moving.resize(kept.size());
     }

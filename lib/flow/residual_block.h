@@ -13,6 +13,9 @@ struct FixedPointOptions {
   // float64 1e-12. Rounding sets a floor: a residual as small as that of rounding is accepted.
   double tolerance = 0;
   int64_t max_iterations = 500;
+  // Steps that Anderson acceleration combines; 0: the plain iteration. A network that is not
+  // certified to be a contraction is always iterated plainly.
+  int64_t anderson_depth = 4;
   bool fail = true;  // throw ConvergenceError; false: return the last iterate
 };
 

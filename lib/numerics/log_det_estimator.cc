@@ -20,7 +20,8 @@ CounterRandom stream(uint64_t seed, uint64_t key, uint64_t block, uint64_t probe
 }  // namespace
 
 int64_t LogDetEstimator::draw_tail(uint64_t key, uint64_t block, uint64_t probe) const {
-  const auto u = static_cast<double>(stream(seed, key, block, probe).uniform(0));
+  // Never 0, whose tail would go on to terms of probability 0.
+  const double u = (stream(seed, key, block, probe).bits(0) + 0.5) * 0x1p-32;
   int64_t n = 0;
   while (n < kLongestTail && u < tail_probability(n + 1)) ++n;
   return n;

@@ -112,6 +112,8 @@ InversionReport evaluate_inversion(FlowModel& model, const ImageSet& images,
   const auto largest = torch::zeros({count}), squares = torch::zeros({count}, torch::kFloat64);
   const auto iterations = torch::zeros({blocks, count}, torch::kInt64);
   const auto bounds = torch::zeros({blocks, count}, torch::kFloat64);
+  InversionReport report;
+  report.images = ImageSet(images.geometry(), images.size());
   for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
     const auto x = to_unit(images.slice(begin, end));
     const auto latents = model.latents(x);
@@ -121,6 +123,8 @@ InversionReport evaluate_inversion(FlowModel& model, const ImageSet& images,
     const auto part = [&](const torch::Tensor& t) {
       return t.slice(-1, static_cast<int64_t>(begin), static_cast<int64_t>(end));
     };
+    const auto pixels = to_images(found);
+    std::copy(pixels.pixels().begin(), pixels.pixels().end(), report.images.data(begin));
     const auto error = (found - x).flatten(1).abs();
     part(largest).copy_(error.amax(1));
     part(squares).copy_(error.to(torch::kFloat64).square().mean(1));
@@ -129,7 +133,6 @@ InversionReport evaluate_inversion(FlowModel& model, const ImageSet& images,
       part(bounds[static_cast<int64_t>(b)]).copy_(reports[b].error_bound);
     }
   });
-  InversionReport report;
   report.max_abs_error = largest.max().item<double>();
   report.rms_error = std::sqrt(squares.mean().item<double>());
   if (blocks > 0) {

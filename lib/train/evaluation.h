@@ -47,6 +47,7 @@ struct InversionReport {
   double error_bound = 0;  // largest a-posteriori bound of a block: 2-norm, in units of its input
   int64_t iterations_max = 0;
   double iterations_mean = 0;  // of a block and image
+  ImageSet images;             // as they come back
 };
 
 // Encodes the images and inverts, in float32.

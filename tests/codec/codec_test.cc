@@ -19,11 +19,6 @@ namespace {
 constexpr int kLayers = 4;  // of the tiny model: z, r_3, r_2, r_1
 const std::vector<size_t> kSymbols = {4, 12, 16, 32};
 
-const LoadedModel& tiny() {
-  static const LoadedModel model = random_loaded_model(tiny_preset(), 1, 0.1);
-  return model;
-}
-
 // Images drawn from the model, so that its symbols are distributed as it expects.
 ImageSet model_images(size_t count, uint64_t seed = 1) {
   const torch::NoGradGuard no_grad;

@@ -9,11 +9,6 @@
 namespace pie {
 namespace {
 
-const LoadedModel& tiny() {
-  static const LoadedModel model = random_loaded_model(tiny_preset(), 1, 0.1);
-  return model;
-}
-
 // Rounding may differ between batches of different sizes, by one level at the most.
 void expect_same_images(const ImageSet& a, const ImageSet& b) {
   ASSERT_EQ(a.geometry(), b.geometry());

@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-TensorFile example() {
+TensorFile example_tensors() {
   return {{{"title", "a \"quoted\" text\n"}},
           {{"a", normal_tensor({2, 3}, 1, torch::kFloat32)},
            {"b.weight", normal_tensor({4}, 2, torch::kFloat32)},
@@ -44,7 +44,7 @@ Bytes with_hash(Json header, const Bytes& payload) {
 Json header_with(const Json& entry) { return {{"__metadata__", {{"title", "x"}}}, {"a", entry}}; }
 
 TEST(Safetensors, RoundTripKeepsEveryBit) {
-  const auto file = example();
+  const auto file = example_tensors();
   const auto bytes = serialize_tensors(file);
   EXPECT_EQ(serialize_tensors(file), bytes);
   const auto back = parse_tensors(bytes, "x");
@@ -57,7 +57,7 @@ TEST(Safetensors, RoundTripKeepsEveryBit) {
 }
 
 TEST(Safetensors, FollowsThePublicLayout) {
-  const auto bytes = serialize_tensors(example());
+  const auto bytes = serialize_tensors(example_tensors());
   ByteReader reader(bytes.data(), bytes.size());
   const auto length = reader.u64();
   const auto text = reader.raw(length);
@@ -70,7 +70,7 @@ TEST(Safetensors, FollowsThePublicLayout) {
   EXPECT_EQ(reader.remaining(), 44u);
   float first;
   std::memcpy(&first, reader.raw(4).data, 4);
-  EXPECT_EQ(first, example().tensors["a"][0][0].item<float>());
+  EXPECT_EQ(first, example_tensors().tensors["a"][0][0].item<float>());
 }
 
 TEST(Safetensors, ACraftedFileOfTheRightKindIsRead) {
@@ -120,7 +120,7 @@ TEST(Safetensors, OverlapsHolesAndLeftoversAreRefused) {
 
 TEST(Safetensors, ValuesThatAreNotFiniteAreRefusedByName) {
   for (const float bad : {NAN, INFINITY, -INFINITY}) {
-    auto file = example();
+    auto file = example_tensors();
     file.tensors["b.weight"][2] = bad;
     const auto bytes = serialize_tensors(file);
     EXPECT_TRUE(contains(message_of<DamagedError>([&] { parse_tensors(bytes, "x"); }), "b.weight"));
@@ -128,7 +128,7 @@ TEST(Safetensors, ValuesThatAreNotFiniteAreRefusedByName) {
 }
 
 TEST(Safetensors, HostileHeadersAreRefused) {
-  const auto good = serialize_tensors(example());
+  const auto good = serialize_tensors(example_tensors());
   for (const uint64_t length :
        {uint64_t{0}, uint64_t{1}, uint64_t{good.size()}, uint64_t{1} << 24, (uint64_t{1} << 24) + 1,
         uint64_t{1} << 40, uint64_t{1} << 63, ~uint64_t{0}}) {
@@ -155,7 +155,7 @@ TEST(Safetensors, DeepNestingIsRefused) {
 
 // The same content in another spelling, or twice, would escape the hash.
 TEST(Safetensors, OtherSpellingsAreRefused) {
-  const auto good = serialize_tensors(example());
+  const auto good = serialize_tensors(example_tensors());
   ByteReader reader(good.data(), good.size());
   const auto length = reader.u64();
   const auto span = reader.raw(length);

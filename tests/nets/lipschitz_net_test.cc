@@ -66,13 +66,6 @@ torch::Tensor plain(LipschitzNet& net, const LipschitzNetOptions& o, const torch
   return h;
 }
 
-double norm_of_operator(const torch::Tensor& kernel, int64_t height, int64_t width) {
-  const auto x = torch::zeros({1, kernel.size(1), height, width}, torch::kFloat64);
-  const auto matrix = jacobian(
-      [&](const auto& v) { return torch::conv2d(v, kernel, {}, 1, kernel.size(2) / 2); }, x);
-  return torch::linalg_svdvals(matrix).max().template item<double>();
-}
-
 std::vector<double> norms_of(LipschitzNet& net, const LipschitzNetOptions& o) {
   std::vector<double> norms;
   for (size_t i = 0; i < o.kernels.size(); ++i) {

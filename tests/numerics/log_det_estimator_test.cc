@@ -42,6 +42,16 @@ TEST(LogDetEstimators, PoissonTailsAreTheIncompleteGammaFunction) {
   EXPECT_NEAR(how.tail_probability(30) / first, 1 + 2.0 / 31 + 4.0 / (31 * 32), 1e-3);
 }
 
+TEST(LogDetEstimators, RareTailsEnd) {
+  // The random number of this key is the smallest of 2^24, which once meant a tail without end.
+  LogDetEstimator how;
+  how.tail = LogDetEstimator::Tail::kPoisson;
+  how.tail_parameter = 2;
+  const auto n = how.draw_tail(15892903, 3, 1);
+  EXPECT_GT(n, 10);
+  EXPECT_GT(how.tail_probability(n), 0x1p-32);
+}
+
 TEST(LogDetEstimators, SignsAreBalancedAndTheirOwn) {
   const LogDetEstimator how;
   std::vector<float> a(10000), b(10000), c(10000);

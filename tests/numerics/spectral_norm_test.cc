@@ -9,13 +9,6 @@
 namespace pie {
 namespace {
 
-double norm_of_operator(const torch::Tensor& kernel, int64_t height, int64_t width) {
-  const auto x = torch::zeros({1, kernel.size(1), height, width}, torch::kFloat64);
-  const auto matrix = jacobian(
-      [&](const auto& v) { return torch::conv2d(v, kernel, {}, 1, kernel.size(2) / 2); }, x);
-  return torch::linalg_svdvals(matrix).max().template item<double>();
-}
-
 TEST(SpectralNorm, OfAMatrixIsItsLargestSingularValue) {
   const auto q = std::get<0>(torch::linalg_qr(normal_tensor({5, 5}, 1)));
   const auto p = std::get<0>(torch::linalg_qr(normal_tensor({3, 3}, 2)));

@@ -45,4 +45,13 @@ inline double log_abs_det(const torch::Tensor& matrix) {
   return std::get<1>(torch::linalg_slogdet(matrix)).item<double>();
 }
 
+// The largest singular value of a zero-padded stride-1 convolution of height x width images, from
+// its whole matrix. kernel: [out, in, k, k] float64.
+inline double norm_of_operator(const torch::Tensor& kernel, int64_t height, int64_t width) {
+  const auto x = torch::zeros({1, kernel.size(1), height, width}, torch::kFloat64);
+  const auto matrix = jacobian(
+      [&](const auto& v) { return torch::conv2d(v, kernel, {}, 1, kernel.size(2) / 2); }, x);
+  return torch::linalg_svdvals(matrix).max().template item<double>();
+}
+
 }  // namespace pie

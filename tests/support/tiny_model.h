@@ -69,4 +69,10 @@ inline LoadedModel random_loaded_model(const Json& preset, uint64_t seed = 1, do
       "tiny.safetensors");
 }
 
+// One of them, for everyone.
+inline const LoadedModel& tiny() {
+  static const LoadedModel model = random_loaded_model(tiny_preset(), 1, 0.1);
+  return model;
+}
+
 }  // namespace pie

@@ -164,6 +164,9 @@ class Evaluation {
     out["error_bound"] = finite_or_null(report_, "inverse.error_bound", r.error_bound);
     out["lipschitz_bound"] = largest;
     out["lipschitz_bound_of_blocks"] = blocks;
+    write_beside_originals("inverses", r.images);
+    fixed_point.anderson_depth =
+        0;  // step by step, the plain iteration shows the Lipschitz constant
     for (const auto iterations : options_.iterations) {
       fixed_point.max_iterations = iterations;
       const auto after = evaluate_inversion(model, images_, fixed_point);
@@ -195,11 +198,7 @@ class Evaluation {
       report_["sharpness"]["reconstructions_stderr"] = finite_or_null(
           report_, "sharpness.reconstructions_stderr", sharpness(decoded).standard_error());
     }
-    if (!options_.pictures.empty()) {
-      const size_t n = std::min<size_t>(images_.size(), 60);
-      const auto originals = images_.slice(0, n), copies = decoded.slice(0, n);
-      write_picture("reconstructions", stacked_mosaic({&originals, &copies}, 15));
-    }
+    write_beside_originals("reconstructions", decoded);
   }
 
   void labels_kept(const ImageSet& decoded) {
@@ -279,6 +278,13 @@ class Evaluation {
     }
     out["ideal_bits_per_dim"] = ideal_bits / dims;
     out["layers"] = layers;
+  }
+
+  void write_beside_originals(const std::string& kind, const ImageSet& copies) {
+    if (options_.pictures.empty()) return;
+    const size_t n = std::min<size_t>(images_.size(), 60);
+    const auto above = images_.slice(0, n), below = copies.slice(0, n);
+    write_picture(kind, stacked_mosaic({&above, &below}, 15));
   }
 
   void write_picture(const std::string& kind, const Image& picture) {

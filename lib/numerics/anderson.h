@@ -1,0 +1,32 @@
+// Anderson acceleration of fixed-point iterations.
+#pragma once
+
+#include <torch/torch.h>
+
+namespace pie {
+
+// The iteration x <- G(x) of one vector, sped up by combining its last few steps: the next point is
+// that affine combination of the last images for which the same combination of the residuals
+// G(x) - x is shortest (Anderson 1965; Walker & Ni 2011, type II). For an affine G in d dimensions
+// and a depth of at least d it ends after d + 1 steps.
+//
+// Acceleration has no proof of convergence, so the first step after which the residual is longer
+// than before is the last accelerated one: from there on a contraction converges at its own rate.
+class AndersonIteration {
+ public:
+  explicit AndersonIteration(int64_t depth) : depth_(depth) {}  // 0: the plain iteration
+
+  // The next point after `x` with `image` = G(x); both [d]. `residual`: |G(x) - x|.
+  torch::Tensor next(const torch::Tensor& x, const torch::Tensor& image, double residual);
+
+ private:
+  int64_t depth_;
+  int64_t steps_ = 0;  // done
+  double last_residual_ = 0;
+  torch::Tensor step_, image_;  // the last G(x) - x and G(x), [d]
+  // How both changed from step to step, [depth, d], the oldest overwritten by the newest; and the
+  // products of the former with each other, [depth, depth] float64.
+  torch::Tensor changes_of_step_, changes_of_image_, gram_;
+};
+
+}  // namespace pie
