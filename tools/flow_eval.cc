@@ -78,7 +78,7 @@ int run(int argc, char** argv) {
                  "Terms of the series, or those that roulette always sums (default 20, and 4)")
       ->check(CLI::Range(1, 100000));
   app.add_option("--probes", options.probes, "Random probes of each trace")
-      ->check(CLI::Range(1, 100000))
+      ->check(CLI::Range(1, 65535))
       ->capture_default_str();
   app.add_option("--iterations", options.iterations,
                  "Also report an i-ResNet's inversion error after these numbers of iterations")
@@ -104,8 +104,9 @@ int run(int argc, char** argv) {
       ->check(finite_number())
       ->check(CLI::Range(1.0 / 1024, 8.0));
   app.add_option("--csv", options.csv, "Also write the figures to this CSV file");
-  app.add_option("--pictures", options.pictures,
-                 "Also write reconstructions and inverses, originals above, and samples to this folder");
+  app.add_option(
+      "--pictures", options.pictures,
+      "Also write reconstructions and inverses, originals above, and samples to this folder");
   app.add_flag("-f,--force", options.force, "Overwrite existing files");
   app.add_option("DATA", options.data, "Images: files, folders, IDX, CIFAR; PATH[begin:end]");
   const int code = parse_command_line(app, common, argc, argv);

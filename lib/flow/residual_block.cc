@@ -348,7 +348,7 @@ torch::Tensor ResidualBlock::inverse(const torch::Tensor& z, const FixedPointOpt
     std::vector<int64_t> moving(static_cast<size_t>(part.grid.n));
     std::iota(moving.begin(), moving.end(), part.begin);
     std::vector<AndersonIteration> paths(
-        moving.size(), AndersonIteration(lipschitz < 1 ? options.anderson_depth : 0));
+        moving.size(), AndersonIteration(lipschitz < 1 ? options.anderson_depth : 0, lipschitz));
     auto y = part.rows_of(target).clone();
     auto x = y.clone();
     for (int64_t k = 1; !moving.empty(); ++k) {
@@ -356,7 +356,8 @@ torch::Tensor ResidualBlock::inverse(const torch::Tensor& z, const FixedPointOpt
       const auto image = y - map_->value(x, {n, grid.height, grid.width});
       // F(x) - z = x - (z - g(x)): the residual of x is the plain step to the next iterate.
       const auto residual = (x - image).view({n, -1}).norm(2, {1}).to(torch::kFloat64).contiguous();
-      const auto scale = y.view({n, -1}).norm(2, {1}).to(torch::kFloat64).contiguous();
+      const auto scale = torch::maximum(y.view({n, -1}).norm(2, {1}), x.view({n, -1}).norm(2, {1}))
+                             .to(torch::kFloat64);
       std::vector<int64_t> kept;
       std::vector<torch::Tensor> next;
       for (int64_t i = 0; i < n; ++i) {
@@ -364,7 +365,7 @@ torch::Tensor ResidualBlock::inverse(const torch::Tensor& z, const FixedPointOpt
         const double r = residual.data_ptr<double>()[i];
         // Rounding of x, g and z leaves about this much, which no iteration removes.
         const double floor = 4 * epsilon * scale.data_ptr<double>()[i];
-        const bool found = r <= std::max(allowed, floor);
+        const bool found = std::isfinite(r) && r <= std::max(allowed, floor);
         if (!found && k < options.max_iterations && std::isfinite(r)) {
           next.push_back(paths[static_cast<size_t>(sample - part.begin)].next(
               x.narrow(0, i * area, area).view(-1), image.narrow(0, i * area, area).view(-1), r));
@@ -373,12 +374,13 @@ torch::Tensor ResidualBlock::inverse(const torch::Tensor& z, const FixedPointOpt
         }
         if (!found && options.fail) {
           throw ConvergenceError(
-              name() + ": the fixed-point inverse stands at a residual of " + std::to_string(r) +
-              " after " + std::to_string(k) + " iterations, " + std::to_string(allowed) +
+              name() + ": the fixed-point inverse stands at a residual of " + c10::str(r) +
+              " after " + std::to_string(k) + " iterations, " + c10::str(allowed) +
               " was wanted; the input is far from what the model produces, or the network is not "
               "a contraction");
         }
-        solution.narrow(0, sample * area, area).copy_(x.narrow(0, i * area, area));
+        // The image of x is known too, and closer than x by the Lipschitz constant.
+        solution.narrow(0, sample * area, area).copy_(image.narrow(0, i * area, area));
         iterations[sample] = k;
         error_bound[sample] = lipschitz < 1 ? r / slack : NAN;
       }

@@ -18,8 +18,9 @@ void set_value(Json& json, const std::string& assignment) {
       node = &(*node)[std::stoul(key)];
     } else if (node->is_object() && node->contains(key)) {
       node = &(*node)[key];
-    } else if (node->is_object() && dot == path.size() && node->contains("kind")) {
-      node = &(*node)[key];  // a block may override any of its kind's defaults; parsing checks it
+    } else if (node->is_object() && dot == path.size() &&
+               (node->contains("kind") || node->contains("entry"))) {
+      node = &(*node)[key];  // a block or scale may override any default; parsing checks it
     } else {
       throw UsageError("--set: the configuration has no '" + path + "'");
     }

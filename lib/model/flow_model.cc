@@ -46,14 +46,16 @@ torch::Tensor FlowModel::pad(const torch::Tensor& x) const {
   return torch::cat({x, x.new_zeros({x.size(0), parts_.pad_channels, x.size(2), x.size(3)})}, 1);
 }
 
-LogLikelihood FlowModel::log_likelihood(const torch::Tensor& x, const LogDetEstimator& how) {
-  torch::Tensor unused;
-  return log_likelihood(x, how, unused);
+bool FlowModel::has_density() const {
+  return parts_.pad_channels == 0 &&
+         std::all_of(residual_blocks_.begin(), residual_blocks_.end(),
+                     [](const auto& block) { return block->map().lipschitz_bound() < 1; });
 }
 
-LogLikelihood FlowModel::log_likelihood(const torch::Tensor& x, const LogDetEstimator& how,
-                                        torch::Tensor& logits) {
-  if (!has_density()) throw UsageError("a model of zero-padded images has no density");
+LogLikelihood FlowModel::log_likelihood(const torch::Tensor& x, const LogDetEstimator& how) {
+  if (!has_density()) {
+    throw UsageError("a model of zero-padded images, or without Lipschitz bounds, has no density");
+  }
   auto mapped = parts_.pre_transform->forward(x);
   LogLikelihood result;
   result.pre_transform = mapped.log_det;
@@ -72,7 +74,6 @@ LogLikelihood FlowModel::log_likelihood(const torch::Tensor& x, const LogDetEsti
     }
   }
   result.z = normal_log_prob(value, 1.0);
-  if (parts_.head) logits = parts_.head->forward(value);
   return result;
 }
 
@@ -175,7 +176,7 @@ std::string FlowModel::first_not_finite(const torch::Tensor& x) {
       value = parts.z;
     }
   }
-  return "the densities";
+  return "the densities or class scores";
 }
 
 void FlowModel::set_bfloat16_subnets(bool on) {

@@ -53,9 +53,6 @@ class FlowModel final : public torch::nn::Module {
 
   // x: [N, C, H, W], pixels in [0, 1]. Log-dets without a closed form are computed as `how` says.
   LogLikelihood log_likelihood(const torch::Tensor& x, const LogDetEstimator& how = {});
-  // The same with the class scores [N, classes] of the head.
-  LogLikelihood log_likelihood(const torch::Tensor& x, const LogDetEstimator& how,
-                               torch::Tensor& logits);
   // Class scores [N, classes]. Throws UsageError without a head.
   torch::Tensor logits(const torch::Tensor& x);
   Latents latents(const torch::Tensor& x);
@@ -75,7 +72,8 @@ class FlowModel final : public torch::nn::Module {
   // Puts fresh weights into their bounds, and initialises every actnorm so that its outputs on `x`
   // [N, C, H, W] have mean 0 and variance 1.
   void initialize(const torch::Tensor& x);
-  // The name of the first layer whose output on `x` is not finite, or "the densities" if all are.
+  // The name of the first layer whose output on `x` is not finite, or "the densities or class
+  // scores".
   std::string first_not_finite(const torch::Tensor& x);
   // Chooses the number type inside the subnetworks; everything else stays as it is.
   void set_bfloat16_subnets(bool on);
@@ -98,7 +96,9 @@ class FlowModel final : public torch::nn::Module {
   // Shapes of r_1, ..., r_L.
   const std::vector<Shape3>& residual_shapes() const { return residual_shapes_; }
   int64_t classes() const { return parts_.head ? parts_.head->classes() : 0; }
-  bool has_density() const { return parts_.pad_channels == 0; }
+  // False for a classifier of zero-padded images, and where a residual block is not sure to be a
+  // contraction: it need not be invertible, nor the series of its log-det converge.
+  bool has_density() const;
 
  private:
   torch::Tensor pad(const torch::Tensor& x) const;

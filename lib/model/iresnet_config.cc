@@ -1,5 +1,7 @@
 #include "lib/model/iresnet_config.h"
 
+#include <algorithm>
+
 namespace pie {
 namespace {
 
@@ -55,6 +57,10 @@ IResNetConfig parse_iresnet_config(const Json& json) {
   }
   for (size_t i = 0; i < scales.size(); ++i) {
     config.scales.push_back(parse_scale(json, scales[i], "scales." + std::to_string(i)));
+  }
+  if (std::all_of(config.scales.begin(), config.scales.end(),
+                  [](const auto& scale) { return scale.blocks == 0; })) {
+    throw UsageError("configuration: 'blocks' is 0 in all scales");
   }
   return config;
 }

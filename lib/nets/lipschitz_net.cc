@@ -231,7 +231,8 @@ double LipschitzNet::certify() {
   for (auto& layer : layers_) {
     double norm = norm_bound(layer);
     const double wanted = c * (1 - kRounding);
-    if (c > 0 && (norm > c || (options_.always_scale && norm < c * (1 - 10 * kRounding)))) {
+    if (c > 0 && norm > 0 &&
+        (norm > c || (options_.always_scale && norm < c * (1 - 10 * kRounding)))) {
       largest_excess = std::max(largest_excess, norm / c);
       layer.weight.mul_(wanted / norm);
       norm = c;

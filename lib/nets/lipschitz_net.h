@@ -80,7 +80,7 @@ class LipschitzNet final : public ContractiveMap {
 
   LipschitzNetOptions options_;
   bool bfloat16_ = false;
-  double certified_ = -1;  // the bound of `certify`, -1 when the weights changed since
+  double certified_ = -1;  // the bound of `certify`, -1 once `constrain` has run since
   std::vector<Layer> layers_;
 };
 

@@ -15,7 +15,7 @@ double rounding(torch::ScalarType type) {
 
 torch::Tensor AndersonIteration::next(const torch::Tensor& x, const torch::Tensor& image,
                                       double residual) {
-  if (steps_ > 0 && residual > last_residual_) depth_ = 0;
+  if (steps_ > 0 && residual > rate_ * last_residual_) depth_ = 0;
   last_residual_ = residual;
   if (depth_ == 0) return image;
   const auto step = image - x;

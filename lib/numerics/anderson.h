@@ -10,17 +10,19 @@ namespace pie {
 // G(x) - x is shortest (Anderson 1965; Walker & Ni 2011, type II). For an affine G in d dimensions
 // and a depth of at least d it ends after d + 1 steps.
 //
-// Acceleration has no proof of convergence, so the first step after which the residual is longer
-// than before is the last accelerated one: from there on a contraction converges at its own rate.
+// Acceleration has no proof of convergence. So the first step that shortens the residual by less
+// than the plain iteration is sure to, to `rate` times its length, is the last accelerated one.
 class AndersonIteration {
  public:
-  explicit AndersonIteration(int64_t depth) : depth_(depth) {}  // 0: the plain iteration
+  // depth 0: the plain iteration; rate: of G, a contraction's Lipschitz constant.
+  AndersonIteration(int64_t depth, double rate) : depth_(depth), rate_(rate) {}
 
   // The next point after `x` with `image` = G(x); both [d]. `residual`: |G(x) - x|.
   torch::Tensor next(const torch::Tensor& x, const torch::Tensor& image, double residual);
 
  private:
   int64_t depth_;
+  double rate_;
   int64_t steps_ = 0;  // done
   double last_residual_ = 0;
   torch::Tensor step_, image_;  // the last G(x) - x and G(x), [d]

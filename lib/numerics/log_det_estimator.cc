@@ -20,8 +20,10 @@ CounterRandom stream(uint64_t seed, uint64_t key, uint64_t block, uint64_t probe
 }  // namespace
 
 int64_t LogDetEstimator::draw_tail(uint64_t key, uint64_t block, uint64_t probe) const {
-  // Never 0, whose tail would go on to terms of probability 0.
-  const double u = (stream(seed, key, block, probe).bits(0) + 0.5) * 0x1p-32;
+  // 64 random bits, for rare tails; never 0, whose tail would not end. Signs use the indices
+  // between.
+  const auto random = stream(seed, key, block, probe);
+  const double u = (random.bits(0) + (random.bits(uint64_t{1} << 40) + 0.5) * 0x1p-32) * 0x1p-32;
   int64_t n = 0;
   while (n < kLongestTail && u < tail_probability(n + 1)) ++n;
   return n;

@@ -15,7 +15,8 @@ struct LogDetEstimator {
     kExact,    // from the whole Jacobian; for small images
     kSeries,   // the first `terms` terms; biased by at most `truncation_bound`
     kRoulette  // those and a random number N more, each divided by its probability: unbiased
-               // (Residual Flows, Chen et al. 2019, Eq. 6)
+               // (Residual Flows, Chen et al. 2019, Eq. 6), up to tails of probability 2^-64. The
+               // variance is moderate only where traces fall faster than those probabilities.
   };
   enum class Tail { kPoisson, kGeometric };
 

@@ -27,8 +27,8 @@ struct LikelihoodReport {
 LogDetEstimator default_log_det();
 
 // Evaluates `draws` dequantizations of every image of `source`, with noise keyed by (seed, image
-// index, draw), and so with the probes of log-dets that are estimated as `how` says. Throws
-// ShapeError naming the image if one has another geometry than the model.
+// index, draw), and with probes keyed by them too where log-dets are estimated as `how` says.
+// Throws ShapeError naming the image if one has another geometry than the model.
 LikelihoodReport evaluate_likelihood(FlowModel& model, const ImageSource& source, uint64_t seed,
                                      int64_t draws, const LogDetEstimator& how = default_log_det());
 

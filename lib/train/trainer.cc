@@ -62,8 +62,8 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
   model_ = make_model(preset);
   if (config_.task != "classify" && !model_->has_density()) {
     throw UsageError(
-        "pad_channels: a zero-padded input has no density; only --task classify can "
-        "train it");
+        "pad_channels, coefficient: with a zero-padded input, or without a Lipschitz bound, there "
+        "is no density; only --task classify can train such a model");
   }
   if (config_.task != "density" && model_->classes() == 0) {
     throw UsageError("--task " + config_.task + " needs a model with classes; --set classes=10");
@@ -79,12 +79,14 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
 
 Trainer Trainer::from_state(const Json& json, const std::string& path) {
   try {
-    const ConfigSection state(json, "state", {"preset", "seed", "step", "images", "elapsed_s"});
+    const ConfigSection state(json, "state",
+                              {"preset", "seed", "step", "images", "elapsed_s", "bfloat16"});
     Trainer trainer(state.get<Json>("preset"), state.get<uint64_t>("seed"));
     constexpr int64_t kMost = int64_t{1} << 40;
     trainer.adam_->steps = state.integer("step", 0, kMost);
     trainer.images_ = state.integer("images", 0, kMost);
     trainer.elapsed_s_ = state.number("elapsed_s", 0, 1e12);
+    if (state.has("bfloat16")) trainer.bfloat16_ = state.get<bool>("bfloat16");
     return trainer;
   } catch (const UsageError& error) {
     throw DamagedError(path + ": " + error.what());
@@ -115,11 +117,12 @@ Trainer Trainer::resume(const Bytes& state, const std::string& path) {
 }
 
 Bytes Trainer::serialize_state() const {
-  const Json info = {{"preset", preset_},
-                     {"seed", seed_},
-                     {"step", adam_->steps},
-                     {"images", images_},
-                     {"elapsed_s", elapsed_s_}};
+  Json info = {{"preset", preset_},
+               {"seed", seed_},
+               {"step", adam_->steps},
+               {"images", images_},
+               {"elapsed_s", elapsed_s_}};
+  if (bfloat16_) info["bfloat16"] = *bfloat16_;
   std::map<std::string, torch::Tensor> tensors{{"values", flat_->values},
                                                {"first_moment", adam_->first_moment},
                                                {"second_moment", adam_->second_moment},
@@ -196,6 +199,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   const int64_t first_step = adam_->steps;
   const auto start = std::chrono::steady_clock::now();
   set_bfloat16(run.bfloat16);
+  bfloat16_ = run.bfloat16;
 
   const bool density = config_.task != "classify", classes = config_.task != "density";
   if (classes && run.labels.size() != run.data->size()) {
@@ -322,7 +326,9 @@ void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm
                             : "the gradient's norm (" + std::to_string(norm) + ")";
   }
   throw OperationError("training stopped at step " + std::to_string(adam_->steps + 1) + ": " +
-                       where + " is not finite; resume with a lower --lr, or smaller scale_clamp");
+                       where +
+                       " is not finite; start again with a lower --lr, or a smaller scale_clamp of "
+                       "couplings");
 }
 
 void Trainer::with_averaged_weights(const std::function<void(FlowModel&)>& use) const {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,7 @@ struct TrainRun {
 struct TrainStatus {
   int64_t step = 0, total_steps = 0;
   double epoch = 0, progress = 0;  // progress of the schedule in [0, 1]
-  double bits_per_dim = NAN;       // of this step's batch, exact on its dequantization
+  double bits_per_dim = NAN;       // of this step's batch; log-dets of residual blocks as estimated
   double cross_entropy = NAN;      // of this step's labelled batch, nats
   double learning_rate = 0, gradient_norm = 0, elapsed_s = 0, images_per_s = 0;
   bool validated = false;
@@ -74,6 +75,8 @@ class Trainer {
   const TrainConfig& config() const { return config_; }
   uint64_t seed() const { return seed_; }
   int64_t step() const { return adam_->steps; }
+  // The precision of the last run; none before the first.
+  std::optional<bool> bfloat16() const { return bfloat16_; }
   int64_t parameters() const { return flat_->values.numel(); }
   FlowModel& model() { return *model_; }
 
@@ -100,6 +103,7 @@ class Trainer {
   uint64_t seed_;
   double elapsed_s_ = 0;
   int64_t images_ = 0;  // in the training set
+  std::optional<bool> bfloat16_;
   // The order of the images in the epoch and of the set that was asked for last: all, or labelled.
   struct Order {
     uint64_t epoch = 0;

@@ -91,6 +91,31 @@ expect 2 pie-sample -m classifier.safetensors -n 1 -o x.png
 expect 2 pie-train "${tiny[@]}" --task classify --data "$digits" --steps 3 -o x.safetensors
 says 'needs a model with classes'
 
-# Without a constraint there is no guarantee, and no wrong image either.
-expect 0 pie-train "${tiny[@]}" --set block.coefficient=0 --data "$digits" --steps 30 --lr 0.05 \
-  -o free.safetensors
+# Without a constraint there is no guarantee, hence no density, and no code file that might not decode.
+expect 2 pie-train "${tiny[@]}" --set block.coefficient=0 --data "$digits" --steps 3 -o x.safetensors
+says 'coefficient' 'density'
+expect 0 pie-train "${classify[@]}" --set pad_channels=0 --set block.coefficient=0 --data "$digits" \
+  --steps 30 --lr 0.05 -o free.safetensors
+expect 2 pie-encode -m free.safetensors "$testdata/digit-0.png" -o x.pie
+says 'no density'
+
+# A metric that was asked for and cannot be had is a warning; unlabelled images only cost the error.
+expect 0 flow-eval -m classifier.safetensors --metrics likelihood --json "$digits[:4]"
+grep -q '"warnings":\["likelihood: this model has none"\]' "$out" || fail "warning"
+expect 0 flow-eval -m classifier.safetensors --json "$testdata/digit-0.png"
+grep -q '"max_abs_error"' "$out" && grep -q 'classification: ' "$out" || fail "unlabelled images"
+
+# The inverse that recomputes activations needs float32, and training sees to it.
+expect 0 pie-train --preset iresnet-mnist-small --set block.blocks=1 --set block.hidden=8 --batch 4 \
+  --set train.recompute=true --data "$digits" --steps 2 -o recompute.safetensors
+expect 2 pie-train --preset iresnet-mnist-small --precision bf16 --set train.recompute=true \
+  --data "$digits" --steps 2 -o x.safetensors
+says 'recompute'
+# A run is resumed in the precision it had.
+expect 0 pie-train --resume parts.safetensors.state --steps 40 --stop-at 31 --data "$digits" \
+  -o parts.safetensors
+says 'float32'
+# Scales override the defaults.
+expect 0 pie-train "${tiny[@]}" --set scales.0.hidden=4 --set scales.1.keep=98 --data "$digits" \
+  --steps 1 -o scales.safetensors
+expect 2 pie-train "${tiny[@]}" --set block.blocks=0 --data "$digits" --steps 1 -o x.safetensors

@@ -58,13 +58,20 @@ TEST(ResidualBlocks, InverseIsExactAndItsBoundHolds) {
     for (const double tolerance : {1e-3, 1e-6, 1e-11}) {
       FixedPointOptions options;
       options.tolerance = tolerance;
-      FixedPointReport report;
-      const auto found = block->inverse(z, options, &report);
-      for (int64_t i = 0; i < x.size(0); ++i) {
-        const double error = (found[i] - x[i]).norm().item<double>();
-        EXPECT_LE(error, report.error_bound[i].item<double>() + 1e-14);
-        EXPECT_LE(error, tolerance * std::sqrt(24.0));
-        EXPECT_GT(report.iterations[i].item<int64_t>(), 0);
+      int64_t plain_iterations = 0;
+      for (const int64_t depth : {0, 4}) {
+        options.anderson_depth = depth;
+        FixedPointReport report;
+        const auto found = block->inverse(z, options, &report);
+        for (int64_t i = 0; i < x.size(0); ++i) {
+          const double error = (found[i] - x[i]).norm().item<double>();
+          EXPECT_LE(error, report.error_bound[i].item<double>() + 1e-14);
+          EXPECT_LE(error, tolerance * std::sqrt(24.0));
+          EXPECT_GT(report.iterations[i].item<int64_t>(), 0);
+        }
+        const auto iterations = report.iterations.sum().item<int64_t>();
+        if (depth == 0) plain_iterations = iterations;
+        EXPECT_LE(iterations, plain_iterations) << "depth " << depth;
       }
     }
     expect_close(block->inverse(z), x, 1e-10);

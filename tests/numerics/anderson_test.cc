@@ -11,7 +11,7 @@ namespace {
 // Steps until |G(x) - x| is at most `tolerance`, and the residuals on the way.
 template <typename Map>
 std::vector<double> residuals(const Map& map, torch::Tensor x, int64_t depth, double tolerance) {
-  AndersonIteration path(depth);
+  AndersonIteration path(depth, 1.0);
   std::vector<double> found;
   while (found.size() < 1000) {
     const torch::Tensor image = map(x);
@@ -36,18 +36,19 @@ TEST(AndersonIterations, AffineMapsEndAfterTheirDimensions) {
 }
 
 TEST(AndersonIterations, DepthZeroIsThePlainIteration) {
-  AndersonIteration path(0);
+  AndersonIteration path(0, 0.5);
   const auto x = normal_tensor({4}, 1), image = normal_tensor({4}, 2);
   for (int k = 0; k < 3; ++k) EXPECT_TRUE(path.next(x, image, 1.0).equal(image));
 }
 
-// After a residual that grew, every point is the image of the one before.
+// After a residual that did not shrink at the promised rate, every point is the image of the one
+// before.
 TEST(AndersonIterations, GivesUpWhenAStepDoesNotHelp) {
-  AndersonIteration path(2);
+  AndersonIteration path(2, 0.95);
   const auto point = [](uint64_t seed) { return normal_tensor({4}, seed); };
   path.next(point(1), point(2), 1.0);
-  EXPECT_FALSE(path.next(point(3), point(4), 0.9).equal(point(4)));
-  EXPECT_TRUE(path.next(point(5), point(6), 0.91).equal(point(6)));
+  EXPECT_FALSE(path.next(point(3), point(4), 0.94).equal(point(4)));
+  EXPECT_TRUE(path.next(point(5), point(6), 0.9).equal(point(6)));
   EXPECT_TRUE(path.next(point(7), point(8), 0.1).equal(point(8)));
 }
 

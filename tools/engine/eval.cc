@@ -5,6 +5,8 @@
 #include <numeric>
 
 #include "lib/base/checksum.h"
+#include "lib/base/error.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/version.h"
 #include "lib/codec/codec.h"
@@ -60,6 +62,14 @@ class Evaluation {
         label_(std::filesystem::path(name).stem().string()),
         model_(find_model(name)),
         data_(options.data) {
+    // Refuses before the work, not after it.
+    if (!options.pictures.empty()) {
+      for (const char* kind : {"reconstructions", "inverses", "samples"}) {
+        if (std::filesystem::exists(picture_path(kind))) {
+          OutputFile probe(picture_path(kind), options.force);
+        }
+      }
+    }
     report_ = {
         {"schema", "pie.flow-eval/1"},
         {"tool", "flow-eval " + version_string()},
@@ -77,12 +87,15 @@ class Evaluation {
   Json run() {
     time("load", [&] { images_ = load_all(data_, model_.model->input_shape()); });
     const bool density = model_.model->has_density();
-    if (options_.wants("likelihood") && density) time("likelihood", [&] { likelihood(); });
-    if (options_.wants("reconstruction")) {
-      if (!model_.model->residual_blocks().empty()) time("inversion", [&] { inversion(); });
-      if (density) time("reconstruction", [&] { reconstruction(); });
+    if (wants("likelihood", density)) time("likelihood", [&] { likelihood(); });
+    const bool inverse = !model_.model->residual_blocks().empty();
+    // From z alone: with nothing split off, z is everything, and the inverse says it all.
+    const bool from_z = density && !model_.model->residual_shapes().empty();
+    if (wants("reconstruction", inverse || from_z)) {
+      if (inverse) time("inversion", [&] { inversion(); });
+      if (from_z) time("reconstruction", [&] { reconstruction(); });
     }
-    if (options_.wants("classification") && model_.model->classes() > 0) {
+    if (wants("classification", model_.model->classes() > 0)) {
       time("classification", [&] { classification(); });
     }
     if (options_.wants("sharpness")) {
@@ -90,8 +103,8 @@ class Evaluation {
       report_["sharpness"]["data_stderr"] =
           finite_or_null(report_, "sharpness.data_stderr", sharpness(images_).standard_error());
     }
-    if (options_.wants("samples") && density) time("samples", [&] { samples(); });
-    if (options_.wants("code") && density) code();
+    if (wants("samples", density)) time("samples", [&] { samples(); });
+    if (wants("code", density)) code();
     if (report_.contains("sharpness")) {
       report_["sharpness"]["kernel"] = "laplacian_4n_valid";
       report_["sharpness"]["on"] = "luma_bt601_0_1";
@@ -106,6 +119,16 @@ class Evaluation {
   }
 
  private:
+  // Whether to report a metric. One that was asked for by name and that the model lacks is a
+  // warning.
+  bool wants(const std::string& metric, bool available) {
+    if (available) return options_.wants(metric);
+    if (!options_.metrics.empty() && options_.wants(metric)) {
+      report_["warnings"].push_back(metric + ": this model has none");
+    }
+    return false;
+  }
+
   template <typename Work>
   void time(const std::string& name, const Work& work) {
     const Stopwatch watch;
@@ -178,8 +201,15 @@ class Evaluation {
   }
 
   void classification() {
-    report_["classification"]["error_percent"] =
-        classification_error(*model_.model, data_, data_.labels(options_.labels));
+    Bytes labels;
+    try {
+      labels = data_.labels(options_.labels);
+    } catch (const UsageError& error) {
+      if (!options_.metrics.empty() || !options_.labels.empty()) throw;
+      report_["warnings"].push_back(std::string("classification: ") + error.what());
+      return;
+    }
+    report_["classification"]["error_percent"] = classification_error(*model_.model, data_, labels);
   }
 
   void reconstruction() {
@@ -287,10 +317,13 @@ class Evaluation {
     write_picture(kind, stacked_mosaic({&above, &below}, 15));
   }
 
+  std::string picture_path(const std::string& kind) const {
+    return (std::filesystem::path(options_.pictures) / (label_ + "-" + kind + ".png")).string();
+  }
+
   void write_picture(const std::string& kind, const Image& picture) {
     make_folder(options_.pictures);
-    const auto path = std::filesystem::path(options_.pictures) / (label_ + "-" + kind + ".png");
-    write_output(path.string(), encode_image(picture, ImageFormat::kPng), options_.force, "");
+    write_output(picture_path(kind), encode_image(picture, ImageFormat::kPng), options_.force, "");
   }
 
   const CommonOptions& common_;

@@ -62,8 +62,14 @@ Json preset_for(const TrainOptions& options, size_t images) {
   return preset;
 }
 
-bool use_bfloat16(const std::string& precision) {
+bool use_bfloat16(const std::string& precision, const Trainer& trainer) {
+  if (trainer.config().recompute) {
+    // The inverse that recomputes activations needs more digits than bfloat16 has.
+    if (precision == "bf16") throw UsageError("train.recompute excludes --precision bf16");
+    return false;
+  }
   if (precision == "auto") {
+    if (trainer.bfloat16()) return *trainer.bfloat16();  // as the run that is resumed
 #if defined(__x86_64__)
     return __builtin_cpu_supports("avx512bf16") != 0;
 #else
@@ -206,7 +212,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
     run.labels = data.labels(options.labels);
     if (validation) run.validation_labels = validation->labels(options.validation_labels);
   }
-  run.bfloat16 = use_bfloat16(common.precision);
+  run.bfloat16 = use_bfloat16(common.precision, trainer);
   run.stop_at = options.dry_run ? trainer.step() + 1 : options.stop_at;
   run.time_limit_s = options.time.empty() ? 0 : parse_seconds(options.time);
   log_note(std::to_string(trainer.parameters()) + " parameters, " + std::to_string(data.size()) +
@@ -214,10 +220,10 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
            std::to_string(trainer.config().batch) + (run.bfloat16 ? ", bfloat16" : ", float32") +
            " subnetworks");
 
-  const InterruptFlag interrupt;
   double saved_at = 0;
   TrainEnd end;
   {
+    const InterruptFlag interrupt;
     Progress progress(options.log);
     end = trainer.run(
         run, [&] { return interrupt.is_set(); },
@@ -230,18 +236,21 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
             write_atomically(options.output, trainer.serialize_averaged_model(Json::object()));
           }
         });
+    if (end == TrainEnd::kInterrupted && !options.dry_run) {
+      write_atomically(state_path, trainer.serialize_state());
+      write_atomically(options.output, trainer.serialize_averaged_model(Json::object()));
+      log_note("interrupted at step " + std::to_string(trainer.step()) +
+               "; continue with --resume " + state_path);
+      interrupt.reraise();
+    }
   }
   if (options.dry_run) {
     log_note("dry run: one step done, nothing written");
     return 0;
   }
+  // From here on an interrupt ends at once: nothing is lost, only not measured.
   write_atomically(state_path, trainer.serialize_state());
-  if (end == TrainEnd::kInterrupted) {
-    write_atomically(options.output, trainer.serialize_averaged_model(Json::object()));
-    log_note("interrupted at step " + std::to_string(trainer.step()) + "; continue with --resume " +
-             state_path);
-    interrupt.reraise();
-  }
+  write_atomically(options.output, trainer.serialize_averaged_model(Json::object()));
   const Json figures = final_figures(trainer, run);
   write_atomically(options.output, trainer.serialize_averaged_model(figures));
   if (common.json) {
