@@ -13,12 +13,6 @@
 
 namespace pie {
 
-torch::Tensor LogLikelihood::total() const {
-  auto sum = z + log_det + pre_transform;
-  for (const auto& term : r) sum = sum + term;
-  return sum;
-}
-
 FlowModel::FlowModel(FlowParts parts) : parts_(std::move(parts)) {
   register_module("pre_transform", parts_.pre_transform);
   Shape3 shape = parts_.input;

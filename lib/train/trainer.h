@@ -68,14 +68,14 @@ class Trainer {
   Bytes serialize_averaged_model(const Json& measured) const;
 
   // Calls `use` while the model holds the averaged weights, certified.
-  void with_averaged_weights(const std::function<void(FlowModel&)>& use) const;
+  void with_averaged_weights(const std::function<void(Model&)>& use) const;
 
   const Json& preset() const { return preset_; }
   const TrainConfig& config() const { return config_; }
   uint64_t seed() const { return seed_; }
   int64_t step() const { return adam_->steps; }
   int64_t parameters() const { return flat_->values.numel(); }
-  FlowModel& model() { return *model_; }
+  Model& model() { return *model_; }
 
  private:
   // A trainer at the place that `json`, a state's text, describes, still with random weights.
@@ -106,8 +106,8 @@ class Trainer {
     std::vector<uint32_t> images;
   };
   std::map<size_t, Order> orders_;  // by the number of images
-  std::shared_ptr<FlowModel> model_;
-  std::vector<std::shared_ptr<FlowModel>> replicas_;  // of model_, which is the first; same weights
+  std::shared_ptr<Model> model_;
+  std::vector<std::shared_ptr<Model>> replicas_;  // of model_, which is the first; same weights
   std::unique_ptr<FlatParameters> flat_;
   std::unique_ptr<Adam> adam_;
 };
