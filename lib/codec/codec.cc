@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
+#include "lib/codec/integer_codec.h"
 #include "lib/image/tiling.h"
 #include "lib/model/pixels.h"
 #include "lib/numerics/batches.h"
@@ -33,6 +35,41 @@ std::vector<size_t> symbols_per_item(const FlowModel& model) {
     counts.push_back(static_cast<size_t>(shape->elements()));
   }
   return counts;
+}
+
+std::vector<size_t> symbols_per_item(const LoadedModel& loaded) {
+  const auto integer = loaded.integer();
+  if (!integer) return symbols_per_item(loaded.flow());
+  std::vector<size_t> counts;
+  for (size_t layer = 0; layer < integer->layers(); ++layer) {
+    counts.push_back(integer->symbols_per_item(layer));
+  }
+  return counts;
+}
+
+// XXH3 of the samples of images, in the order of FORMAT.md, 3.3.
+class PixelHash {
+ public:
+  void add(const ImageSet& images, size_t i) {
+    Bytes samples(images.geometry().samples());
+    planar_to_interleaved(images.geometry(), images.data(i), samples.data());
+    hash_.update(samples.data(), samples.size());
+  }
+  uint64_t digest() const { return hash_.digest(); }
+
+ private:
+  Xxh3 hash_;
+};
+
+std::vector<uint64_t> pixel_hashes(const FrameHeader& header, const ImageSet& images) {
+  std::vector<uint64_t> hashes;
+  size_t i = 0;
+  for (uint64_t group = 0; group < header.pixel_groups(); ++group) {
+    PixelHash hash;
+    for (uint64_t k = 0; k < header.images_in_pixel_group(group); ++k) hash.add(images, i++);
+    hashes.push_back(hash.digest());
+  }
+  return hashes;
 }
 
 // The quantization step of z, and of r_l divided by eps0.
@@ -105,46 +142,26 @@ ImageSet decode_items(FlowModel& model, const std::vector<std::vector<int32_t>>&
   return images;
 }
 
-}  // namespace
-
-EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
-                            const CodingOptions& options) {
-  auto& model = *loaded.model;
-  const auto input = to_geometry(model.input_shape());
-  const auto geometry = images.geometry();
-  if (geometry.channels != input.channels) {
-    throw ShapeError("the image is " + to_string(geometry) + ", the model " + loaded.name() +
-                     " codes images of " + std::to_string(input.channels) +
-                     " channel(s); convert the image, or choose another model with -m");
-  }
-  require_density(loaded);
+// The symbols of the first `layers` layers of tiles; `z` receives the latents [items, d].
+std::vector<std::vector<int32_t>> quantized_latents(FlowModel& model, const ImageSet& tiles,
+                                                    int layers, uint32_t step, torch::Tensor& z) {
   const auto counts = symbols_per_item(model);
-  const int total_layers = static_cast<int>(counts.size());
-  const int layers = options.layers == 0 ? total_layers : options.layers;
-  if (layers < 1 || layers > total_layers) {
-    throw UsageError("--layers must be from 1 to " + std::to_string(total_layers) +
-                     " for the model " + loaded.name());
-  }
-  const NormalSymbols table(options.step);
-  const double z_step = step_size(options.step);
+  const double z_step = step_size(step);
   const double r_step = z_step * model.eps0();
-
-  const auto tiles = all_tiles(images, input);
   std::vector<std::vector<int32_t>> symbols(static_cast<size_t>(layers));
   for (size_t layer = 0; layer < symbols.size(); ++layer) {
     symbols[layer].resize(tiles.size() * counts[layer]);
   }
-  EncodedImages result;
-  result.z = torch::empty({static_cast<int64_t>(tiles.size()), model.latent_shape().elements()});
+  z = torch::empty({static_cast<int64_t>(tiles.size()), model.latent_shape().elements()});
   for_each_batch(tiles.size(), kBatch, [&](size_t begin, size_t end) {
     const size_t n = end - begin;
     const auto latents = model.latents(to_unit(padded(tiles.slice(begin, end))));
-    result.z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))
+    z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))
         .copy_(latents.z.narrow(0, 0, static_cast<int64_t>(n)).flatten(1));
-    const auto z = quantize(latents.z, z_step);
-    store(symbols[0], begin, z, n);
+    const auto quantized = quantize(latents.z, z_step);
+    store(symbols[0], begin, quantized, n);
     if (layers == 1) return;
-    model.decode(dequantize(z, z_step), [&](size_t l, const torch::Tensor& mean) {
+    model.decode(dequantize(quantized, z_step), [&](size_t l, const torch::Tensor& mean) {
       const size_t layer = counts.size() - 1 - l;
       if (layer >= symbols.size()) return mean;
       const auto e = quantize(latents.r[l] - mean, r_step);
@@ -152,6 +169,64 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
       return mean + dequantize(e, r_step);
     });
   });
+  return symbols;
+}
+
+// Hands decoded images on. Those of a lossless frame are held back until the hash of their group
+// has been checked, which takes all images of the group, in order; of a part of a group the hashes
+// of the symbols have to be proof enough.
+class PixelCheck {
+ public:
+  using Use = std::function<void(uint64_t index, const ImageSet& image)>;
+  PixelCheck(const StoredFrame& frame, bool complete, const Use& use)
+      : frame_(frame), on_(complete && frame.header().lossless()), use_(use) {}
+
+  void add(uint64_t index, ImageSet image) {
+    const uint64_t each = frame_.header().images_per_pixel_group();
+    if (!on_) return use_(index, image);
+    if (!held_.empty() && index != held_.back().first + 1) flush();
+    if (held_.empty() && index % each != 0) return use_(index, image);
+    held_.emplace_back(index, std::move(image));
+    const uint64_t group = held_.front().first / each;
+    if (held_.size() < frame_.header().images_in_pixel_group(group)) return;
+    PixelHash hash;
+    for (const auto& held : held_) hash.add(held.second, 0);
+    frame_.verify_pixels(group, hash.digest());
+    flush();
+  }
+
+  void flush() {
+    for (const auto& [index, image] : held_) use_(index, image);
+    held_.clear();
+  }
+
+ private:
+  const StoredFrame& frame_;
+  bool on_;
+  const Use& use_;
+  std::vector<std::pair<uint64_t, ImageSet>> held_;  // from the first image of a group
+};
+
+}  // namespace
+
+EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
+                            const CodingOptions& options) {
+  const auto input = to_geometry(loaded.model->input_shape());
+  const auto geometry = images.geometry();
+  if (geometry.channels != input.channels) {
+    throw ShapeError("the image is " + to_string(geometry) + ", the model " + loaded.name() +
+                     " codes images of " + std::to_string(input.channels) +
+                     " channel(s); convert the image, or choose another model with -m");
+  }
+  require_density(loaded);
+  const auto integer = loaded.integer();
+  const auto counts = symbols_per_item(loaded);
+  const int total_layers = static_cast<int>(counts.size());
+  const int layers = options.layers == 0 ? total_layers : options.layers;
+  if (layers < 1 || layers > total_layers) {
+    throw UsageError("--layers must be from 1 to " + std::to_string(total_layers) +
+                     " for the model " + loaded.name());
+  }
 
   Frame frame;
   frame.header.fingerprint = loaded.fingerprint;
@@ -164,20 +239,47 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
     frame.header.tile_height = static_cast<uint32_t>(input.height);
   }
   frame.header.channels = geometry.channels;
-  frame.header.step = options.step;
+  frame.header.step = integer ? 0 : options.step;
   frame.header.total_layers = total_layers;
+  if (integer && layers == total_layers) {
+    frame.header.pixel_hashes = pixel_hashes(frame.header, images);
+  }
 
-  for (size_t layer = 0; layer < symbols.size(); ++layer) {
-    frame.layers.push_back(encode_layer(symbols[layer], counts[layer], table));
+  const auto tiles = all_tiles(images, input);
+  EncodedImages result;
+  std::vector<double> ideal_bits(static_cast<size_t>(layers));
+  if (integer) {
+    frame.layers.resize(static_cast<size_t>(layers));
+    result.z = coarse_samples(*integer, tiles);
+    for (size_t begin = 0; begin < tiles.size(); begin += kItemsPerBlock) {
+      const size_t end = std::min<size_t>(tiles.size(), begin + kItemsPerBlock);
+      auto block = encode_items(*integer, tiles.slice(begin, end), layers);
+      for (size_t layer = 0; layer < frame.layers.size(); ++layer) {
+        frame.layers[layer].push_back(std::move(block.layers[layer]));
+        ideal_bits[layer] += block.ideal_bits[layer];
+      }
+    }
+  } else {
+    const NormalSymbols table(options.step);
+    const auto symbols = quantized_latents(loaded.flow(), tiles, layers, options.step, result.z);
+    for (size_t layer = 0; layer < symbols.size(); ++layer) {
+      frame.layers.push_back(encode_layer(symbols[layer], counts[layer], table));
+      std::map<int32_t, uint64_t> histogram;
+      for (const int32_t k : symbols[layer]) ++histogram[k];
+      for (const auto& [k, count] : histogram) {
+        ideal_bits[layer] += static_cast<double>(count) * table.ideal_bits(k);
+      }
+    }
+  }
+  for (size_t layer = 0; layer < frame.layers.size(); ++layer) {
     LayerReport report;
     report.name = layer_name(static_cast<int>(layer), total_layers);
-    report.symbols = symbols[layer].size();
-    for (const auto& block : frame.layers.back()) report.payload_bytes += block.bytes.size();
-    std::map<int32_t, uint64_t> histogram;
-    for (const int32_t k : symbols[layer]) ++histogram[k];
-    for (const auto& [k, count] : histogram) {
-      report.ideal_bits += static_cast<double>(count) * table.ideal_bits(k);
+    report.symbols = tiles.size() * counts[layer];
+    for (const auto& block : frame.layers[layer]) {
+      report.payload_bytes += block.bytes.size();
+      ++(block.mode == BlockMode::kRans ? report.model_blocks : report.plain_blocks);
     }
+    report.ideal_bits = ideal_bits[layer];
     result.layers.push_back(report);
   }
   result.frame = write_frame(frame);
@@ -187,10 +289,10 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
 void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int layers,
                    const std::vector<uint64_t>& indices,
                    const std::function<void(uint64_t index, const ImageSet& image)>& use) {
-  auto& model = *loaded.model;
+  const auto integer = loaded.integer();
   const auto& header = frame.header();
-  const auto counts = symbols_per_item(model);
-  const auto input = to_geometry(model.input_shape());
+  const auto counts = symbols_per_item(loaded);
+  const auto input = to_geometry(loaded.model->input_shape());
   if (header.fingerprint != loaded.fingerprint) {
     throw UnsupportedError("was made by the model with fingerprint " +
                            to_hex(header.fingerprint.data(), header.fingerprint.size()) +
@@ -204,13 +306,27 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
                                    header.tile_width == static_cast<uint32_t>(input.width)
                              : geometry == input;
   if (!tile_fits || header.channels != input.channels || header.sample_bits != 8 ||
-      header.step == 0 || header.total_layers != static_cast<int>(counts.size())) {
+      (header.step == 0) != (integer != nullptr) ||
+      header.total_layers != static_cast<int>(counts.size())) {
     throw DamagedError("its header contradicts the model " + loaded.name());
   }
-  const NormalSymbols table(header.step);
   const int used = layers == 0 ? frame.layers() : layers;
   frame.require_layers(used);
 
+  std::optional<NormalSymbols> table;
+  if (!integer) table.emplace(header.step);
+  const auto decode_block = [&](uint64_t block) {
+    if (integer) return decode_items(*integer, frame, used, block);
+    std::vector<std::vector<int32_t>> symbols;
+    symbols.reserve(static_cast<size_t>(used));
+    for (int layer = 0; layer < used; ++layer) {
+      symbols.push_back(
+          frame.decode_block(layer, block, counts[static_cast<size_t>(layer)], *table));
+    }
+    return decode_items(loaded.flow(), symbols, static_cast<size_t>(header.items_in_block(block)),
+                        header.step);
+  };
+  PixelCheck check(frame, used == header.total_layers, use);
   const uint64_t tiles_per_image = header.tiles_per_image();
   const uint64_t area = geometry.samples();
   std::map<uint64_t, ImageSet> block_items;  // decoded blocks that may be needed again
@@ -222,18 +338,8 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
       const uint64_t block = item / kItemsPerBlock;
       auto found = block_items.find(block);
       if (found == block_items.end()) {
-        std::vector<std::vector<int32_t>> symbols;
-        symbols.reserve(static_cast<size_t>(used));
-        for (int layer = 0; layer < used; ++layer) {
-          symbols.push_back(
-              frame.decode_block(layer, block, counts[static_cast<size_t>(layer)], table));
-        }
         if (block_items.size() > 1) block_items.clear();
-        found = block_items
-                    .emplace(block, decode_items(model, symbols,
-                                                 static_cast<size_t>(header.items_in_block(block)),
-                                                 header.step))
-                    .first;
+        found = block_items.emplace(block, decode_block(block)).first;
       }
       const auto* data = found->second.data(static_cast<size_t>(item % kItemsPerBlock));
       pixels.insert(pixels.end(), data, data + input.samples());
@@ -241,18 +347,22 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
     ImageSet image(input, std::move(pixels));
     if (header.tiled()) image = join_tiles(image, geometry);
     if (image.pixels().size() != area) throw DamagedError("its header contradicts its tiles");
-    use(index, image);
+    check.add(index, std::move(image));
   }
+  check.flush();
 }
 
 ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
-  auto& model = *loaded.model;
   require_density(loaded);
-  const auto shape = model.latent_shape();
-  if (z.dim() != 2 || z.size(1) != shape.elements()) {
-    throw ShapeError("latents of the model " + loaded.name() + " are [N, " +
-                     std::to_string(shape.elements()) + "], not " + c10::str(z.sizes()));
+  const auto integer = loaded.integer();
+  const auto d = static_cast<int64_t>(symbols_per_item(loaded)[0]);
+  if (z.dim() != 2 || z.size(1) != d) {
+    throw ShapeError("latents of the model " + loaded.name() + " are [N, " + std::to_string(d) +
+                     "], not " + c10::str(z.sizes()));
   }
+  if (integer) return from_coarse_samples(*integer, z);
+  auto& model = loaded.flow();
+  const auto shape = model.latent_shape();
   ImageSet images(to_geometry(model.input_shape()), static_cast<size_t>(z.size(0)));
   for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
     const auto part = z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
@@ -264,11 +374,12 @@ ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
 }
 
 torch::Tensor encode_latents(const LoadedModel& loaded, const ImageSet& images) {
-  auto z =
-      torch::empty({static_cast<int64_t>(images.size()), loaded.model->latent_shape().elements()});
+  if (const auto integer = loaded.integer()) return coarse_samples(*integer, images);
+  auto& model = loaded.flow();
+  auto z = torch::empty({static_cast<int64_t>(images.size()), model.latent_shape().elements()});
   for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
     z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))
-        .copy_(loaded.model->latents(to_unit(images.slice(begin, end))).z.flatten(1));
+        .copy_(model.latents(to_unit(images.slice(begin, end))).z.flatten(1));
   });
   return z;
 }

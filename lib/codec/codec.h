@@ -1,4 +1,5 @@
-// Images <-> code-file frames with a real-valued PIE: lossy layers, coarse to fine.
+// Images <-> code-file frames: layers, coarse to fine, of a real-valued PIE (lossy) or an integer
+// PIE (lossless once all are there).
 #pragma once
 
 #include <torch/torch.h>
@@ -19,7 +20,7 @@ inline constexpr uint32_t kDefaultStep = 104;
 
 struct CodingOptions {
   int layers = 0;                // keep the first `layers`, coarse to fine; 0: all
-  uint32_t step = kDefaultStep;  // of z; r_l is quantized with step * eps0
+  uint32_t step = kDefaultStep;  // of z; r_l is quantized with step * eps0. Not for integer PIEs
   bool archive = false;          // a set of images, even if it holds one
 };
 
@@ -28,22 +29,25 @@ struct LayerReport {
   std::string name;
   uint64_t symbols = 0;
   uint64_t payload_bytes = 0;
-  double ideal_bits = 0;  // sum of -log2 of the probabilities of the symbols' bins
+  double ideal_bits = 0;      // sum of -log2 of the probabilities of the symbols' bins
+  uint64_t model_blocks = 0;  // coded with the model's probabilities; the others: zstd or raw
+  uint64_t plain_blocks = 0;
 };
 
 struct EncodedImages {
   Bytes frame;
   std::vector<LayerReport> layers;
-  torch::Tensor z;  // [items, d] float32, before quantization
+  torch::Tensor z;  // [items, d] float32, before quantization; samples of an integer PIE's layer 0
 };
 
 // Encodes images of one geometry as one frame. Images of another size than the model's are cut into
 // tiles with their edges repeated. Throws ShapeError if the channels differ, UsageError for an
 // impossible step or number of layers.
 //
-// Closed loop (MATH.md 3a): residual r_l is coded relative to g_l(z_l) of what the decoder has at
-// that point. The network runs in float32 on batches of one fixed size, so neither the number of
-// images nor the grouping of files changes a symbol.
+// An integer PIE restores every sample from all layers; the frame then has the hashes of the
+// pixels. Real-valued ones work in a closed loop (MATH.md 3a): residual r_l is coded relative to
+// g_l(z_l) of what the decoder has at that point. The network runs in float32 on batches of one
+// fixed size, so neither the number of images nor the grouping of files changes a symbol.
 EncodedImages encode_images(const LoadedModel& model, const ImageSet& images,
                             const CodingOptions& options);
 

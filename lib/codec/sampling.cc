@@ -25,10 +25,44 @@ torch::Tensor normals(Shape3 shape, size_t first, size_t count, uint64_t part, u
   return values;
 }
 
+// Draws levels by their exact probabilities; of layers behind z only with a residual temperature.
+ImageSet sample_levels(IntegerPie& model, size_t count, const SamplingOptions& options) {
+  if (options.temperature != 1 ||
+      (options.residual_temperature != 0 && options.residual_temperature != 1)) {
+    throw UsageError(
+        "an integer PIE has no temperatures: --temperature must be 1, --residual-temperature 0 or "
+        "1");
+  }
+  ImageSet images(to_geometry(model.input_shape()), count);
+  for (size_t first = 0; first < count; first += kSampleBatch) {
+    const size_t n = std::min(kSampleBatch, count - first);
+    const auto levels =
+        model.generate(static_cast<int64_t>(n), [&](size_t plane, const torch::Tensor& indices) {
+          if (model.planes()[plane].layer > 0 && options.residual_temperature == 0) {
+            return model.medians(indices);
+          }
+          auto drawn = torch::empty({indices.size(0)});
+          const auto each = static_cast<size_t>(model.planes()[plane].samples());
+          const auto* row = indices.data_ptr<int32_t>();
+          for (size_t i = 0; i < n * each; ++i, row += indices.size(1)) {
+            const CounterRandom random(options.seed, plane << 40 | (first + i / each));
+            const uint32_t slot = random.bits(i % each) >> (32 - LogisticMixture::kTotalBits);
+            drawn.data_ptr<float>()[i] =
+                static_cast<float>(model.mixture().level_of(slot, row, model.components()));
+          }
+          return drawn;
+        });
+    const auto drawn = from_levels(levels);
+    std::copy_n(drawn.data(), drawn.pixels().size(), images.data(first));
+  }
+  return images;
+}
+
 }  // namespace
 
 ImageSet sample(const LoadedModel& loaded, size_t count, const SamplingOptions& options) {
-  auto& model = *loaded.model;
+  if (const auto integer = loaded.integer()) return sample_levels(*integer, count, options);
+  auto& model = loaded.flow();
   if (!model.has_density()) {
     throw UsageError("the model " + loaded.name() + " has no density to sample from");
   }
@@ -39,7 +73,8 @@ ImageSet sample(const LoadedModel& loaded, size_t count, const SamplingOptions& 
         normals(model.latent_shape(), first, kSampleBatch, 0, options.seed) * options.temperature;
     const auto x = model.decode(z, [&](size_t l, const torch::Tensor& mean) {
       if (options.residual_temperature == 0) return mean;
-      const auto noise = normals(model.residual_shapes()[l], first, kSampleBatch, l + 1, options.seed);
+      const auto noise =
+          normals(model.residual_shapes()[l], first, kSampleBatch, l + 1, options.seed);
       return mean + noise * (options.residual_temperature * model.eps0());
     });
     std::copy_n(to_images(x).data(), (last - first) * images.geometry().samples(),

@@ -503,6 +503,13 @@ void StoredFrame::verify_pixels(std::uint64_t group, std::uint64_t hash) const {
   }
 }
 
+VerificationError StoredFrame::disagreement(int layer, std::uint64_t block,
+                                            const DamagedError& error) const {
+  // The CRC is right, so these are the encoder's bytes and the decoder reads them differently.
+  return VerificationError("decoder disagrees in " + place(layer, block) +
+                           ": the file is intact, but does not decode (" + error.what() + ")");
+}
+
 std::vector<std::int32_t> StoredFrame::decode_block(int layer, std::uint64_t block,
                                                     std::size_t symbols_per_item,
                                                     const NormalSymbols& table) const {
@@ -517,9 +524,7 @@ std::vector<std::int32_t> StoredFrame::decode_block(int layer, std::uint64_t blo
   try {
     symbols = decode_symbols(mode(layer, block), bytes, count, table);
   } catch (const DamagedError& error) {
-    // The CRC is right, so these are the encoder's bytes and the decoder reads them differently.
-    throw VerificationError("decoder disagrees in " + place(layer, block) +
-                            ": the file is intact, but does not decode (" + error.what() + ")");
+    throw disagreement(layer, block, error);
   }
   verify_symbols(layer, block, symbols.data(), symbols.size());
   return symbols;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lib/base/bytes.h"
+#include "lib/base/error.h"
 #include "lib/container/layer_coder.h"
 
 namespace pie {
@@ -132,6 +133,9 @@ class StoredFrame {
   // Throws VerificationError unless the symbols of a block are those that were encoded.
   void verify_symbols(int layer, std::uint64_t block, const std::int32_t* symbols,
                       std::size_t count) const;
+
+  // What to throw where a block has the right CRC and still raised `error` when it was decoded.
+  VerificationError disagreement(int layer, std::uint64_t block, const DamagedError& error) const;
 
   // Throws VerificationError unless `hash` is the XXH3-64 of the group's pixels; does nothing for a
   // frame that is not lossless.

@@ -6,12 +6,8 @@
 
 namespace pie {
 
-void RansEncoder::put(std::uint32_t start, std::uint32_t freq, int bits) {
-  steps_.push_back({static_cast<std::uint16_t>(start), static_cast<std::uint16_t>(freq - 1),
-                    static_cast<std::uint8_t>(bits)});
-}
-
-void RansEncoder::put_bits(std::uint32_t value, int count) {
+template <typename State>
+void BasicRansEncoder<State>::put_bits(std::uint32_t value, int count) {
   while (count > 0) {
     const int piece = std::min(count, kRansBits);
     put(value & ((1U << piece) - 1), 1, piece);
@@ -20,15 +16,16 @@ void RansEncoder::put_bits(std::uint32_t value, int count) {
   }
 }
 
-Bytes RansEncoder::finish() {
+template <typename State>
+Bytes BasicRansEncoder<State>::finish() {
   // rANS is last in, first out. The state starts at zero rather than at the lower bound of its
   // range: until the first byte leaves it, it is simply smaller, and the decoder is in the same
   // situation exactly when its bytes have run out.
   Bytes reversed;
-  std::uint32_t state = 0;
+  State state = 0;
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
-    const std::uint32_t freq = step->freq_minus_one + 1U;
-    const std::uint32_t limit = ((RansDecoder::kLowest >> step->bits) << 8) * freq;
+    const State freq = State{step->freq_minus_one} + 1;
+    const State limit = ((RansTraits<State>::kLowest >> step->bits) << 8) * freq;
     while (state >= limit) {
       reversed.push_back(static_cast<std::uint8_t>(state));
       state >>= 8;
@@ -41,14 +38,17 @@ Bytes RansEncoder::finish() {
   return reversed;
 }
 
-RansDecoder::RansDecoder(ByteSpan bytes) : next_(bytes.data), end_(bytes.data + bytes.size) {
+template <typename State>
+BasicRansDecoder<State>::BasicRansDecoder(ByteSpan bytes)
+    : next_(bytes.data), end_(bytes.data + bytes.size) {
   if (next_ != end_ && *next_ == 0) {
     throw DamagedError("damaged entropy-coded bytes: leading zero");
   }
   refill();
 }
 
-std::uint32_t RansDecoder::get_bits(int count) {
+template <typename State>
+std::uint32_t BasicRansDecoder<State>::get_bits(int count) {
   std::uint32_t value = 0;
   for (int at = 0; at < count;) {
     const int piece = std::min(count - at, kRansBits);
@@ -60,10 +60,16 @@ std::uint32_t RansDecoder::get_bits(int count) {
   return value;
 }
 
-void RansDecoder::finish() const {
+template <typename State>
+void BasicRansDecoder<State>::finish() const {
   if (state_ != 0 || next_ != end_) {
     throw DamagedError("damaged entropy-coded bytes: wrong end");
   }
 }
+
+template class BasicRansEncoder<std::uint32_t>;
+template class BasicRansEncoder<std::uint64_t>;
+template class BasicRansDecoder<std::uint32_t>;
+template class BasicRansDecoder<std::uint64_t>;
 
 }  // namespace pie

@@ -14,15 +14,39 @@
 
 namespace pie {
 
-// Frequencies usually add up to 2^16.
+// Frequencies of a 32-bit state usually add up to 2^16.
 inline constexpr int kRansBits = 16;
 
+// The two coders of FORMAT.md differ in their state: 32 bits for frequencies that add up to at most
+// 2^16, 64 bits where a symbol may need a finer probability.
+template <typename State>
+struct RansTraits;
+
+template <>
+struct RansTraits<std::uint32_t> {
+  using Slot = std::uint16_t;  // holds a start, or a frequency less one
+  static constexpr int kMostBits = 16;
+  static constexpr std::uint32_t kLowest = std::uint32_t{1} << 23;
+};
+
+template <>
+struct RansTraits<std::uint64_t> {
+  using Slot = std::uint32_t;
+  static constexpr int kMostBits = 24;
+  static constexpr std::uint64_t kLowest = std::uint64_t{1} << 40;
+};
+
 // Collects symbols in the order in which they will be decoded.
-class RansEncoder {
+template <typename State>
+class BasicRansEncoder {
  public:
   // A symbol that owns the slots start ... start + freq - 1 of 2^bits. Requires freq >= 1,
-  // start + freq <= 2^bits and 1 <= bits <= 16.
-  void put(std::uint32_t start, std::uint32_t freq, int bits = kRansBits);
+  // start + freq <= 2^bits and 1 <= bits <= RansTraits<State>::kMostBits.
+  void put(std::uint32_t start, std::uint32_t freq, int bits = kRansBits) {
+    steps_.push_back({static_cast<typename RansTraits<State>::Slot>(start),
+                      static_cast<typename RansTraits<State>::Slot>(freq - 1),
+                      static_cast<std::uint8_t>(bits)});
+  }
 
   // The `count` (0 to 32) lowest bits of `value`, at exactly that cost.
   void put_bits(std::uint32_t value, int count);
@@ -33,22 +57,25 @@ class RansEncoder {
 
  private:
   struct Step {
-    std::uint16_t start;
-    std::uint16_t freq_minus_one;
+    typename RansTraits<State>::Slot start;
+    typename RansTraits<State>::Slot freq_minus_one;
     std::uint8_t bits;
   };
   std::vector<Step> steps_;
 };
 
-// Decodes what RansEncoder wrote. Never reads outside the span; garbage decodes to some symbols,
-// and `finish` tells.
-class RansDecoder {
+// Decodes what the encoder with the same state wrote. Never reads outside the span; garbage decodes
+// to some symbols, and `finish` tells.
+template <typename State>
+class BasicRansDecoder {
  public:
   // Throws DamagedError if the first byte is zero, which no encoder writes.
-  explicit RansDecoder(ByteSpan bytes);
+  explicit BasicRansDecoder(ByteSpan bytes);
 
   // The slot, below 2^bits, of the next symbol; follow with `advance` by the symbol that owns it.
-  std::uint32_t slot(int bits = kRansBits) const { return state_ & ((1U << bits) - 1); }
+  std::uint32_t slot(int bits = kRansBits) const {
+    return static_cast<std::uint32_t>(state_ & ((State{1} << bits) - 1));
+  }
   void advance(std::uint32_t start, std::uint32_t freq, int bits = kRansBits) {
     state_ = freq * (state_ >> bits) + slot(bits) - start;
     refill();
@@ -61,15 +88,22 @@ class RansDecoder {
 
  private:
   void refill() {
-    while (state_ < kLowest && next_ != end_) state_ = state_ << 8 | *next_++;
+    while (state_ < RansTraits<State>::kLowest && next_ != end_) state_ = state_ << 8 | *next_++;
   }
-
-  static constexpr std::uint32_t kLowest = 1U << 23;
-  friend class RansEncoder;
 
   const std::uint8_t* next_;
   const std::uint8_t* end_;
-  std::uint32_t state_ = 0;
+  State state_ = 0;
 };
+
+using RansEncoder = BasicRansEncoder<std::uint32_t>;
+using RansDecoder = BasicRansDecoder<std::uint32_t>;
+using FineRansEncoder = BasicRansEncoder<std::uint64_t>;
+using FineRansDecoder = BasicRansDecoder<std::uint64_t>;
+
+extern template class BasicRansEncoder<std::uint32_t>;
+extern template class BasicRansEncoder<std::uint64_t>;
+extern template class BasicRansDecoder<std::uint32_t>;
+extern template class BasicRansDecoder<std::uint64_t>;
 
 }  // namespace pie

@@ -10,6 +10,8 @@
 #include "lib/flow/householder.h"
 #include "lib/flow/pre_transform.h"
 #include "lib/flow/reshapes.h"
+#include "lib/model/flow_model.h"
+#include "lib/model/integer_pie.h"
 #include "lib/model/iresnet_config.h"
 #include "lib/model/pie_config.h"
 #include "lib/nets/coupling_net.h"
@@ -157,23 +159,36 @@ double least_parameters(const IResNetConfig& config) {
   return least;
 }
 
+double least_parameters(const IntegerPieConfig& config) {
+  const auto network = [](const IntegerNetSize& size) {
+    const auto hidden = static_cast<double>(size.hidden);
+    return hidden * (9 + 10 * hidden * static_cast<double>(size.blocks));
+  };
+  double least = network(config.prior);
+  for (const auto& size : config.scales) least += network(size);
+  return least * static_cast<double>(config.input.channels);
+}
+
 std::string arch_of(const Json& preset) {
   return ConfigSection(preset.is_object() ? Json({{"arch", preset.value("arch", Json())}}) : preset,
                        "", {"arch"})
-      .choice("arch", {"pie", "iresnet"});
+      .choice("arch", {"pie", "iresnet", "pie-int"});
 }
 
 }  // namespace
 
-std::shared_ptr<FlowModel> make_model(const Json& preset) {
-  return std::make_shared<FlowModel>(arch_of(preset) == "pie"
-                                         ? make_pie(parse_pie_config(preset))
-                                         : make_iresnet(parse_iresnet_config(preset)));
+std::shared_ptr<Model> make_model(const Json& preset) {
+  const auto arch = arch_of(preset);
+  if (arch == "pie-int") return std::make_shared<IntegerPie>(parse_integer_pie_config(preset));
+  return std::make_shared<FlowModel>(arch == "pie" ? make_pie(parse_pie_config(preset))
+                                                   : make_iresnet(parse_iresnet_config(preset)));
 }
 
 double least_parameters(const Json& preset) {
-  return arch_of(preset) == "pie" ? least_parameters(parse_pie_config(preset))
-                                  : least_parameters(parse_iresnet_config(preset));
+  const auto arch = arch_of(preset);
+  if (arch == "pie-int") return least_parameters(parse_integer_pie_config(preset));
+  return arch == "pie" ? least_parameters(parse_pie_config(preset))
+                       : least_parameters(parse_iresnet_config(preset));
 }
 
 }  // namespace pie

@@ -4,13 +4,13 @@
 #include <memory>
 
 #include "lib/model/config_section.h"
-#include "lib/model/flow_model.h"
+#include "lib/model/model.h"
 
 namespace pie {
 
 // The model that the preset's "arch" and configuration describe. Throws UsageError, or ShapeError
 // where sizes do not fit.
-std::shared_ptr<FlowModel> make_model(const Json& preset);
+std::shared_ptr<Model> make_model(const Json& preset);
 
 // A lower bound of the numbers in that model, from the configuration alone: a hostile file must not
 // make its reader allocate more than a small multiple of the file's size. Throws UsageError.

@@ -13,12 +13,6 @@
 
 namespace pie {
 
-torch::Tensor LogLikelihood::total() const {
-  auto sum = z + log_det + pre_transform;
-  for (const auto& term : r) sum = sum + term;
-  return sum;
-}
-
 FlowModel::FlowModel(FlowParts parts) : parts_(std::move(parts)) {
   register_module("pre_transform", parts_.pre_transform);
   Shape3 shape = parts_.input;
@@ -176,7 +170,7 @@ std::string FlowModel::first_not_finite(const torch::Tensor& x) {
       value = parts.z;
     }
   }
-  return "the densities or class scores";
+  return "the densities";
 }
 
 void FlowModel::set_bfloat16_subnets(bool on) {

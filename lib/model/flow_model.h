@@ -12,18 +12,10 @@
 #include "lib/flow/residual_block.h"
 #include "lib/flow/sequence.h"
 #include "lib/flow/split.h"
+#include "lib/model/model.h"
 #include "lib/nets/pooled_head.h"
 
 namespace pie {
-
-// The terms of ln p(x) (PIE Eq. 17), each [N] nats; they sum to `total()`.
-struct LogLikelihood {
-  torch::Tensor z;               // ln N(z; 0, I)
-  std::vector<torch::Tensor> r;  // ln N(r_l | g_l(z_l), eps0^2 I), r_1 first
-  torch::Tensor log_det;         // of all blocks
-  torch::Tensor pre_transform;   // log-det of the pre-transform
-  torch::Tensor total() const;
-};
 
 // What the data -> latent direction of the flow gives.
 struct Latents {
@@ -47,14 +39,14 @@ struct FlowParts {
 };
 
 // A real-valued PIE is one; so is an i-ResNet, with residual blocks instead of couplings.
-class FlowModel final : public torch::nn::Module {
+class FlowModel final : public Model {
  public:
   explicit FlowModel(FlowParts parts);
 
   // x: [N, C, H, W], pixels in [0, 1]. Log-dets without a closed form are computed as `how` says.
-  LogLikelihood log_likelihood(const torch::Tensor& x, const LogDetEstimator& how = {});
+  LogLikelihood log_likelihood(const torch::Tensor& x, const LogDetEstimator& how = {}) override;
   // Class scores [N, classes]. Throws UsageError without a head.
-  torch::Tensor logits(const torch::Tensor& x);
+  torch::Tensor logits(const torch::Tensor& x) override;
   Latents latents(const torch::Tensor& x);
 
   // Chooses r_l while decoding: `residual(l, mean)` gets l (0 = r_1) and g_l(z_l), returns r_l.
@@ -71,34 +63,35 @@ class FlowModel final : public torch::nn::Module {
 
   // Puts fresh weights into their bounds, and initialises every actnorm so that its outputs on `x`
   // [N, C, H, W] have mean 0 and variance 1.
-  void initialize(const torch::Tensor& x);
-  // The name of the first layer whose output on `x` is not finite, or "the densities or class
-  // scores".
-  std::string first_not_finite(const torch::Tensor& x);
+  void initialize(const torch::Tensor& x) override;
+  // The name of the first layer whose output on `x` is not finite, or "the densities" if all are.
+  std::string first_not_finite(const torch::Tensor& x) override;
   // Chooses the number type inside the subnetworks; everything else stays as it is.
-  void set_bfloat16_subnets(bool on);
+  void set_bfloat16_subnets(bool on) override;
 
   // While training: whether `log_likelihood` keeps activations or recomputes them from outputs.
-  void set_recompute(bool on) { recompute_ = on; }
+  void set_recompute(bool on) override { recompute_ = on; }
 
   // The residual blocks in order, data first; none in a PIE.
-  const std::vector<std::shared_ptr<ResidualBlock>>& residual_blocks() const {
+  const std::vector<std::shared_ptr<ResidualBlock>>& residual_blocks() const override {
     return residual_blocks_;
   }
   // See ContractiveMap: of all residual blocks. `certify` returns the largest excess.
-  double certify();
-  void constrain(bool exact);
-  void project_gradients();
+  double certify() override;
+  void constrain(bool exact) override;
+  void project_gradients() override;
 
-  Shape3 input_shape() const { return parts_.input; }
+  Shape3 input_shape() const override { return parts_.input; }
+  size_t residuals() const override { return residual_shapes_.size(); }
+  torch::Tensor reconstruct(const torch::Tensor& x) override { return decode(latents(x).z); }
   double eps0() const { return parts_.eps0; }
   Shape3 latent_shape() const { return latent_shape_; }
   // Shapes of r_1, ..., r_L.
   const std::vector<Shape3>& residual_shapes() const { return residual_shapes_; }
-  int64_t classes() const { return parts_.head ? parts_.head->classes() : 0; }
+  int64_t classes() const override { return parts_.head ? parts_.head->classes() : 0; }
   // False for a classifier of zero-padded images, and where a residual block is not sure to be a
   // contraction: it need not be invertible, nor the series of its log-det converge.
-  bool has_density() const;
+  bool has_density() const override;
 
  private:
   torch::Tensor pad(const torch::Tensor& x) const;

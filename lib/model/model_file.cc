@@ -22,24 +22,27 @@ Json parse_section(const TensorFile& file, const std::string& key, const std::st
 
 }  // namespace
 
-std::map<std::string, torch::Tensor> named_weights(const torch::nn::Module& module) {
-  std::map<std::string, torch::Tensor> weights;
-  for (const auto& item : module.named_parameters()) weights[item.key()] = item.value();
-  return weights;
+FlowModel& LoadedModel::flow() const {
+  auto* flow = dynamic_cast<FlowModel*>(model.get());
+  if (flow == nullptr) {
+    throw UsageError("the model " + name() + " is an integer PIE, without real-valued latents; " +
+                     "choose another with -m");
+  }
+  return *flow;
 }
 
-Fingerprint fingerprint(const Json& preset, const FlowModel& model) {
+Fingerprint fingerprint(const Json& preset, const Model& model) {
   Json config = preset;
   config.erase("name");
   config.erase("train");
-  const Bytes content = serialize_tensors({{{"config", config.dump()}}, named_weights(model)});
+  const Bytes content = serialize_tensors({{{"config", config.dump()}}, model.stored_tensors()});
   const auto hash = sha256(content.data(), content.size());
   Fingerprint result;
   std::copy_n(hash.begin(), result.size(), result.begin());
   return result;
 }
 
-Bytes serialize_model(const FlowModel& model, const Json& preset, const Json& training,
+Bytes serialize_model(const Model& model, const Json& preset, const Json& training,
                       const Json& measured) {
   const auto print = fingerprint(preset, model);
   return serialize_tensors({{{"format", kFormat},
@@ -48,7 +51,7 @@ Bytes serialize_model(const FlowModel& model, const Json& preset, const Json& tr
                              {"preset", preset.dump()},
                              {"training", training.dump()},
                              {"measured", measured.dump()}},
-                            named_weights(model)});
+                            model.stored_tensors()});
 }
 
 LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
@@ -62,7 +65,7 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
   loaded.training = parse_section(file, "training", path);
   loaded.measured = parse_section(file, "measured", path);
   const auto arch = loaded.preset.value("arch", Json());
-  if (arch != "pie" && arch != "iresnet") {
+  if (arch != "pie" && arch != "iresnet" && arch != "pie-int") {
     throw UnsupportedError(path + ": unknown architecture " + arch.dump() +
                            "; use a newer version");
   }
@@ -77,26 +80,31 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
     throw DamagedError(path + ": " + error.what());
   }
   loaded.model->eval();
-  const auto tensors = named_weights(*loaded.model);
+  const auto tensors = loaded.model->stored_tensors();
   if (tensors.size() != file.tensors.size()) {
     throw DamagedError(path + ": has " + std::to_string(file.tensors.size()) +
                        " tensors, its configuration needs " + std::to_string(tensors.size()));
   }
-  torch::NoGradGuard no_grad;
-  loaded.parameters = 0;
-  for (auto [name, tensor] : tensors) {
+  for (const auto& [name, tensor] : tensors) {
     const auto found = file.tensors.find(name);
     if (found == file.tensors.end() || found->second.sizes() != tensor.sizes()) {
       throw DamagedError(path + ": tensor '" + name + "' is missing or has another shape than " +
                          "the configuration gives it");
     }
-    tensor.copy_(found->second);
-    tensor.requires_grad_(false);
-    loaded.parameters += tensor.numel();
   }
-  // Rounding apart: a file whose weights break their bound has no guaranteed inverse.
+  try {
+    loaded.model->restore(file.tensors);
+  } catch (const DamagedError& error) {
+    throw DamagedError(path + ": " + error.what());
+  }
+  loaded.parameters = 0;
+  for (const auto& parameter : loaded.model->parameters()) loaded.parameters += parameter.numel();
+  // Rounding apart: a file whose weights break their bound has no guaranteed inverse, or no exact
+  // sums.
   if (loaded.model->certify() > 1 + 1e-5) {
-    throw DamagedError(path + ": its weights exceed the Lipschitz bound of its configuration");
+    throw DamagedError(path + ": its weights exceed the " +
+                       (loaded.model->discrete() ? "integers that keep sums exact"
+                                                 : "Lipschitz bound of its configuration"));
   }
   loaded.fingerprint = fingerprint(loaded.preset, *loaded.model);
   return loaded;

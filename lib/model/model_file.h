@@ -4,7 +4,6 @@
 #include <torch/torch.h>
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -12,26 +11,34 @@
 #include "lib/container/code_file.h"
 #include "lib/model/config_section.h"
 #include "lib/model/flow_model.h"
+#include "lib/model/integer_pie.h"
 
 namespace pie {
 
 // A trained model together with what its file says about it.
 struct LoadedModel {
-  std::shared_ptr<FlowModel> model;
+  std::shared_ptr<Model> model;
   Json preset;    // the full configuration, training section included
   Json training;  // summary of the training run: steps, seconds, images, ...
   Json measured;  // figures measured on held-out data
   Fingerprint fingerprint;
   int64_t parameters;  // trained numbers
   std::string name() const { return preset.value("name", std::string("unnamed")); }
+
+  // The model as what it is: null unless it is an integer PIE; and the others, of which an integer
+  // PIE is none (throws UsageError).
+  std::shared_ptr<IntegerPie> integer() const {
+    return std::dynamic_pointer_cast<IntegerPie>(model);
+  }
+  FlowModel& flow() const;
 };
 
 // The fingerprint of a model file: over the decoder-relevant configuration and the names, shapes
 // and little-endian float32 bytes of all tensors, in the order of their names.
-Fingerprint fingerprint(const Json& preset, const FlowModel& model);
+Fingerprint fingerprint(const Json& preset, const Model& model);
 
 // Serialises a model. The bytes are a pure function of the arguments and the tool's version.
-Bytes serialize_model(const FlowModel& model, const Json& preset, const Json& training,
+Bytes serialize_model(const Model& model, const Json& preset, const Json& training,
                       const Json& measured);
 
 // Reads a model file's bytes; `path` only names the file in messages. Checks everything that
@@ -41,8 +48,5 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path);
 
 // `parse_model` of a whole file. Throws OperationError if it cannot be read.
 LoadedModel load_model(const std::string& path);
-
-// What a model file holds: all parameters by name. Buffers only serve training.
-std::map<std::string, torch::Tensor> named_weights(const torch::nn::Module& module);
 
 }  // namespace pie

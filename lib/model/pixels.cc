@@ -8,9 +8,13 @@
 #include "lib/base/random.h"
 
 namespace pie {
-namespace {
 
-torch::Tensor as_tensor(const ImageSet& images) {
+Geometry to_geometry(Shape3 shape) {
+  return {static_cast<int>(shape.channels), static_cast<int>(shape.height),
+          static_cast<int>(shape.width)};
+}
+
+torch::Tensor to_levels(const ImageSet& images) {
   const auto& g = images.geometry();
   const std::vector<int64_t> shape{static_cast<int64_t>(images.size()), g.channels, g.height,
                                    g.width};
@@ -19,14 +23,7 @@ torch::Tensor as_tensor(const ImageSet& images) {
   return bytes.to(torch::kFloat32);
 }
 
-}  // namespace
-
-Geometry to_geometry(Shape3 shape) {
-  return {static_cast<int>(shape.channels), static_cast<int>(shape.height),
-          static_cast<int>(shape.width)};
-}
-
-torch::Tensor to_unit(const ImageSet& images) { return as_tensor(images).add_(0.5).div_(256); }
+torch::Tensor to_unit(const ImageSet& images) { return to_levels(images).add_(0.5).div_(256); }
 
 torch::Tensor dequantize(const ImageSet& images, const std::vector<size_t>& indices, uint64_t seed,
                          uint64_t draw) {
@@ -40,20 +37,20 @@ torch::Tensor dequantize(const ImageSet& images, const std::vector<size_t>& indi
       CounterRandom(seed, stream).fill_uniform(out + k * stride, static_cast<size_t>(stride));
     }
   });
-  auto x = as_tensor(images);
+  auto x = to_levels(images);
   return x.add_(noise.view_as(x)).div_(256);
 }
 
 ImageSet to_images(const torch::Tensor& x) {
-  const auto bytes = torch::nan_to_num(x.detach() * 256, 0.0, 255.0, 0.0)
-                         .floor()
-                         .clamp(0, 255)
-                         .to(torch::kUInt8)
-                         .contiguous();
+  return from_levels(torch::nan_to_num(x.detach() * 256, 0.0, 255.0, 0.0).floor().clamp(0, 255));
+}
+
+ImageSet from_levels(const torch::Tensor& levels) {
+  const auto bytes = levels.to(torch::kUInt8).contiguous();
   const uint8_t* data = bytes.data_ptr<uint8_t>();
-  return ImageSet(
-      {static_cast<int>(x.size(1)), static_cast<int>(x.size(2)), static_cast<int>(x.size(3))},
-      Bytes(data, data + bytes.numel()));
+  return ImageSet({static_cast<int>(bytes.size(1)), static_cast<int>(bytes.size(2)),
+                   static_cast<int>(bytes.size(3))},
+                  Bytes(data, data + bytes.numel()));
 }
 
 }  // namespace pie

@@ -14,6 +14,9 @@ namespace pie {
 // The geometry of images whose tensors have this shape.
 Geometry to_geometry(Shape3 shape);
 
+// The samples themselves, 0 ... 255: [N, C, H, W] float32.
+torch::Tensor to_levels(const ImageSet& images);
+
 // x = (u + 1/2) / 256 of each sample u: [N, C, H, W] float32. For encoding given images.
 torch::Tensor to_unit(const ImageSet& images);
 
@@ -24,5 +27,8 @@ torch::Tensor dequantize(const ImageSet& images, const std::vector<size_t>& indi
 
 // u = clamp(floor(256 x), 0, 255); NaN becomes 0. x: [N, C, H, W].
 ImageSet to_images(const torch::Tensor& x);
+
+// The images that these levels [N, C, H, W], integers from 0 to 255, are the samples of.
+ImageSet from_levels(const torch::Tensor& levels);
 
 }  // namespace pie

@@ -43,24 +43,26 @@ ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indic
   return images;
 }
 
-LikelihoodReport evaluate_likelihood(FlowModel& model, const ImageSource& source, uint64_t seed,
+LikelihoodReport evaluate_likelihood(Model& model, const ImageSource& source, uint64_t seed,
                                      int64_t draws, const LogDetEstimator& how) {
   const auto shape = model.input_shape();
   const auto images = static_cast<int64_t>(source.size());
-  const auto residuals = static_cast<int64_t>(model.residual_shapes().size());
+  const auto residuals = static_cast<int64_t>(model.residuals());
   const auto nats = torch::zeros({images, 3 + residuals}, torch::kFloat64);
   for_each_batch(source.size(), kBatch, [&](size_t begin, size_t end) {
     const auto indices = range(begin, end);
     const auto batch = load_images(source, indices, shape);
     auto rows = nats.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
     for (int64_t draw = 0; draw < draws; ++draw) {
-      const auto x = dequantize(batch, indices, seed, static_cast<uint64_t>(draw));
+      const auto x = model.discrete()
+                         ? to_unit(batch)
+                         : dequantize(batch, indices, seed, static_cast<uint64_t>(draw));
       auto keyed = how;
       keyed.seed = seed;
       for (const size_t index : indices) {
         keyed.keys.push_back(index * static_cast<size_t>(draws) + static_cast<size_t>(draw));
       }
-      rows += as_columns(model.log_likelihood(x, keyed));
+      rows += as_columns(model.measured_log_likelihood(x, keyed));
     }
   });
 
@@ -95,11 +97,10 @@ LikelihoodReport evaluate_likelihood(FlowModel& model, const ImageSource& source
   return report;
 }
 
-ImageSet reconstruct(FlowModel& model, const ImageSet& images) {
+ImageSet reconstruct(Model& model, const ImageSet& images) {
   ImageSet result(images.geometry(), images.size());
   for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
-    const auto decoded =
-        to_images(model.decode(model.latents(to_unit(images.slice(begin, end))).z));
+    const auto decoded = to_images(model.reconstruct(to_unit(images.slice(begin, end))));
     std::copy(decoded.pixels().begin(), decoded.pixels().end(), result.data(begin));
   });
   return result;
@@ -143,7 +144,7 @@ InversionReport evaluate_inversion(FlowModel& model, const ImageSet& images,
   return report;
 }
 
-double classification_error(FlowModel& model, const ImageSource& images, const Bytes& labels) {
+double classification_error(Model& model, const ImageSource& images, const Bytes& labels) {
   std::vector<int64_t> wrong(images.size());
   for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
     const auto batch = load_images(images, range(begin, end), model.input_shape());
@@ -156,7 +157,7 @@ double classification_error(FlowModel& model, const ImageSource& images, const B
   return 100.0 * static_cast<double>(total) / static_cast<double>(images.size());
 }
 
-double reconstruction_psnr(FlowModel& model, const ImageSource& source, size_t at_most) {
+double reconstruction_psnr(Model& model, const ImageSource& source, size_t at_most) {
   // Some at a time, because the source may be larger than the memory.
   constexpr size_t kImages = 16 * kBatch;
   const size_t count = std::min(source.size(), at_most);

@@ -29,14 +29,14 @@ LogDetEstimator default_log_det();
 // Evaluates `draws` dequantizations of every image of `source`, with noise keyed by (seed, image
 // index, draw), and with probes keyed by them too where log-dets are estimated as `how` says.
 // Throws ShapeError naming the image if one has another geometry than the model.
-LikelihoodReport evaluate_likelihood(FlowModel& model, const ImageSource& source, uint64_t seed,
+LikelihoodReport evaluate_likelihood(Model& model, const ImageSource& source, uint64_t seed,
                                      int64_t draws, const LogDetEstimator& how = default_log_det());
 
 // The images as the model returns them from z alone (r = g(z), nothing quantized).
-ImageSet reconstruct(FlowModel& model, const ImageSet& images);
+ImageSet reconstruct(Model& model, const ImageSet& images);
 
 // Pooled PSNR in dB of the reconstructions from z alone of the images of `source`.
-double reconstruction_psnr(FlowModel& model, const ImageSource& source,
+double reconstruction_psnr(Model& model, const ImageSource& source,
                            size_t at_most = std::numeric_limits<size_t>::max());
 
 // How well the iterative inverse of a model with residual blocks gives images back from all of
@@ -55,7 +55,7 @@ InversionReport evaluate_inversion(FlowModel& model, const ImageSet& images,
                                    const FixedPointOptions& options);
 
 // Percentage of `images` whose class, the head's largest score, is not that of `labels`.
-double classification_error(FlowModel& model, const ImageSource& images, const Bytes& labels);
+double classification_error(Model& model, const ImageSource& images, const Bytes& labels);
 
 // The images of `source` with these indices. Throws ShapeError naming one of another geometry than
 // `shape`.

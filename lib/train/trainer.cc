@@ -165,7 +165,9 @@ Trainer::Batch Trainer::batch(const TrainRun& run, int64_t step, size_t count) {
     }
   }
   Batch result;
-  result.x = dequantize(images, indices, seed_ ^ kNoiseSeed, static_cast<uint64_t>(step));
+  result.x = model_->discrete()
+                 ? to_unit(images)
+                 : dequantize(images, indices, seed_ ^ kNoiseSeed, static_cast<uint64_t>(step));
   if (run.labels.empty()) return result;
   std::vector<int64_t> labels;
   for (const size_t index : indices) {
@@ -252,11 +254,11 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
     if (run.validation != nullptr && status.step % config_.validate_every == 0) {
       status.validated = true;
       set_bfloat16(false);
-      with_averaged_weights([&](FlowModel& model) {
+      with_averaged_weights([&](Model& model) {
         if (density) {
           status.validation_bits_per_dim =
               evaluate_likelihood(model, *run.validation, seed_, 1).bits_per_dim;
-          if (!model.residual_shapes().empty()) {
+          if (model.residuals() > 0) {
             status.validation_psnr_db = reconstruction_psnr(model, *run.validation, 1000);
           }
         }
@@ -331,7 +333,7 @@ void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm
                        "couplings");
 }
 
-void Trainer::with_averaged_weights(const std::function<void(FlowModel&)>& use) const {
+void Trainer::with_averaged_weights(const std::function<void(Model&)>& use) const {
   torch::NoGradGuard no_grad;
   // Puts the training weights, and what certifying does to buffers, back however `use` ends.
   struct Restore {
@@ -353,7 +355,7 @@ Bytes Trainer::serialize_averaged_model(const Json& measured) const {
   const Json training = {{"steps", adam_->steps}, {"seed", seed_}, {"images", images_}};
   Bytes bytes;
   with_averaged_weights(
-      [&](FlowModel& model) { bytes = serialize_model(model, preset_, training, measured); });
+      [&](Model& model) { bytes = serialize_model(model, preset_, training, measured); });
   return bytes;
 }
 

@@ -69,7 +69,7 @@ class Trainer {
   Bytes serialize_averaged_model(const Json& measured) const;
 
   // Calls `use` while the model holds the averaged weights, certified.
-  void with_averaged_weights(const std::function<void(FlowModel&)>& use) const;
+  void with_averaged_weights(const std::function<void(Model&)>& use) const;
 
   const Json& preset() const { return preset_; }
   const TrainConfig& config() const { return config_; }
@@ -78,7 +78,7 @@ class Trainer {
   // The precision of the last run; none before the first.
   std::optional<bool> bfloat16() const { return bfloat16_; }
   int64_t parameters() const { return flat_->values.numel(); }
-  FlowModel& model() { return *model_; }
+  Model& model() { return *model_; }
 
  private:
   // A trainer at the place that `json`, a state's text, describes, still with random weights.
@@ -110,8 +110,8 @@ class Trainer {
     std::vector<uint32_t> images;
   };
   std::map<size_t, Order> orders_;  // by the number of images
-  std::shared_ptr<FlowModel> model_;
-  std::vector<std::shared_ptr<FlowModel>> replicas_;  // of model_, which is the first; same weights
+  std::shared_ptr<Model> model_;
+  std::vector<std::shared_ptr<Model>> replicas_;  // of model_, which is the first; same weights
   std::unique_ptr<FlatParameters> flat_;
   std::unique_ptr<Adam> adam_;
 };

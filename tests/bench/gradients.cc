@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   const auto x = pie::dequantize(pie::load_images(source, indices, shape), indices, 0, 0);
   for (auto& parameter : loaded.model->parameters()) parameter.set_requires_grad(true);
   const auto loss =
-      -loaded.model->log_likelihood(x).total().mean() / static_cast<double>(shape.elements());
+      -loaded.flow().log_likelihood(x).total().mean() / static_cast<double>(shape.elements());
   loss.backward();
   pie::TensorFile file;
   file.tensors["x"] = x;

@@ -41,7 +41,7 @@ int main(int argc, char** argv) {
   at::set_num_threads(1);
   const torch::NoGradGuard no_grad;
   const auto loaded = pie::load_model(argv[1]);
-  auto& model = *loaded.model;
+  auto& model = loaded.flow();
   const pie::ImageSource source({argv[2]});
   const size_t count = std::min<size_t>(argc > 3 ? std::stoul(argv[3]) : 64, source.size());
   std::vector<size_t> indices(count);

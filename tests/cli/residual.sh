@@ -116,6 +116,6 @@ expect 0 pie-train --resume parts.safetensors.state --steps 40 --stop-at 31 --da
   -o parts.safetensors
 says 'float32'
 # Scales override the defaults.
-expect 0 pie-train "${tiny[@]}" --set scales.0.hidden=4 --set scales.1.keep=98 --data "$digits" \
+expect 0 pie-train "${tiny[@]}" --set scales.0.hidden=4 --set scales.1.keep=392 --data "$digits" \
   --steps 1 -o scales.safetensors
 expect 2 pie-train "${tiny[@]}" --set block.blocks=0 --data "$digits" --steps 1 -o x.safetensors

@@ -23,12 +23,12 @@ const std::vector<size_t> kSymbols = {4, 12, 16, 32};
 ImageSet model_images(size_t count, uint64_t seed = 1) {
   const torch::NoGradGuard no_grad;
   const auto n = static_cast<int64_t>(count);
-  const auto shape = tiny().model->latent_shape();
+  const auto shape = tiny().flow().latent_shape();
   const auto z =
       normal_tensor({n, shape.channels, shape.height, shape.width}, seed, torch::kFloat32) * 0.7;
-  return to_images(tiny().model->decode(z, [&](size_t l, const torch::Tensor& mean) {
+  return to_images(tiny().flow().decode(z, [&](size_t l, const torch::Tensor& mean) {
     const auto noise = normal_tensor(mean.sizes().vec(), seed + 1 + l, torch::kFloat32);
-    return mean + noise * tiny().model->eps0();
+    return mean + noise * tiny().flow().eps0();
   }));
 }
 
@@ -123,7 +123,7 @@ TEST(Codec, AllLayersReproduceTheImageWithinTheSteps) {
 // that each is off by half a step at the most however steep g is.
 TEST(Codec, ResidualsMakeUpForTheErrorOfZ) {
   const auto loaded = random_loaded_model(tiny_preset(), 5, 0.5);
-  auto& model = *loaded.model;
+  auto& model = loaded.flow();
   constexpr uint32_t kStep = 512;
   const double z_step = kStep / 1024.0, r_step = z_step * model.eps0();
   // As many images as the encoder's batches hold: products round differently in other batches.

@@ -125,7 +125,7 @@ TEST(FlowModels, LatentsDoNotDependOnTheBatch) {
 
 TEST(FlowModels, SizesOfThePapersModel) {
   const auto built = make_model(find_preset("pie-mnist"));
-  const auto& model = *built;
+  const auto& model = dynamic_cast<const FlowModel&>(*built);
   EXPECT_EQ(model.latent_shape(), (Shape3{10, 1, 1}));
   std::vector<int64_t> residuals;
   for (const auto& shape : model.residual_shapes()) residuals.push_back(shape.elements());

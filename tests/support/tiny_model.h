@@ -57,7 +57,7 @@ inline Json tiny_preset(int64_t side = 8, int64_t keep = 4) {
 inline std::shared_ptr<FlowModel> random_model(const Json& preset, uint64_t seed = 1,
                                                double scale = 0.2) {
   torch::manual_seed(seed);
-  auto model = make_model(preset);
+  auto model = std::dynamic_pointer_cast<FlowModel>(make_model(preset));
   perturb(*model, scale, seed * 1000);
   return model;
 }

@@ -36,8 +36,8 @@ void expect_same_model(const Trainer& a, const Trainer& b) {
   const auto right = parse_model(b.serialize_averaged_model(Json::object()), "b");
   EXPECT_EQ(left.fingerprint, right.fingerprint);
   EXPECT_EQ(left.preset, right.preset);
-  const auto other = named_weights(*right.model);
-  for (const auto& [name, tensor] : named_weights(*left.model)) {
+  const auto other = right.model->stored_tensors();
+  for (const auto& [name, tensor] : left.model->stored_tensors()) {
     EXPECT_TRUE(torch::equal(tensor, other.at(name))) << name;
   }
 }
@@ -120,9 +120,8 @@ TEST(Training, LowersBitsPerDim) {
   Trainer trainer(preset, 3);
   const auto bits = [&] {
     double result = 0;
-    trainer.with_averaged_weights([&](FlowModel& model) {
-      result = evaluate_likelihood(model, held_out, 1, 1).bits_per_dim;
-    });
+    trainer.with_averaged_weights(
+        [&](Model& model) { result = evaluate_likelihood(model, held_out, 1, 1).bits_per_dim; });
     return result;
   };
   train(trainer, data, 1);
@@ -195,7 +194,7 @@ TEST(Training, AveragedWeightsAreOnlyLent) {
   };
   const auto before = weight();
   torch::Tensor averaged;
-  trainer.with_averaged_weights([&](FlowModel&) { averaged = weight(); });
+  trainer.with_averaged_weights([&](Model&) { averaged = weight(); });
   EXPECT_FALSE(torch::equal(averaged, before));
   EXPECT_TRUE(torch::equal(weight(), before));
 }

@@ -30,7 +30,12 @@ class EncodeRun {
     if (options.step > 0) {
       coding_.step = static_cast<uint32_t>(std::lround(options.step * kUnitsPerSigma));
     }
-    if (options.lossless) {
+    if (model_.integer()) {
+      if (options.step > 0) {
+        throw UsageError("--step is of real-valued models; " + model_.name() +
+                         " codes every bit, or with --layers K exact coarse samples");
+      }
+    } else if (options.lossless) {
       throw UsageError("--lossless needs an integer model (pie-int-...), and " + model_.name() +
                        " is real-valued; leave --lossless away, or choose another model");
     }
@@ -143,7 +148,9 @@ class EncodeRun {
     for (const auto& layer : encoded.layers) {
       layers.push_back({{"name", layer.name},
                         {"payload_bytes", layer.payload_bytes},
-                        {"ideal_bytes", layer.ideal_bits / 8}});
+                        {"ideal_bytes", layer.ideal_bits / 8},
+                        {"model_blocks", layer.model_blocks},
+                        {"plain_blocks", layer.plain_blocks}});
     }
     reports_.push_back({{"input", job.name},
                         {"output", output},

@@ -90,7 +90,7 @@ class Evaluation {
     if (wants("likelihood", density)) time("likelihood", [&] { likelihood(); });
     const bool inverse = !model_.model->residual_blocks().empty();
     // From z alone: with nothing split off, z is everything, and the inverse says it all.
-    const bool from_z = density && !model_.model->residual_shapes().empty();
+    const bool from_z = density && model_.model->residuals() > 0;
     if (wants("reconstruction", inverse || from_z)) {
       if (inverse) time("inversion", [&] { inversion(); });
       if (from_z) time("reconstruction", [&] { reconstruction(); });
@@ -145,15 +145,18 @@ class Evaluation {
       if (options_.terms > 0) how.terms = options_.terms;
       how.probes = options_.probes;
     }
-    const auto r =
-        evaluate_likelihood(*model_.model, data_, common_.seed, options_.noise_draws, how);
+    const auto r = evaluate_likelihood(*model_.model, data_, common_.seed,
+                                       model_.model->discrete() ? 1 : options_.noise_draws, how);
     auto& out = report_["likelihood"];
     out["bits_per_dim"] = finite_or_null(report_, "likelihood.bits_per_dim", r.bits_per_dim);
     out["stderr"] = finite_or_null(report_, "likelihood.stderr", r.standard_error);
     out["log_likelihood_nats_per_image"] =
         finite_or_null(report_, "likelihood.log_likelihood_nats_per_image", r.nats_per_image);
-    out["definition"] = "discrete 8-bit, uniform dequantization, log2(256) included, upper bound";
-    out["noise_draws"] = r.draws;
+    const bool discrete = model_.model->discrete();
+    out["definition"] = discrete ? "discrete 8-bit, exact length of the code"
+                                 : "discrete 8-bit, uniform dequantization, log2(256) included, "
+                                   "upper bound";
+    out["noise_draws"] = discrete ? 0 : r.draws;
     out["parts_bits_per_dim"] = {{"z", r.z},
                                  {"r", r.r},
                                  {"log_det", r.log_det},
@@ -169,7 +172,7 @@ class Evaluation {
 
   // The iterative inverse of an i-ResNet, and why it can be trusted.
   void inversion() {
-    auto& model = *model_.model;
+    auto& model = model_.flow();
     double largest = 0;
     Json blocks = Json::array();
     for (const auto& block : model.residual_blocks()) {
@@ -270,7 +273,8 @@ class Evaluation {
     const auto dims = static_cast<double>(images_.pixels().size());
     const auto count = static_cast<double>(images_.size());
     auto& out = report_["code"];
-    out["step"] = static_cast<double>(coding.step) / 1024;
+    out["step"] = static_cast<double>(frame.header().step) / 1024;
+    out["lossless"] = frame.header().lossless();
     out["file_bytes"] = encoded.frame.size();
     out["file_bits_per_dim"] = 8 * static_cast<double>(encoded.frame.size()) / dims;
     out["overhead_bytes_per_image"] = static_cast<double>(frame.overhead_bytes()) / count;
@@ -298,6 +302,8 @@ class Evaluation {
       layers.push_back(
           {{"name", layer.name},
            {"payload_bytes", layer.payload_bytes},
+           {"model_blocks", layer.model_blocks},
+           {"plain_blocks", layer.plain_blocks},
            {"payload_bytes_per_image", static_cast<double>(layer.payload_bytes) / count},
            {"ideal_bytes", layer.ideal_bits / 8},
            {"gap_percent", 100 * (coded_bits / layer.ideal_bits - 1)},

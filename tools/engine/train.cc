@@ -163,13 +163,13 @@ class Progress {
 Json final_figures(const Trainer& trainer, const TrainRun& run) {
   Json figures = Json::object();
   if (run.validation == nullptr) return figures;
-  trainer.with_averaged_weights([&](FlowModel& model) {
+  trainer.with_averaged_weights([&](Model& model) {
     figures["held_out_images"] = run.validation->size();
     if (trainer.config().task != "classify") {
       const auto report = evaluate_likelihood(model, *run.validation, trainer.seed(), 1);
       figures["held_out_bits_per_dim"] = report.bits_per_dim;
       figures["held_out_bits_per_dim_stderr"] = report.standard_error;
-      if (!model.residual_shapes().empty()) {
+      if (model.residuals() > 0) {
         figures["held_out_psnr_db_from_z"] = reconstruction_psnr(model, *run.validation);
       }
     }

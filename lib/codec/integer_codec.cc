@@ -1,0 +1,151 @@
+#include "lib/codec/integer_codec.h"
+
+#include <optional>
+#include <utility>
+
+#include "lib/base/error.h"
+#include "lib/model/pixels.h"
+
+namespace pie {
+namespace {
+
+// Symbols are levels relative to the middle one, so that raw storage takes 8 bits of them.
+constexpr int32_t kMiddle = 128;
+
+// Calls use(i, indices) for the sample i of a plane.
+template <typename Use>
+void for_each_sample(const torch::Tensor& indices, const Use& use) {
+  const auto* row = indices.data_ptr<int32_t>();
+  for (int64_t i = 0; i < indices.size(0); ++i, row += indices.size(1)) use(i, row);
+}
+
+// Decodes one layer of a block, plane by plane.
+class LayerDecoder {
+ public:
+  LayerDecoder(const IntegerPie& model, const StoredFrame& frame, int layer, uint64_t block)
+      : model_(model), frame_(frame), layer_(layer), block_(block) {
+    const auto items = static_cast<size_t>(frame.header().items_in_block(block));
+    const auto count = items * model.symbols_per_item(static_cast<size_t>(layer));
+    const auto mode = frame.mode(layer, block);
+    const auto bytes = frame.block(layer, block);
+    guarded([&] {
+      if (mode == BlockMode::kRans) {
+        decoder_.emplace(bytes);
+        symbols_.reserve(count);
+      } else {
+        symbols_ = decode_plain_symbols(mode, bytes, count);
+        for (const int32_t symbol : symbols_) {
+          if (symbol < -kMiddle || symbol >= kMiddle) throw DamagedError("not a sample of 8 bits");
+        }
+        frame_.verify_symbols(layer_, block_, symbols_.data(), symbols_.size());
+      }
+    });
+  }
+
+  torch::Tensor levels(const torch::Tensor& indices) {
+    auto result = torch::empty({indices.size(0)});
+    float* levels = result.data_ptr<float>();
+    for_each_sample(indices, [&](int64_t i, const int32_t* row) {
+      if (decoder_) {
+        symbols_.push_back(model_.mixture().decode(*decoder_, row, model_.components()) - kMiddle);
+      }
+      levels[i] = static_cast<float>(symbols_[used_++] + kMiddle);
+    });
+    return result;
+  }
+
+  void finish() {
+    if (!decoder_) return;
+    guarded([&] { decoder_->finish(); });
+    frame_.verify_symbols(layer_, block_, symbols_.data(), symbols_.size());
+  }
+
+ private:
+  template <typename Work>
+  void guarded(const Work& work) const {
+    try {
+      work();
+    } catch (const DamagedError& error) {
+      throw frame_.disagreement(layer_, block_, error);
+    }
+  }
+
+  const IntegerPie& model_;
+  const StoredFrame& frame_;
+  int layer_;
+  uint64_t block_;
+  std::optional<FineRansDecoder> decoder_;  // none if the symbols were stored without a model
+  std::vector<int32_t> symbols_;
+  size_t used_ = 0;
+};
+
+}  // namespace
+
+IntegerBlock encode_items(IntegerPie& model, const ImageSet& items, int layers) {
+  const auto planes = model.split(to_levels(items));
+  const auto count = static_cast<size_t>(layers);
+  std::vector<FineRansEncoder> encoders(count);
+  std::vector<std::vector<int32_t>> symbols(count);
+  IntegerBlock result;
+  result.ideal_bits.resize(count);
+  model.generate(static_cast<int64_t>(items.size()),
+                 [&](size_t plane, const torch::Tensor& indices) {
+                   const size_t layer = model.planes()[plane].layer;
+                   if (layer >= count) return planes[plane];
+                   const float* levels = planes[plane].data_ptr<float>();
+                   for_each_sample(indices, [&](int64_t i, const int32_t* row) {
+                     const auto v = static_cast<int32_t>(levels[i]);
+                     const auto own = model.mixture().interval(row, model.components(), v);
+                     encoders[layer].put(own.start, own.freq, LogisticMixture::kTotalBits);
+                     result.ideal_bits[layer] += own.bits();
+                     symbols[layer].push_back(v - kMiddle);
+                   });
+                   return planes[plane];
+                 });
+  for (size_t layer = 0; layer < count; ++layer) {
+    result.layers.push_back(
+        smallest_block(symbols[layer].data(), symbols[layer].size(), encoders[layer].finish()));
+  }
+  return result;
+}
+
+ImageSet decode_items(IntegerPie& model, const StoredFrame& frame, int layers, uint64_t block) {
+  const auto items = static_cast<int64_t>(frame.header().items_in_block(block));
+  const auto& planes = model.planes();
+  std::optional<LayerDecoder> decoder;
+  const auto levels = model.generate(items, [&](size_t plane, const torch::Tensor& indices) {
+    const size_t layer = planes[plane].layer;
+    if (layer >= static_cast<size_t>(layers)) return model.medians(indices);
+    if (plane == 0 || planes[plane - 1].layer != layer) {
+      decoder.emplace(model, frame, static_cast<int>(layer), block);
+    }
+    auto chosen = decoder->levels(indices);
+    if (plane + 1 == planes.size() || planes[plane + 1].layer != layer) decoder->finish();
+    return chosen;
+  });
+  return from_levels(levels);
+}
+
+torch::Tensor coarse_samples(IntegerPie& model, const ImageSet& items) {
+  const auto planes = model.split(to_levels(items));
+  const auto n = static_cast<int64_t>(items.size());
+  std::vector<torch::Tensor> columns;
+  for (size_t p = 0; p < planes.size() && model.planes()[p].layer == 0; ++p) {
+    columns.push_back(planes[p].view({n, -1}));
+  }
+  return torch::cat(columns, 1);
+}
+
+ImageSet from_coarse_samples(IntegerPie& model, const torch::Tensor& samples) {
+  const auto known = torch::nan_to_num(samples).round().clamp(0, 255).to(torch::kFloat32);
+  int64_t used = 0;
+  return from_levels(
+      model.generate(samples.size(0), [&](size_t plane, const torch::Tensor& indices) {
+        if (model.planes()[plane].layer != 0) return model.medians(indices);
+        const int64_t columns = model.planes()[plane].samples();
+        used += columns;
+        return known.narrow(1, used - columns, columns).reshape({-1});
+      }));
+}
+
+}  // namespace pie

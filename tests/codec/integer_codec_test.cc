@@ -1,0 +1,167 @@
+// Integer PIEs give every sample back, whatever the image, and notice when they cannot.
+#include "lib/codec/integer_codec.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "lib/codec/codec.h"
+#include "lib/codec/sampling.h"
+#include "lib/model/pixels.h"
+#include "tests/support/tiny_integer.h"
+
+namespace pie {
+namespace {
+
+const LoadedModel& tiny() {
+  static const LoadedModel model = random_loaded_integer_pie(tiny_integer_preset());
+  return model;
+}
+
+EncodedImages encode(const LoadedModel& model, const ImageSet& images, int layers = 0) {
+  CodingOptions options;
+  options.layers = layers;
+  options.archive = images.size() != 1;
+  return encode_images(model, images, options);
+}
+
+ImageSet decode(const LoadedModel& model, const Bytes& file, int layers = 0,
+                std::vector<uint64_t> indices = {}) {
+  const CodeFile code(file);
+  const auto& header = code.frames().front().header();
+  if (indices.empty()) {
+    indices.resize(header.images);
+    std::iota(indices.begin(), indices.end(), uint64_t{0});
+  }
+  ImageSet images(
+      {header.channels, static_cast<int>(header.height), static_cast<int>(header.width)});
+  size_t k = 0;
+  decode_images(model, code.frames().front(), layers, indices,
+                [&](uint64_t index, const ImageSet& image) {
+                  EXPECT_EQ(index, indices[k++]);
+                  images.append(image.image(0));
+                });
+  EXPECT_EQ(k, indices.size());
+  return images;
+}
+
+// Images that the model finds likely, so that it, and not a fallback, codes them.
+ImageSet likely(size_t count) { return sample(tiny(), count, {1, 1, 5}); }
+
+TEST(IntegerCodec, GivesEverySampleBackForImagesOfAnySize) {
+  for (const int channels : {1, 3}) {
+    const auto model = random_loaded_integer_pie(tiny_integer_preset(channels), 2);
+    for (const auto& [height, width] :
+         std::vector<std::pair<int, int>>{{7, 6}, {1, 1}, {1, 7}, {31, 33}, {6, 7}, {8, 12}}) {
+      const Geometry geometry{channels, height, width};
+      for (const auto& images : {random_levels(geometry, 2), ImageSet(geometry, 1)}) {
+        const auto encoded = encode(model, images);
+        EXPECT_EQ(decode(model, encoded.frame).pixels(), images.pixels()) << to_string(geometry);
+        EXPECT_TRUE(CodeFile(encoded.frame).frames()[0].header().lossless());
+        EXPECT_EQ(encode(model, images).frame, encoded.frame);
+      }
+    }
+  }
+}
+
+TEST(IntegerCodec, NoiseCostsAtMostRawSizeAndOverhead) {
+  const auto images = random_levels({1, 7, 6}, 600);
+  const auto encoded = encode(tiny(), images);
+  EXPECT_LE(encoded.frame.size(), images.pixels().size() + 600);
+  EXPECT_EQ(decode(tiny(), encoded.frame).pixels(), images.pixels());
+}
+
+TEST(IntegerCodec, FilesAreAsLongAsTheModelSays) {
+  const auto images = likely(500);
+  const auto encoded = encode(tiny(), images);
+  double ideal = 0;
+  for (const auto& layer : encoded.layers) {
+    EXPECT_EQ(layer.plain_blocks, 0U);
+    ideal += layer.ideal_bits;
+  }
+  EXPECT_LE(8.0 * static_cast<double>(encoded.frame.size()), 1.01 * ideal + 8 * 200);
+  const auto x = to_unit(images);
+  const auto terms = tiny().model->measured_log_likelihood(x, {});
+  const double likelihood =
+      (terms.pre_transform - terms.total()).to(torch::kFloat64).sum().item<double>() /
+      std::log(2.0);
+  EXPECT_NEAR(ideal, likelihood, 1e-4 * ideal);
+}
+
+TEST(IntegerCodec, PrefixesDoNotDependOnTheGroupingOfImages) {
+  const auto images = likely(300);
+  const auto file = encode(tiny(), images).frame;
+  for (int layers = 1; layers <= 3; ++layers) {
+    const auto all = decode(tiny(), file, layers);
+    const auto some = decode(tiny(), file, layers, {299, 3, 257});
+    for (const auto& [at, index] : std::vector<std::pair<size_t, size_t>>{{0, 299}, {1, 3}}) {
+      EXPECT_EQ(some.slice(at, at + 1).pixels(), all.slice(index, index + 1).pixels());
+      const auto one = encode(tiny(), images.slice(index, index + 1)).frame;
+      EXPECT_EQ(decode(tiny(), one, layers).pixels(), all.slice(index, index + 1).pixels());
+    }
+    // A file cut there, or written with so few layers, is the same image.
+    const auto cut = cut_layers(CodeFile(file).frames()[0], layers);
+    EXPECT_EQ(decode(tiny(), cut).pixels(), all.pixels());
+    EXPECT_EQ(encode(tiny(), images, layers).frame, cut);
+  }
+  EXPECT_EQ(decode(tiny(), file, 3).pixels(), images.pixels());
+}
+
+TEST(IntegerCodec, ArithmeticsGiveTheSameBytesAndPixels) {
+  const auto images = likely(40);
+  const auto file = encode(tiny(), images).frame;
+  const auto exact = random_loaded_integer_pie(tiny_integer_preset());
+  exact.integer()->set_arithmetic(IntegerPie::Arithmetic::kInt64);
+  EXPECT_EQ(encode(exact, images).frame, file);
+  EXPECT_EQ(decode(exact, file).pixels(), images.pixels());
+  EXPECT_EQ(decode(exact, file, 1).pixels(), decode(tiny(), file, 1).pixels());
+}
+
+// A machine that disagrees in one number of a table is told from a damaged file.
+TEST(IntegerCodec, AnotherTableEntryIsDesynchronisation) {
+  const auto images = likely(40);
+  const auto file = encode(tiny(), images).frame;
+  for (const char* name : {"tables.tail", "tables.weights", "tables.rates"}) {
+    auto other = random_loaded_integer_pie(tiny_integer_preset());
+    auto tensors = other.model->stored_tensors();
+    for (auto& [key, tensor] : tensors) tensor = tensor.clone();
+    // All but the last entry of a falling table, which must stay zero.
+    auto& table = tensors.at(name);
+    table.narrow(0, 0, table.size(0) / 2)
+        .sub_(table.narrow(0, 0, table.size(0) / 2) * 0.01)
+        .floor_()
+        .clamp_min_(table[table.size(0) / 2].item<double>());
+    other.model->restore(tensors);
+    ASSERT_EQ(other.fingerprint, tiny().fingerprint);
+    EXPECT_THROW(decode(other, file), VerificationError) << name;
+  }
+}
+
+TEST(IntegerCodec, FlippedBytesAreDamage) {
+  const auto file = encode(tiny(), likely(3)).frame;
+  for (size_t at = 0; at < file.size(); at += 5) {
+    auto flipped = file;
+    flipped[at] = static_cast<uint8_t>(flipped[at] ^ 0x10);
+    EXPECT_THROW(decode(tiny(), flipped), Error) << at;
+  }
+  auto payload = file;
+  payload.back() = static_cast<uint8_t>(payload.back() ^ 1);
+  EXPECT_THROW(decode(tiny(), payload), DamagedError);
+}
+
+TEST(IntegerCodec, OtherModelsAreRefused) {
+  const auto other = random_loaded_integer_pie(tiny_integer_preset(), 9);
+  EXPECT_THROW(decode(other, encode(tiny(), likely(1)).frame), UnsupportedError);
+  EXPECT_THROW(encode(tiny(), random_levels({3, 7, 6}, 1)), ShapeError);
+  EXPECT_THROW(encode(tiny(), likely(1), 4), UsageError);
+}
+
+TEST(IntegerCodec, CoarseSamplesStandForZ) {
+  const auto images = likely(5);
+  const auto z = encode_latents(tiny(), images);
+  EXPECT_EQ(decode_latents(tiny(), z).pixels(),
+            decode(tiny(), encode(tiny(), images).frame, 1).pixels());
+}
+
+}  // namespace
+}  // namespace pie

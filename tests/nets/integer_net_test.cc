@@ -1,0 +1,141 @@
+// The network of an integer PIE is the same function in float32 as in 64-bit integers.
+#include "lib/nets/integer_net.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/tensors.h"
+
+namespace pie {
+namespace {
+
+const std::vector<OutputGrid> kGrids = {{3, 0, -64, 63}, {9, 1024, -256, 2303}, {3, 0, -32, 31}};
+
+// A network with random fixed-point weights, `scale` times as large as training starts with.
+std::shared_ptr<IntegerNet> random_net(uint64_t seed, double scale, int64_t in = 6,
+                                       int64_t hidden = 10) {
+  torch::manual_seed(seed);
+  auto net = std::make_shared<IntegerNet>(IntegerNetOptions{in, hidden, 2, kGrids});
+  torch::NoGradGuard no_grad;
+  for (auto& parameter : net->parameters()) parameter.mul_(scale);
+  perturb(*net, 0.1, seed);
+  net->freeze();
+  return net;
+}
+
+torch::Tensor random_activations(int64_t rows, int64_t columns, uint64_t seed) {
+  return uniform_tensor({rows, columns}, 0, 128, seed).floor().to(torch::kInt64);
+}
+
+TEST(IntegerNets, Float32EqualsInt64) {
+  const torch::NoGradGuard no_grad;
+  uint64_t seed = 1;
+  bool outputs_vary = false;
+  for (const RowGrid grid : {RowGrid{1, 1, 1}, RowGrid{2, 1, 7}, RowGrid{3, 5, 4}}) {
+    for (const double scale : {1.0, 3.0, 20.0}) {
+      const auto net = random_net(++seed, scale);
+      const auto a = random_activations(grid.rows(), 6, seed);
+      const auto fast = net->forward(a.to(torch::kFloat32) / (1 << kActivationBits), grid);
+      const auto exact = net->forward_reference(a, grid);
+      EXPECT_TRUE(torch::equal(fast, exact.to(torch::kFloat32))) << seed;
+      outputs_vary = outputs_vary || !torch::equal(exact[0], exact[exact.size(0) - 1]);
+    }
+  }
+  EXPECT_TRUE(outputs_vary);
+}
+
+// Where sums come as close to 2^24 as freezing lets them.
+TEST(IntegerNets, Float32EqualsInt64AtTheBound) {
+  const torch::NoGradGuard no_grad;
+  IntegerLayer layer(100, 4, 3, false, {});
+  layer.weight.fill_(10);
+  layer.weight.select(1, 1).fill_(-10);
+  layer.weight.select(1, 2).copy_(uniform_tensor({900}, -1, 1, 3, torch::kFloat32));
+  layer.bias.copy_(torch::tensor({-1.0F, 1.0F, 0.0F, 1e9F}));
+  EXPECT_TRUE(layer.freeze());
+  const double units = 1 << kSumBits;
+  const auto sums = layer.weight.abs().sum(0, false, torch::kFloat64) * (1 << kWeightBits) *
+                        static_cast<double>(kLargestActivation) +
+                    layer.bias.abs() * units;
+  EXPECT_LT(sums.max().item<double>(), static_cast<double>(kSumBound));
+  EXPECT_GT(sums[0].item<double>(), 0.9 * static_cast<double>(kSumBound));
+  const RowGrid grid{1, 4, 4};
+  auto a = torch::full({16, 100}, kLargestActivation, torch::kInt64);
+  a.narrow(1, 50, 50).copy_(random_activations(16, 50, 5));
+  const auto fast = layer.forward(a.to(torch::kFloat32) / (1 << kActivationBits), grid, {}, false);
+  EXPECT_TRUE(torch::equal(fast * (1 << kActivationBits),
+                           layer.forward_reference(a, grid, {}).to(torch::kFloat32)));
+}
+
+TEST(IntegerNets, RoundsHalfToEven) {
+  const torch::NoGradGuard no_grad;
+  IntegerLayer layer(1, 1, 1, false, {{0, 0, -10, 10}});
+  layer.bias.zero_();
+  const RowGrid grid{1, 1, 2};
+  for (const auto& [weight, first, second] :
+       std::vector<std::tuple<double, double, double>>{{0.5, 0, 2}, {-0.5, 0, -2}}) {
+    layer.weight.fill_(weight);
+    EXPECT_FALSE(layer.freeze());
+    const auto a = torch::tensor({32, 96}, torch::kInt64).view({2, 1});  // 1 and 3
+    const auto y = layer.forward(a.to(torch::kFloat32) / 32, grid, {}, false);
+    EXPECT_EQ(y[0].item<double>(), first);
+    EXPECT_EQ(y[1].item<double>(), second);
+    EXPECT_TRUE(torch::equal(y, layer.forward_reference(a, grid, {}).to(torch::kFloat32)));
+  }
+}
+
+TEST(IntegerNets, FreezingTwiceChangesNothing) {
+  const auto net = random_net(3, 5.0);
+  EXPECT_FALSE(net->freeze());
+}
+
+// Training sees what coding will see: freezing does not change an output.
+TEST(IntegerNets, FreezingKeepsTheOutputs) {
+  torch::manual_seed(4);
+  IntegerNet net({6, 10, 2, kGrids});
+  const RowGrid grid{2, 4, 4};
+  const auto x = random_activations(grid.rows(), 6, 1).to(torch::kFloat32) / 32;
+  const auto before = net.forward(x, grid).detach();
+  EXPECT_TRUE(net.freeze());
+  EXPECT_TRUE(torch::equal(net.forward(x, grid).detach(), before));
+}
+
+TEST(IntegerNets, SamplesDoNotDependOnTheBatch) {
+  const torch::NoGradGuard no_grad;
+  const auto net = random_net(5, 2.0);
+  const auto x = random_activations(9 * 20, 6, 2).to(torch::kFloat32) / 32;
+  const auto all = net->forward(x, {9, 4, 5});
+  for (int64_t i = 0; i < 9; ++i) {
+    const auto one = net->forward(x.narrow(0, 20 * i, 20), {1, 4, 5});
+    EXPECT_TRUE(torch::equal(one, all.narrow(0, 20 * i, 20)));
+  }
+}
+
+// With steps of rounding averaged over, gradients are those of the unrounded network: compared as a
+// whole with the change of the loss over a move much larger than a step.
+TEST(IntegerNets, GradientsPredictLargeMoves) {
+  torch::manual_seed(6);
+  IntegerNet net({4, 16, 1, kGrids});
+  const RowGrid grid{16, 6, 6};
+  const auto x = random_activations(grid.rows(), 4, 3).to(torch::kFloat32) / 32;
+  const auto target = normal_tensor({3}, 1, torch::kFloat32);
+  const auto loss = [&] { return (net.forward(x, grid).mean(0) * target).sum(); };
+  loss().backward();
+  double predicted = 0;
+  std::vector<torch::Tensor> moves;
+  for (const auto& parameter : net.parameters()) {
+    EXPECT_TRUE(all_finite(parameter.grad()));
+    moves.push_back(parameter.grad() / parameter.grad().norm().clamp_min(1e-12) * 0.05);
+    predicted += (moves.back() * parameter.grad()).sum().item<double>();
+  }
+  torch::NoGradGuard no_grad;
+  const auto moved = [&](double by) {
+    size_t i = 0;
+    for (auto& parameter : net.parameters()) parameter.add_(moves[i++], by);
+    return loss().item<double>();
+  };
+  const double change = (moved(1) - moved(-2)) / 2;
+  EXPECT_NEAR(change, predicted, 0.2 * std::abs(predicted));
+}
+
+}  // namespace
+}  // namespace pie
