@@ -235,7 +235,8 @@ std::vector<torch::Tensor> IntegerPie::split(const torch::Tensor& levels) const 
   std::vector<torch::Tensor> fine_first;
   auto image = levels;
   std::vector<std::vector<torch::Tensor>> scales;
-  const auto flat = [](const torch::Tensor& t) { return t.reshape({-1}); };
+  // Contiguous: a plane of one sample an image would otherwise be a view with a stride.
+  const auto flat = [](const torch::Tensor& t) { return t.reshape({-1}).contiguous(); };
   for (size_t s = 0; s < config_.scales.size(); ++s) {
     scales.emplace_back();
     for (const auto& phase : kPhases) {
