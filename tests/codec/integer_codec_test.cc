@@ -125,12 +125,11 @@ TEST(IntegerCodec, AnotherTableEntryIsDesynchronisation) {
     auto other = random_loaded_integer_pie(tiny_integer_preset());
     auto tensors = other.model->stored_tensors();
     for (auto& [key, tensor] : tensors) tensor = tensor.clone();
-    // All but the last entry of a falling table, which must stay zero.
+    // All entries of a falling table, so that it still falls; every second one of the others.
     auto& table = tensors.at(name);
-    table.narrow(0, 0, table.size(0) / 2)
-        .sub_(table.narrow(0, 0, table.size(0) / 2) * 0.01)
-        .floor_()
-        .clamp_min_(table[table.size(0) / 2].item<double>());
+    const int64_t step = std::string(name) == "tables.tail" ? 1 : 2;
+    auto changed = table.slice(0, 0, table.size(0), step);
+    changed.mul_(0.97).floor_().clamp_min_(step - 1);
     other.model->restore(tensors);
     ASSERT_EQ(other.fingerprint, tiny().fingerprint);
     EXPECT_THROW(decode(other, file), VerificationError) << name;
