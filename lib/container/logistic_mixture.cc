@@ -15,7 +15,7 @@ constexpr std::size_t size_of(IndexRange range) {
 }
 
 constexpr std::uint32_t kLargestEntry = 1U << 24;  // a float32 holds every integer up to it
-constexpr std::uint32_t kTotal = 1U << LogisticMixture::kTotalBits;
+constexpr std::uint32_t kWhole = 1U << LogisticMixture::kTotalBits;
 
 std::uint32_t rounded(double value) {
   return static_cast<std::uint32_t>(std::lround(std::clamp(value, 1.0, double{kLargestEntry})));
@@ -59,7 +59,7 @@ LogisticMixture::LogisticMixture(MixtureTables tables) : tables_(std::move(table
 
 std::uint32_t LogisticMixture::start(const std::int32_t* indices, int components, int v) const {
   if (v <= 0) return 0;
-  if (v >= kLevels) return kTotal;
+  if (v >= kLevels) return kWhole;
   constexpr std::uint64_t kFraction = 1U << MixtureTables::kFractionBits;
   std::uint64_t mass = 0, weights = 0;
   for (int k = 0; k < components; ++k) {
@@ -82,7 +82,7 @@ std::uint32_t LogisticMixture::start(const std::int32_t* indices, int components
     mass += weight * below;
     weights += weight;
   }
-  const std::uint64_t share = (mass / weights * (kTotal - kLevels)) >> MixtureTables::kUnitBits;
+  const std::uint64_t share = (mass / weights * (kWhole - kLevels)) >> MixtureTables::kUnitBits;
   return static_cast<std::uint32_t>(v) + static_cast<std::uint32_t>(share);
 }
 
@@ -90,7 +90,7 @@ int LogisticMixture::find(std::uint32_t slot, const std::int32_t* indices, int c
                           std::uint32_t& first, std::uint32_t& last) const {
   int low = 0, high = kLevels;
   first = 0;
-  last = kTotal;
+  last = kWhole;
   while (high - low > 1) {
     const int middle = (low + high) / 2;
     const std::uint32_t at = start(indices, components, middle);
@@ -125,7 +125,7 @@ int LogisticMixture::level_of(std::uint32_t slot, const std::int32_t* indices,
 }
 
 int LogisticMixture::median(const std::int32_t* indices, int components) const {
-  return level_of(kTotal / 2 - 1, indices, components);
+  return level_of(kWhole / 2 - 1, indices, components);
 }
 
 }  // namespace pie
