@@ -11,7 +11,7 @@ namespace pie {
 namespace {
 
 constexpr std::size_t size_of(IndexRange range) {
-  return static_cast<std::size_t>(range.high - range.low + 1);
+  return static_cast<std::size_t>(range.high - range.low) + 1;
 }
 
 constexpr std::uint32_t kLargestEntry = 1U << 24;  // a float32 holds every integer up to it

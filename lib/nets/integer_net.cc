@@ -214,7 +214,8 @@ bool IntegerLayer::freeze() {
   auto w = fixed_weight(weight).mul_(1 << kWeightBits);
   const int64_t skip = skip_ ? kLargestActivation << kWeightBits : 0;
   // Half of the bound is always left for the weights.
-  const auto most = static_cast<double>(kSumBound / 2 - skip);
+  constexpr int64_t kHalf = kSumBound / 2;
+  const auto most = static_cast<double>(kHalf - skip);
   const auto b = to_integers(bias, kSumBits).clamp_(-most, most);
   const auto room = (static_cast<double>(kSumBound - 1 - skip) - b.abs().to(torch::kFloat64))
                         .div_(static_cast<double>(kLargestActivation));

@@ -85,7 +85,7 @@ PIE_CPU_CLONES void collect_sample(const From* y, To* out, RowGrid g, int64_t an
   To* sum = out;
   for (int64_t py = 0; py < g.height; ++py) {
     for (int64_t px = 0; px < g.width; ++px, sum += channels) {
-      To total[kChannels > 0 ? kChannels : 1] = {};
+      To total[std::max<int64_t>(kChannels, 1)] = {};
       if (kChannels == 0) std::fill(sum, sum + channels, To(0));
       for (int64_t ky = 0; ky < kernel; ++ky) {
         const int64_t qy = py + sign * (ky - radius);
