@@ -100,7 +100,7 @@ Trainer Trainer::resume(const Bytes& state, const std::string& path) {
                            kStateFormat + "'; give the .state file of a training run");
   }
   auto trainer = from_state(parse_json(file.text("state", path)), path);
-  const auto read = [&](const std::string& name, torch::Tensor target) {
+  const auto read = [&](const std::string& name, const torch::Tensor& target) {
     const auto found = file.tensors.find(name);
     if (found == file.tensors.end() || found->second.sizes() != target.sizes()) {
       throw DamagedError(path + ": its tensor '" + name + "' does not fit its configuration");
