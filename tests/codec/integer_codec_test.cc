@@ -13,7 +13,7 @@
 namespace pie {
 namespace {
 
-const LoadedModel& tiny() {
+const LoadedModel& tiny_integer() {
   static const LoadedModel model = random_loaded_integer_pie(tiny_integer_preset());
   return model;
 }
@@ -46,7 +46,7 @@ ImageSet decode(const LoadedModel& model, const Bytes& file, int layers = 0,
 }
 
 // Images that the model finds likely, so that it, and not a fallback, codes them.
-ImageSet likely(size_t count) { return sample(tiny(), count, {1, 1, 5}); }
+ImageSet likely(size_t count) { return sample(tiny_integer(), count, {1, 1, 5}); }
 
 TEST(IntegerCodec, GivesEverySampleBackForImagesOfAnySize) {
   for (const int channels : {1, 3}) {
@@ -66,14 +66,14 @@ TEST(IntegerCodec, GivesEverySampleBackForImagesOfAnySize) {
 
 TEST(IntegerCodec, NoiseCostsAtMostRawSizeAndOverhead) {
   const auto images = random_levels({1, 7, 6}, 600);
-  const auto encoded = encode(tiny(), images);
+  const auto encoded = encode(tiny_integer(), images);
   EXPECT_LE(encoded.frame.size(), images.pixels().size() + 600);
-  EXPECT_EQ(decode(tiny(), encoded.frame).pixels(), images.pixels());
+  EXPECT_EQ(decode(tiny_integer(), encoded.frame).pixels(), images.pixels());
 }
 
 TEST(IntegerCodec, FilesAreAsLongAsTheModelSays) {
   const auto images = likely(500);
-  const auto encoded = encode(tiny(), images);
+  const auto encoded = encode(tiny_integer(), images);
   double ideal = 0;
   for (const auto& layer : encoded.layers) {
     EXPECT_EQ(layer.plain_blocks, 0U);
@@ -81,7 +81,7 @@ TEST(IntegerCodec, FilesAreAsLongAsTheModelSays) {
   }
   EXPECT_LE(8.0 * static_cast<double>(encoded.frame.size()), 1.01 * ideal + 8 * 200);
   const auto x = to_unit(images);
-  const auto terms = tiny().model->measured_log_likelihood(x, {});
+  const auto terms = tiny_integer().model->measured_log_likelihood(x, {});
   const double likelihood =
       (terms.pre_transform - terms.total()).to(torch::kFloat64).sum().item<double>() /
       std::log(2.0);
@@ -90,37 +90,37 @@ TEST(IntegerCodec, FilesAreAsLongAsTheModelSays) {
 
 TEST(IntegerCodec, PrefixesDoNotDependOnTheGroupingOfImages) {
   const auto images = likely(300);
-  const auto file = encode(tiny(), images).frame;
+  const auto file = encode(tiny_integer(), images).frame;
   for (int layers = 1; layers <= 3; ++layers) {
-    const auto all = decode(tiny(), file, layers);
-    const auto some = decode(tiny(), file, layers, {299, 3, 257});
+    const auto all = decode(tiny_integer(), file, layers);
+    const auto some = decode(tiny_integer(), file, layers, {299, 3, 257});
     for (const auto& [at, index] : std::vector<std::pair<size_t, size_t>>{{0, 299}, {1, 3}}) {
       EXPECT_EQ(some.slice(at, at + 1).pixels(), all.slice(index, index + 1).pixels());
-      const auto one = encode(tiny(), images.slice(index, index + 1)).frame;
-      EXPECT_EQ(decode(tiny(), one, layers).pixels(), all.slice(index, index + 1).pixels());
+      const auto one = encode(tiny_integer(), images.slice(index, index + 1)).frame;
+      EXPECT_EQ(decode(tiny_integer(), one, layers).pixels(), all.slice(index, index + 1).pixels());
     }
     // A file cut there, or written with so few layers, is the same image.
     const auto cut = cut_layers(CodeFile(file).frames()[0], layers);
-    EXPECT_EQ(decode(tiny(), cut).pixels(), all.pixels());
-    EXPECT_EQ(encode(tiny(), images, layers).frame, cut);
+    EXPECT_EQ(decode(tiny_integer(), cut).pixels(), all.pixels());
+    EXPECT_EQ(encode(tiny_integer(), images, layers).frame, cut);
   }
-  EXPECT_EQ(decode(tiny(), file, 3).pixels(), images.pixels());
+  EXPECT_EQ(decode(tiny_integer(), file, 3).pixels(), images.pixels());
 }
 
 TEST(IntegerCodec, ArithmeticsGiveTheSameBytesAndPixels) {
   const auto images = likely(40);
-  const auto file = encode(tiny(), images).frame;
+  const auto file = encode(tiny_integer(), images).frame;
   const auto exact = random_loaded_integer_pie(tiny_integer_preset());
   exact.integer()->set_arithmetic(IntegerPie::Arithmetic::kInt64);
   EXPECT_EQ(encode(exact, images).frame, file);
   EXPECT_EQ(decode(exact, file).pixels(), images.pixels());
-  EXPECT_EQ(decode(exact, file, 1).pixels(), decode(tiny(), file, 1).pixels());
+  EXPECT_EQ(decode(exact, file, 1).pixels(), decode(tiny_integer(), file, 1).pixels());
 }
 
 // A machine that disagrees in one number of a table is told from a damaged file.
 TEST(IntegerCodec, AnotherTableEntryIsDesynchronisation) {
   const auto images = likely(40);
-  const auto file = encode(tiny(), images).frame;
+  const auto file = encode(tiny_integer(), images).frame;
   for (const char* name : {"tables.tail", "tables.weights", "tables.rates"}) {
     auto other = random_loaded_integer_pie(tiny_integer_preset());
     auto tensors = other.model->stored_tensors();
@@ -131,35 +131,35 @@ TEST(IntegerCodec, AnotherTableEntryIsDesynchronisation) {
     auto changed = table.slice(0, 0, table.size(0), step);
     changed.mul_(0.97).floor_().clamp_min_(step - 1);
     other.model->restore(tensors);
-    ASSERT_EQ(other.fingerprint, tiny().fingerprint);
+    ASSERT_EQ(other.fingerprint, tiny_integer().fingerprint);
     EXPECT_THROW(decode(other, file), VerificationError) << name;
   }
 }
 
 TEST(IntegerCodec, FlippedBytesAreDamage) {
-  const auto file = encode(tiny(), likely(3)).frame;
+  const auto file = encode(tiny_integer(), likely(3)).frame;
   for (size_t at = 0; at < file.size(); at += 5) {
     auto flipped = file;
     flipped[at] = static_cast<uint8_t>(flipped[at] ^ 0x10);
-    EXPECT_THROW(decode(tiny(), flipped), Error) << at;
+    EXPECT_THROW(decode(tiny_integer(), flipped), Error) << at;
   }
   auto payload = file;
   payload.back() = static_cast<uint8_t>(payload.back() ^ 1);
-  EXPECT_THROW(decode(tiny(), payload), DamagedError);
+  EXPECT_THROW(decode(tiny_integer(), payload), DamagedError);
 }
 
 TEST(IntegerCodec, OtherModelsAreRefused) {
   const auto other = random_loaded_integer_pie(tiny_integer_preset(), 9);
-  EXPECT_THROW(decode(other, encode(tiny(), likely(1)).frame), UnsupportedError);
-  EXPECT_THROW(encode(tiny(), random_levels({3, 7, 6}, 1)), ShapeError);
-  EXPECT_THROW(encode(tiny(), likely(1), 4), UsageError);
+  EXPECT_THROW(decode(other, encode(tiny_integer(), likely(1)).frame), UnsupportedError);
+  EXPECT_THROW(encode(tiny_integer(), random_levels({3, 7, 6}, 1)), ShapeError);
+  EXPECT_THROW(encode(tiny_integer(), likely(1), 4), UsageError);
 }
 
 TEST(IntegerCodec, CoarseSamplesStandForZ) {
   const auto images = likely(5);
-  const auto z = encode_latents(tiny(), images);
-  EXPECT_EQ(decode_latents(tiny(), z).pixels(),
-            decode(tiny(), encode(tiny(), images).frame, 1).pixels());
+  const auto z = encode_latents(tiny_integer(), images);
+  EXPECT_EQ(decode_latents(tiny_integer(), z).pixels(),
+            decode(tiny_integer(), encode(tiny_integer(), images).frame, 1).pixels());
 }
 
 }  // namespace
