@@ -1,10 +1,27 @@
 #include "lib/flow/bijection.h"
 
+#include <c10/util/Type.h>
+
 #include <sstream>
 
 #include "lib/base/error.h"
 
 namespace pie {
+namespace {
+
+bool holds_samples(const torch::Tensor& x, Shape3 shape) {
+  return x.dim() == 4 && x.size(1) == shape.channels && x.size(2) == shape.height &&
+         x.size(3) == shape.width;
+}
+
+// The layer's own name() would do, were it not made at its first call: several threads may call.
+void check_argument(const Bijection& layer, const torch::Tensor& x, Shape3 expected,
+                    const char* argument) {
+  if (holds_samples(x, expected)) return;
+  check_samples(x, expected, c10::demangle(typeid(layer).name()) + ": " + argument);
+}
+
+}  // namespace
 
 std::string to_string(Shape3 s) {
   return std::to_string(s.channels) + "x" + std::to_string(s.height) + "x" +
@@ -12,10 +29,7 @@ std::string to_string(Shape3 s) {
 }
 
 void check_samples(const torch::Tensor& x, Shape3 expected, const std::string& who) {
-  if (x.dim() == 4 && x.size(1) == expected.channels && x.size(2) == expected.height &&
-      x.size(3) == expected.width) {
-    return;
-  }
+  if (holds_samples(x, expected)) return;
   std::ostringstream got;
   got << x.sizes();
   throw ShapeError(who + ": expected a batch of " + to_string(expected) + " samples, got " +
@@ -23,22 +37,22 @@ void check_samples(const torch::Tensor& x, Shape3 expected, const std::string& w
 }
 
 Mapped Bijection::forward(const torch::Tensor& x) {
-  check_samples(x, in_, name() + ": x");
+  check_argument(*this, x, in_, "x");
   return do_forward(x);
 }
 
 Mapped Bijection::forward(const torch::Tensor& x, const LogDetEstimator& how) {
-  check_samples(x, in_, name() + ": x");
+  check_argument(*this, x, in_, "x");
   return do_estimate(x, how);
 }
 
 torch::Tensor Bijection::latent(const torch::Tensor& x) {
-  check_samples(x, in_, name() + ": x");
+  check_argument(*this, x, in_, "x");
   return do_latent(x);
 }
 
 torch::Tensor Bijection::inverse(const torch::Tensor& z) {
-  check_samples(z, output_shape(), name() + ": z");
+  check_argument(*this, z, output_shape(), "z");
   return do_inverse(z);
 }
 

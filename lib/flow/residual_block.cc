@@ -374,7 +374,7 @@ torch::Tensor ResidualBlock::inverse(const torch::Tensor& z, const FixedPointOpt
         }
         if (!found && options.fail) {
           throw ConvergenceError(
-              name() + ": the fixed-point inverse stands at a residual of " + c10::str(r) +
+              "a residual block's fixed-point inverse stands at a residual of " + c10::str(r) +
               " after " + std::to_string(k) + " iterations, " + c10::str(allowed) +
               " was wanted; the input is far from what the model produces, or the network is not "
               "a contraction");
