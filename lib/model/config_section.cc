@@ -16,10 +16,9 @@ void set_value(Json& json, const std::string& assignment) {
     const bool index = !key.empty() && key.find_first_not_of("0123456789") == std::string::npos;
     if (node->is_array() && index && key.size() < 6 && std::stoul(key) < node->size()) {
       node = &(*node)[std::stoul(key)];
-    } else if (node->is_object() && node->contains(key)) {
-      node = &(*node)[key];
-    } else if (node->is_object() && dot == path.size() &&
-               (node->contains("kind") || node->contains("entry"))) {
+    } else if (node->is_object() &&
+               (node->contains(key) ||
+                (dot == path.size() && (node->contains("kind") || node->contains("entry"))))) {
       node = &(*node)[key];  // a block or scale may override any default; parsing checks it
     } else {
       throw UsageError("--set: the configuration has no '" + path + "'");

@@ -109,7 +109,7 @@ torch::Tensor FlowModel::decode(const torch::Tensor& z, const ResidualChoice& re
     auto* block = dynamic_cast<ResidualBlock*>(&step);
     if (block == nullptr) return step.inverse(value);
     FixedPointReport report;
-    const auto x = block->inverse(value, options, &report);
+    auto x = block->inverse(value, options, &report);
     if (reports != nullptr) reports->push_back(report);
     return x;
   });

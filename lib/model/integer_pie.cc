@@ -57,7 +57,7 @@ std::vector<OutputGrid> mixture_grids(int64_t components) {
     grids.insert(grids.end(), static_cast<size_t>(components), g);
   };
   add(grid(3, 0, kWeightIndices));
-  add(grid(9, 128 * kIndicesPerUnit, kMeanIndices));
+  add(grid(9, int64_t{128} * kIndicesPerUnit, kMeanIndices));
   add(grid(3, 0, kScaleIndices));
   return grids;
 }

@@ -11,7 +11,7 @@ PieBlockConfig parse_block(const Json& preset, const Json& json, const std::stri
     throw UsageError("configuration: '" + path + ".kind' is missing");
   }
   Json merged = Json::object();
-  const auto kind = json.at("kind");
+  const auto& kind = json.at("kind");
   if (kind.is_string() && preset.contains(kind.get<std::string>())) {
     merged = preset.at(kind.get<std::string>());
   }
