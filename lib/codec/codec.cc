@@ -1,5 +1,7 @@
 #include "lib/codec/codec.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -7,6 +9,7 @@
 
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
+#include "lib/codec/extra_samples.h"
 #include "lib/codec/integer_codec.h"
 #include "lib/image/tiling.h"
 #include "lib/model/pixels.h"
@@ -37,23 +40,38 @@ std::vector<size_t> symbols_per_item(const FlowModel& model) {
   return counts;
 }
 
-std::vector<size_t> symbols_per_item(const LoadedModel& loaded) {
+std::vector<size_t> symbols_per_item(const LoadedModel& loaded, const Geometry& item) {
   const auto integer = loaded.integer();
-  if (!integer) return symbols_per_item(loaded.flow());
-  std::vector<size_t> counts;
-  for (size_t layer = 0; layer < integer->layers(); ++layer) {
-    counts.push_back(integer->symbols_per_item(layer));
+  return integer ? integer_symbols_per_item(*integer, item) : symbols_per_item(loaded.flow());
+}
+
+// The largest side of a tile where the model takes any size.
+constexpr int kTileSide = 256;
+
+// What images are coded as: the model's geometry, or where it takes any size equal tiles, as large
+// as they may be.
+Geometry item_geometry(const LoadedModel& loaded, const Geometry& image) {
+  const auto integer = loaded.integer();
+  if (!integer || !integer->any_size()) {
+    auto item = to_geometry(loaded.model->input_shape());
+    item.channels = image.channels;
+    return item;
   }
-  return counts;
+  const auto share = [](int side) {
+    const int tiles = (side + kTileSide - 1) / kTileSide;
+    return (side + tiles - 1) / tiles;
+  };
+  return {image.channels, share(image.height), share(image.width)};
 }
 
 // XXH3 of the samples of images, in the order of FORMAT.md, 3.3.
 class PixelHash {
  public:
-  void add(const ImageSet& images, size_t i) {
-    Bytes samples(images.geometry().samples());
-    planar_to_interleaved(images.geometry(), images.data(i), samples.data());
-    hash_.update(samples.data(), samples.size());
+  void add(const Image& image) {
+    if (image.bits == 8) return hash_.update(image.samples.data(), image.samples.size());
+    Bytes swapped = image.samples;
+    for (size_t i = 0; i + 1 < swapped.size(); i += 2) std::swap(swapped[i], swapped[i + 1]);
+    hash_.update(swapped.data(), swapped.size());
   }
   uint64_t digest() const { return hash_.digest(); }
 
@@ -61,15 +79,83 @@ class PixelHash {
   Xxh3 hash_;
 };
 
-std::vector<uint64_t> pixel_hashes(const FrameHeader& header, const ImageSet& images) {
+// Image `i` of a set with the low bytes of its samples, if there are any.
+Image whole_image(const ImageSet& high, size_t i, const uint8_t* low) {
+  auto image = high.image(i);
+  if (low == nullptr) return image;
+  Image wide(image.geometry, 16);
+  for (size_t k = 0; k < image.samples.size(); ++k) {
+    wide.samples[2 * k] = image.samples[k];
+    wide.samples[2 * k + 1] = low[k];
+  }
+  return wide;
+}
+
+std::vector<uint64_t> pixel_hashes(const FrameHeader& header, const ImageSet& images,
+                                   const Bytes& low_bytes) {
   std::vector<uint64_t> hashes;
+  const size_t each = images.geometry().samples();
   size_t i = 0;
   for (uint64_t group = 0; group < header.pixel_groups(); ++group) {
     PixelHash hash;
-    for (uint64_t k = 0; k < header.images_in_pixel_group(group); ++k) hash.add(images, i++);
+    for (uint64_t k = 0; k < header.images_in_pixel_group(group); ++k, ++i) {
+      hash.add(whole_image(images, i, low_bytes.empty() ? nullptr : low_bytes.data() + i * each));
+    }
     hashes.push_back(hash.digest());
   }
   return hashes;
+}
+
+// The first `channels` channels of images, and the alpha that follows them.
+ImageSet first_channels(const ImageSet& images, int channels) {
+  auto geometry = images.geometry();
+  if (geometry.channels == channels) return images;
+  geometry.channels = channels;
+  ImageSet result(geometry, images.size());
+  for (size_t i = 0; i < images.size(); ++i) {
+    std::copy_n(images.data(i), geometry.samples(), result.data(i));
+  }
+  return result;
+}
+
+// What the layers do not hold, image by image.
+Bytes extra_samples(const SampleShares& shares, const ImageSet& images, const Bytes& low_bytes) {
+  Bytes extra;
+  const auto geometry = images.geometry();
+  const size_t pixels = geometry.pixels(), each = geometry.samples();
+  for (size_t i = 0; i < images.size(); ++i) {
+    if (shares.alpha) {
+      extra.insert(extra.end(), images.data(i) + each - pixels, images.data(i) + each);
+    }
+    if (shares.low_bytes) {
+      const auto* low = low_bytes.data() + i * each;
+      extra.insert(extra.end(), low, low + each);
+    }
+  }
+  return extra;
+}
+
+// An image from the samples of its layers and `extra`, what it has besides; null if that is lost:
+// it is opaque then, and its low bytes repeat the high ones.
+Image add_extra_samples(const SampleShares& shares, const ImageSet& coded, int channels,
+                        const uint8_t* extra) {
+  if (!shares.any_extra()) return coded.image(0);
+  auto geometry = coded.geometry();
+  geometry.channels = channels;
+  ImageSet all(geometry, 1);
+  const size_t pixels = geometry.pixels();
+  std::copy_n(coded.data(), coded.pixels().size(), all.data());
+  if (shares.alpha) {
+    auto* alpha = all.data() + geometry.samples() - pixels;
+    if (extra == nullptr) {
+      std::fill_n(alpha, pixels, uint8_t{255});
+    } else {
+      std::copy_n(extra, pixels, alpha);
+      extra += pixels;
+    }
+  }
+  if (!shares.low_bytes) return all.image(0);
+  return whole_image(all, 0, extra != nullptr ? extra : all.image(0).samples.data());
 }
 
 // The quantization step of z, and of r_l divided by eps0.
@@ -177,11 +263,11 @@ std::vector<std::vector<int32_t>> quantized_latents(FlowModel& model, const Imag
 // of the symbols have to be proof enough.
 class PixelCheck {
  public:
-  using Use = std::function<void(uint64_t index, const ImageSet& image)>;
+  using Use = std::function<void(uint64_t index, const Image& image)>;
   PixelCheck(const StoredFrame& frame, bool complete, const Use& use)
       : frame_(frame), on_(complete && frame.header().lossless()), use_(use) {}
 
-  void add(uint64_t index, ImageSet image) {
+  void add(uint64_t index, Image image) {
     const uint64_t each = frame_.header().images_per_pixel_group();
     if (!on_) return use_(index, image);
     if (!held_.empty() && index != held_.back().first + 1) flush();
@@ -190,7 +276,7 @@ class PixelCheck {
     const uint64_t group = held_.front().first / each;
     if (held_.size() < frame_.header().images_in_pixel_group(group)) return;
     PixelHash hash;
-    for (const auto& held : held_) hash.add(held.second, 0);
+    for (const auto& held : held_) hash.add(held.second);
     frame_.verify_pixels(group, hash.digest());
     flush();
   }
@@ -204,23 +290,61 @@ class PixelCheck {
   const StoredFrame& frame_;
   bool on_;
   const Use& use_;
-  std::vector<std::pair<uint64_t, ImageSet>> held_;  // from the first image of a group
+  std::vector<std::pair<uint64_t, Image>> held_;  // from the first image of a group
+};
+
+// Decoded blocks in the order in which they are needed, several at a time.
+class BlockReader {
+ public:
+  using Decode = std::function<ImageSet(uint64_t block)>;
+  // `order`: every block that will be asked for, in order; `side_by_side`: how many to decode at
+  // once.
+  BlockReader(std::vector<uint64_t> order, size_t side_by_side, Decode decode)
+      : order_(std::move(order)), side_by_side_(side_by_side), decode_(std::move(decode)) {}
+
+  // Valid until the next call.
+  const ImageSet& block(uint64_t wanted) {
+    if (const auto found = decoded_.find(wanted); found != decoded_.end()) return found->second;
+    while (order_[next_] != wanted) ++next_;
+    std::vector<uint64_t> wave;
+    for (size_t k = next_; k < order_.size() && wave.size() < side_by_side_; ++k) {
+      if (std::find(wave.begin(), wave.end(), order_[k]) == wave.end()) wave.push_back(order_[k]);
+    }
+    std::vector<ImageSet> results(wave.size());
+    for_each_batch(wave.size(), 1,
+                   [&](size_t begin, size_t) { results[begin] = decode_(wave[begin]); });
+    // One of the blocks before stays: an image may lie in two.
+    while (decoded_.size() > 1) decoded_.erase(decoded_.begin());
+    for (size_t k = 0; k < wave.size(); ++k) decoded_[wave[k]] = std::move(results[k]);
+    return decoded_.at(wanted);
+  }
+
+ private:
+  std::vector<uint64_t> order_;
+  size_t side_by_side_;
+  Decode decode_;
+  size_t next_ = 0;
+  std::map<uint64_t, ImageSet> decoded_;
 };
 
 }  // namespace
 
 EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
                             const CodingOptions& options) {
-  const auto input = to_geometry(loaded.model->input_shape());
   const auto geometry = images.geometry();
-  if (geometry.channels != input.channels) {
+  const int model_channels = static_cast<int>(loaded.model->input_shape().channels);
+  const auto integer = loaded.integer();
+  if (!integer && geometry.channels != model_channels) {
     throw ShapeError("the image is " + to_string(geometry) + ", the model " + loaded.name() +
-                     " codes images of " + std::to_string(input.channels) +
+                     " codes images of " + std::to_string(model_channels) +
                      " channel(s); convert the image, or choose another model with -m");
   }
+  const int sample_bits = options.low_bytes.empty() ? 8 : 16;
+  const auto shares = share_samples(geometry.channels, sample_bits, model_channels);
   require_density(loaded);
-  const auto integer = loaded.integer();
-  const auto counts = symbols_per_item(loaded);
+  const auto coded = first_channels(images, shares.coded_channels);
+  const auto item = item_geometry(loaded, coded.geometry());
+  const auto counts = symbols_per_item(loaded, item);
   const int total_layers = static_cast<int>(counts.size());
   const int layers = options.layers == 0 ? total_layers : options.layers;
   if (layers < 1 || layers > total_layers) {
@@ -234,26 +358,33 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
   frame.header.images = images.size();
   frame.header.width = static_cast<uint32_t>(geometry.width);
   frame.header.height = static_cast<uint32_t>(geometry.height);
-  if (geometry != input) {
-    frame.header.tile_width = static_cast<uint32_t>(input.width);
-    frame.header.tile_height = static_cast<uint32_t>(input.height);
+  if (coded.geometry() != item) {
+    frame.header.tile_width = static_cast<uint32_t>(item.width);
+    frame.header.tile_height = static_cast<uint32_t>(item.height);
   }
   frame.header.channels = geometry.channels;
+  frame.header.sample_bits = sample_bits;
   frame.header.step = integer ? 0 : options.step;
   frame.header.total_layers = total_layers;
   if (integer && layers == total_layers) {
-    frame.header.pixel_hashes = pixel_hashes(frame.header, images);
+    frame.header.pixel_hashes = pixel_hashes(frame.header, images, options.low_bytes);
+  }
+  if (shares.any_extra()) {
+    frame.chunks.push_back(write_extra_samples(extra_samples(shares, images, options.low_bytes)));
   }
 
-  const auto tiles = all_tiles(images, input);
+  const auto tiles = all_tiles(coded, item);
   EncodedImages result;
   std::vector<double> ideal_bits(static_cast<size_t>(layers));
   if (integer) {
-    frame.layers.resize(static_cast<size_t>(layers));
     result.z = coarse_samples(*integer, tiles);
-    for (size_t begin = 0; begin < tiles.size(); begin += kItemsPerBlock) {
-      const size_t end = std::min<size_t>(tiles.size(), begin + kItemsPerBlock);
-      auto block = encode_items(*integer, tiles.slice(begin, end), layers);
+    const auto each = static_cast<size_t>(frame.header.items_per_block());
+    std::vector<IntegerBlock> blocks(static_cast<size_t>(frame.header.blocks()));
+    for_each_batch(tiles.size(), each, [&](size_t begin, size_t end) {
+      blocks[begin / each] = encode_items(*integer, tiles.slice(begin, end), layers);
+    });
+    frame.layers.resize(static_cast<size_t>(layers));
+    for (auto& block : blocks) {
       for (size_t layer = 0; layer < frame.layers.size(); ++layer) {
         frame.layers[layer].push_back(std::move(block.layers[layer]));
         ideal_bits[layer] += block.ideal_bits[layer];
@@ -286,37 +417,62 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
   return result;
 }
 
+bool lacks_extra_samples(const LoadedModel& loaded, const StoredFrame& frame) {
+  const auto& header = frame.header();
+  const auto channels = static_cast<int>(loaded.model->input_shape().channels);
+  const auto shares = share_samples(header.channels, header.sample_bits, channels);
+  return frame.truncated() && shares.any_extra() &&
+         read_extra_samples(
+             frame, shares.extra_bytes(size_t{header.width} * header.height, header.channels) *
+                        header.images)
+             .empty();
+}
+
 void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int layers,
                    const std::vector<uint64_t>& indices,
-                   const std::function<void(uint64_t index, const ImageSet& image)>& use) {
+                   const std::function<void(uint64_t index, const Image& image)>& use) {
   const auto integer = loaded.integer();
   const auto& header = frame.header();
-  const auto counts = symbols_per_item(loaded);
-  const auto input = to_geometry(loaded.model->input_shape());
   if (header.fingerprint != loaded.fingerprint) {
     throw UnsupportedError("was made by the model with fingerprint " +
                            to_hex(header.fingerprint.data(), header.fingerprint.size()) +
                            ", not by " + loaded.name() + " (" +
                            to_hex(loaded.fingerprint.data(), loaded.fingerprint.size()) + ")");
   }
-  const Geometry geometry{header.channels, static_cast<int>(header.height),
+  const auto contradicts = [&] {
+    return DamagedError("its header contradicts the model " + loaded.name());
+  };
+  const int model_channels = static_cast<int>(loaded.model->input_shape().channels);
+  SampleShares shares{};
+  try {
+    shares = share_samples(header.channels, header.sample_bits, model_channels);
+  } catch (const ShapeError&) {
+    throw contradicts();
+  }
+  const Geometry geometry{shares.coded_channels, static_cast<int>(header.height),
                           static_cast<int>(header.width)};
-  const bool tile_fits = header.tiled()
-                             ? header.tile_height == static_cast<uint32_t>(input.height) &&
-                                   header.tile_width == static_cast<uint32_t>(input.width)
-                             : geometry == input;
-  if (!tile_fits || header.channels != input.channels || header.sample_bits != 8 ||
+  auto item = geometry;
+  if (header.tiled()) {
+    item.height = static_cast<int>(header.tile_height);
+    item.width = static_cast<int>(header.tile_width);
+  }
+  const auto counts = symbols_per_item(loaded, item);
+  if (item != item_geometry(loaded, geometry) || (!integer && shares.any_extra()) ||
       (header.step == 0) != (integer != nullptr) ||
       header.total_layers != static_cast<int>(counts.size())) {
-    throw DamagedError("its header contradicts the model " + loaded.name());
+    throw contradicts();
   }
   const int used = layers == 0 ? frame.layers() : layers;
   frame.require_layers(used);
 
+  Bytes extra;
+  const size_t extra_each = shares.extra_bytes(geometry.pixels(), header.channels);
+  if (shares.any_extra()) extra = read_extra_samples(frame, extra_each * header.images);
+
   std::optional<NormalSymbols> table;
   if (!integer) table.emplace(header.step);
   const auto decode_block = [&](uint64_t block) {
-    if (integer) return decode_items(*integer, frame, used, block);
+    if (integer) return decode_items(*integer, frame, item, used, block);
     std::vector<std::vector<int32_t>> symbols;
     symbols.reserve(static_cast<size_t>(used));
     for (int layer = 0; layer < used; ++layer) {
@@ -326,28 +482,32 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
     return decode_items(loaded.flow(), symbols, static_cast<size_t>(header.items_in_block(block)),
                         header.step);
   };
-  PixelCheck check(frame, used == header.total_layers, use);
-  const uint64_t tiles_per_image = header.tiles_per_image();
-  const uint64_t area = geometry.samples();
-  std::map<uint64_t, ImageSet> block_items;  // decoded blocks that may be needed again
+  const uint64_t tiles_per_image = header.tiles_per_image(), each = header.items_per_block();
+  std::vector<uint64_t> order;
   for (const uint64_t index : indices) {
-    ImageSet tiles(input);
+    const uint64_t first = index * tiles_per_image / each;
+    const uint64_t last = ((index + 1) * tiles_per_image - 1) / each;
+    for (uint64_t block = first; block <= last; ++block) {
+      if (order.empty() || order.back() != block) order.push_back(block);
+    }
+  }
+  // A real-valued model's block keeps all threads busy by itself.
+  const size_t side_by_side = integer ? static_cast<size_t>(at::get_num_threads()) : 1;
+  BlockReader blocks(std::move(order), side_by_side, decode_block);
+  const bool lost = shares.any_extra() && extra.empty();
+  PixelCheck check(frame, used == header.total_layers && !lost, use);
+  for (const uint64_t index : indices) {
     Bytes pixels;
     for (uint64_t t = 0; t < tiles_per_image; ++t) {
-      const uint64_t item = index * tiles_per_image + t;
-      const uint64_t block = item / kItemsPerBlock;
-      auto found = block_items.find(block);
-      if (found == block_items.end()) {
-        if (block_items.size() > 1) block_items.clear();
-        found = block_items.emplace(block, decode_block(block)).first;
-      }
-      const auto* data = found->second.data(static_cast<size_t>(item % kItemsPerBlock));
-      pixels.insert(pixels.end(), data, data + input.samples());
+      const uint64_t at = index * tiles_per_image + t;
+      const auto* data = blocks.block(at / each).data(static_cast<size_t>(at % each));
+      pixels.insert(pixels.end(), data, data + item.samples());
     }
-    ImageSet image(input, std::move(pixels));
+    ImageSet image(item, std::move(pixels));
     if (header.tiled()) image = join_tiles(image, geometry);
-    if (image.pixels().size() != area) throw DamagedError("its header contradicts its tiles");
-    check.add(index, std::move(image));
+    check.add(index,
+              add_extra_samples(shares, image, header.channels,
+                                extra.empty() ? nullptr : extra.data() + index * extra_each));
   }
   check.flush();
 }
@@ -355,7 +515,8 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
 ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
   require_density(loaded);
   const auto integer = loaded.integer();
-  const auto d = static_cast<int64_t>(symbols_per_item(loaded)[0]);
+  const auto input = to_geometry(loaded.model->input_shape());
+  const auto d = static_cast<int64_t>(symbols_per_item(loaded, input)[0]);
   if (z.dim() != 2 || z.size(1) != d) {
     throw ShapeError("latents of the model " + loaded.name() + " are [N, " + std::to_string(d) +
                      "], not " + c10::str(z.sizes()));

@@ -22,6 +22,7 @@ struct CodingOptions {
   int layers = 0;                // keep the first `layers`, coarse to fine; 0: all
   uint32_t step = kDefaultStep;  // of z; r_l is quantized with step * eps0. Not for integer PIEs
   bool archive = false;          // a set of images, even if it holds one
+  Bytes low_bytes;  // of 16-bit samples, image by image, interleaved; integer PIEs only
 };
 
 // One layer of an encoded frame, for reports.
@@ -45,9 +46,12 @@ struct EncodedImages {
 // impossible step or number of layers.
 //
 // An integer PIE restores every sample from all layers; the frame then has the hashes of the
-// pixels. Real-valued ones work in a closed loop (MATH.md 3a): residual r_l is coded relative to
-// g_l(z_l) of what the decoder has at that point. The network runs in float32 on batches of one
-// fixed size, so neither the number of images nor the grouping of files changes a symbol.
+// pixels. One that does not see positions cuts large images into equal tiles of at most 256 pixels
+// a side. One of three channels codes gray images too, and every integer PIE takes an alpha channel
+// besides its colours, and `images` with `low_bytes`. Real-valued ones work in a closed loop
+// (MATH.md 3a): residual r_l is coded relative to g_l(z_l) of what the decoder has at that point.
+// The network runs in float32 on batches of one fixed size, so neither the number of images nor the
+// grouping of files changes a symbol.
 EncodedImages encode_images(const LoadedModel& model, const ImageSet& images,
                             const CodingOptions& options);
 
@@ -57,7 +61,11 @@ EncodedImages encode_images(const LoadedModel& model, const ImageSet& images,
 // TruncatedError or VerificationError for what is wrong with the frame.
 void decode_images(const LoadedModel& model, const StoredFrame& frame, int layers,
                    const std::vector<uint64_t>& indices,
-                   const std::function<void(uint64_t index, const ImageSet& image)>& use);
+                   const std::function<void(uint64_t index, const Image& image)>& use);
+
+// Whether the file of a decoded frame is cut before the samples that no layer holds: alpha is opaque
+// then, and the low bytes of 16-bit samples repeat the high ones.
+bool lacks_extra_samples(const LoadedModel& model, const StoredFrame& frame);
 
 // The images that latents z [N, d] float32 stand for, r = g(z).
 ImageSet decode_latents(const LoadedModel& model, const torch::Tensor& z);

@@ -1,5 +1,6 @@
 #include "lib/codec/integer_codec.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -12,6 +13,26 @@ namespace {
 // Symbols are levels relative to the middle one, so that raw storage takes 8 bits of them.
 constexpr int32_t kMiddle = 128;
 
+// Builds up items of which the planes of the first `channels` channels are chosen by `choose`, and
+// the others repeat the last of those. Returns levels [n, channels, H, W].
+torch::Tensor generate(IntegerPie& model, int64_t n, const Geometry& item,
+                       const IntegerPie::PlaneChoice& choose) {
+  torch::Tensor last;
+  const auto planes = model.planes(item.height, item.width);
+  const auto levels =
+      model.generate(n, item.height, item.width, [&](size_t plane, const torch::Tensor& indices) {
+        if (planes[plane].channel < item.channels) last = choose(plane, indices);
+        return last;
+      });
+  return levels.narrow(1, 0, item.channels);
+}
+
+// The planes of items, those of channels that are not coded included.
+std::vector<torch::Tensor> split(const IntegerPie& model, const ImageSet& items) {
+  const auto levels = to_levels(items);
+  return model.split(levels.expand({-1, model.input_shape().channels, -1, -1}));
+}
+
 // Calls use(i, indices) for the sample i of a plane.
 template <typename Use>
 void for_each_sample(const torch::Tensor& indices, const Use& use) {
@@ -22,10 +43,11 @@ void for_each_sample(const torch::Tensor& indices, const Use& use) {
 // Decodes one layer of a block, plane by plane.
 class LayerDecoder {
  public:
-  LayerDecoder(const IntegerPie& model, const StoredFrame& frame, int layer, uint64_t block)
+  LayerDecoder(const IntegerPie& model, const StoredFrame& frame, const Geometry& item, int layer,
+               uint64_t block)
       : model_(model), frame_(frame), layer_(layer), block_(block) {
     const auto items = static_cast<size_t>(frame.header().items_in_block(block));
-    const auto count = items * model.symbols_per_item(static_cast<size_t>(layer));
+    const auto count = items * integer_symbols_per_item(model, item)[static_cast<size_t>(layer)];
     const auto mode = frame.mode(layer, block);
     const auto bytes = frame.block(layer, block);
     guarded([&] {
@@ -81,27 +103,37 @@ class LayerDecoder {
 
 }  // namespace
 
+std::vector<size_t> integer_symbols_per_item(const IntegerPie& model, const Geometry& item) {
+  std::vector<size_t> counts(model.layers());
+  for (const auto& plane : model.planes(item.height, item.width)) {
+    if (plane.channel < item.channels) counts[plane.layer] += static_cast<size_t>(plane.samples());
+  }
+  return counts;
+}
+
 IntegerBlock encode_items(IntegerPie& model, const ImageSet& items, int layers) {
-  const auto planes = model.split(to_levels(items));
+  const auto item = items.geometry();
+  const auto planes = model.planes(item.height, item.width);
+  const auto known = split(model, items);
   const auto count = static_cast<size_t>(layers);
   std::vector<FineRansEncoder> encoders(count);
   std::vector<std::vector<int32_t>> symbols(count);
   IntegerBlock result;
   result.ideal_bits.resize(count);
-  model.generate(static_cast<int64_t>(items.size()),
-                 [&](size_t plane, const torch::Tensor& indices) {
-                   const size_t layer = model.planes()[plane].layer;
-                   if (layer >= count) return planes[plane];
-                   const float* levels = planes[plane].data_ptr<float>();
-                   for_each_sample(indices, [&](int64_t i, const int32_t* row) {
-                     const auto v = static_cast<int32_t>(levels[i]);
-                     const auto own = model.mixture().interval(row, model.components(), v);
-                     encoders[layer].put(own.start, own.freq, LogisticMixture::kTotalBits);
-                     result.ideal_bits[layer] += own.bits();
-                     symbols[layer].push_back(v - kMiddle);
-                   });
-                   return planes[plane];
-                 });
+  generate(model, static_cast<int64_t>(items.size()), item,
+           [&](size_t plane, const torch::Tensor& indices) {
+             const size_t layer = planes[plane].layer;
+             if (layer >= count) return known[plane];
+             const float* levels = known[plane].data_ptr<float>();
+             for_each_sample(indices, [&](int64_t i, const int32_t* row) {
+               const auto v = static_cast<int32_t>(levels[i]);
+               const auto own = model.mixture().interval(row, model.components(), v);
+               encoders[layer].put(own.start, own.freq, LogisticMixture::kTotalBits);
+               result.ideal_bits[layer] += own.bits();
+               symbols[layer].push_back(v - kMiddle);
+             });
+             return known[plane];
+           });
   for (size_t layer = 0; layer < count; ++layer) {
     result.layers.push_back(
         smallest_block(symbols[layer].data(), symbols[layer].size(), encoders[layer].finish()));
@@ -109,40 +141,55 @@ IntegerBlock encode_items(IntegerPie& model, const ImageSet& items, int layers) 
   return result;
 }
 
-ImageSet decode_items(IntegerPie& model, const StoredFrame& frame, int layers, uint64_t block) {
+ImageSet decode_items(IntegerPie& model, const StoredFrame& frame, const Geometry& item, int layers,
+                      uint64_t block) {
   const auto items = static_cast<int64_t>(frame.header().items_in_block(block));
-  const auto& planes = model.planes();
+  const auto planes = model.planes(item.height, item.width);
   std::optional<LayerDecoder> decoder;
-  const auto levels = model.generate(items, [&](size_t plane, const torch::Tensor& indices) {
+  size_t next = 0;  // the layer to be decoded next
+  const auto finish = [&] {
+    if (decoder) decoder->finish();
+    decoder.reset();
+  };
+  const auto levels = generate(model, items, item, [&](size_t plane, const torch::Tensor& indices) {
     const size_t layer = planes[plane].layer;
-    if (layer >= static_cast<size_t>(layers)) return model.medians(indices);
-    if (plane == 0 || planes[plane - 1].layer != layer) {
-      decoder.emplace(model, frame, static_cast<int>(layer), block);
+    while (next <= layer) {
+      finish();
+      if (next < static_cast<size_t>(layers)) {
+        decoder.emplace(model, frame, item, static_cast<int>(next), block);
+      }
+      ++next;
     }
-    auto chosen = decoder->levels(indices);
-    if (plane + 1 == planes.size() || planes[plane + 1].layer != layer) decoder->finish();
-    return chosen;
+    return decoder ? decoder->levels(indices) : model.medians(indices);
   });
+  finish();
+  // Layers that have no samples in items so small.
+  for (; next < static_cast<size_t>(layers); ++next) {
+    LayerDecoder(model, frame, item, static_cast<int>(next), block).finish();
+  }
   return from_levels(levels);
 }
 
 torch::Tensor coarse_samples(IntegerPie& model, const ImageSet& items) {
-  const auto planes = model.split(to_levels(items));
+  const auto known = split(model, items);
   const auto n = static_cast<int64_t>(items.size());
+  const auto planes = model.planes(items.geometry().height, items.geometry().width);
   std::vector<torch::Tensor> columns;
-  for (size_t p = 0; p < planes.size() && model.planes()[p].layer == 0; ++p) {
-    columns.push_back(planes[p].view({n, -1}));
+  for (size_t p = 0; p < planes.size() && planes[p].layer == 0; ++p) {
+    if (planes[p].channel < items.geometry().channels) columns.push_back(known[p].view({n, -1}));
   }
   return torch::cat(columns, 1);
 }
 
 ImageSet from_coarse_samples(IntegerPie& model, const torch::Tensor& samples) {
   const auto known = torch::nan_to_num(samples).round().clamp(0, 255).to(torch::kFloat32);
+  const auto item = to_geometry(model.input_shape());
+  const auto planes = model.planes(item.height, item.width);
   int64_t used = 0;
   return from_levels(
-      model.generate(samples.size(0), [&](size_t plane, const torch::Tensor& indices) {
-        if (model.planes()[plane].layer != 0) return model.medians(indices);
-        const int64_t columns = model.planes()[plane].samples();
+      generate(model, samples.size(0), item, [&](size_t plane, const torch::Tensor& indices) {
+        if (planes[plane].layer != 0) return model.medians(indices);
+        const int64_t columns = planes[plane].samples();
         used += columns;
         return known.narrow(1, used - columns, columns).reshape({-1});
       }));

@@ -33,16 +33,19 @@ ImageSet sample_levels(IntegerPie& model, size_t count, const SamplingOptions& o
         "an integer PIE has no temperatures: --temperature must be 1, --residual-temperature 0 or "
         "1");
   }
-  ImageSet images(to_geometry(model.input_shape()), count);
+  const auto shape = model.input_shape();
+  const auto planes = model.planes(shape.height, shape.width);
+  ImageSet images(to_geometry(shape), count);
   for (size_t first = 0; first < count; first += kSampleBatch) {
     const size_t n = std::min(kSampleBatch, count - first);
-    const auto levels =
-        model.generate(static_cast<int64_t>(n), [&](size_t plane, const torch::Tensor& indices) {
-          if (model.planes()[plane].layer > 0 && options.residual_temperature == 0) {
+    const auto levels = model.generate(
+        static_cast<int64_t>(n), shape.height, shape.width,
+        [&](size_t plane, const torch::Tensor& indices) {
+          if (planes[plane].layer > 0 && options.residual_temperature == 0) {
             return model.medians(indices);
           }
           auto drawn = torch::empty({indices.size(0)});
-          const auto each = static_cast<size_t>(model.planes()[plane].samples());
+          const auto each = static_cast<size_t>(planes[plane].samples());
           const auto* row = indices.data_ptr<int32_t>();
           for (size_t i = 0; i < n * each; ++i, row += indices.size(1)) {
             const CounterRandom random(options.seed, plane << 40 | (first + i / each));

@@ -38,12 +38,14 @@ std::uint64_t low_bytes(std::uint64_t value, int count) {
   return count == 8 ? value : value & ((std::uint64_t{1} << (8 * count)) - 1);
 }
 
-int symbol_hash_bytes(const FrameHeader& header, std::uint64_t block) {
+std::uint64_t samples_per_item(const FrameHeader& header) {
   const std::uint64_t width = header.tiled() ? header.tile_width : header.width;
   const std::uint64_t height = header.tiled() ? header.tile_height : header.height;
-  const std::uint64_t samples =
-      width * height * static_cast<std::uint64_t>(header.channels) * header.items_in_block(block);
-  return samples < kSmallSamples ? 1 : 4;
+  return std::max<std::uint64_t>(1, width * height * static_cast<std::uint64_t>(header.channels));
+}
+
+int symbol_hash_bytes(const FrameHeader& header, std::uint64_t block) {
+  return samples_per_item(header) * header.items_in_block(block) < kSmallSamples ? 1 : 4;
 }
 
 int pixel_hash_bytes(const FrameHeader& header, std::uint64_t group) {
@@ -141,14 +143,20 @@ std::uint64_t FrameHeader::tiles_per_image() const {
   return tiled() ? divide_up(width, tile_width) * divide_up(height, tile_height) : 1;
 }
 
-std::uint64_t FrameHeader::blocks() const { return divide_up(items(), kItemsPerBlock); }
+std::uint64_t FrameHeader::items_per_block() const {
+  if (step != 0) return kItemsPerBlock;
+  constexpr std::uint64_t kSamples = std::uint64_t{1} << 18;
+  return std::clamp<std::uint64_t>(kSamples / samples_per_item(*this), 1, kItemsPerBlock);
+}
+
+std::uint64_t FrameHeader::blocks() const { return divide_up(items(), items_per_block()); }
 
 std::uint64_t FrameHeader::items_in_block(std::uint64_t block) const {
-  return std::min(kItemsPerBlock, items() - block * kItemsPerBlock);
+  return std::min(items_per_block(), items() - block * items_per_block());
 }
 
 std::uint64_t FrameHeader::images_per_pixel_group() const {
-  return std::max<std::uint64_t>(1, kItemsPerBlock / tiles_per_image());
+  return std::max<std::uint64_t>(1, items_per_block() / tiles_per_image());
 }
 
 std::uint64_t FrameHeader::pixel_groups() const {
@@ -554,7 +562,7 @@ std::vector<Chunk> StoredFrame::chunks(std::vector<std::string>* warnings) const
         warnings->push_back(message);
         continue;
       }
-      if (!chunk.may_be_skipped()) {
+      if (!chunk.may_be_skipped() && chunk.type != kExtraSamples) {
         throw UnsupportedError("needs a newer pie: unknown metadata chunk " + chunk.type);
       }
       chunks.push_back(std::move(chunk));

@@ -19,7 +19,7 @@ namespace pie {
 using Fingerprint = std::array<std::uint8_t, 8>;  // of the model: first bytes of a SHA-256
 
 // An item is one input of the model: a tile, or a whole image where images are not tiled. A block
-// holds the symbols that one layer has for this many items; only the last block may have fewer.
+// holds the symbols that one layer has for at most this many items.
 inline constexpr std::uint64_t kItemsPerBlock = 256;
 inline constexpr int kMaxLayers = 64;
 inline constexpr std::uint8_t kFormatVersion = 1;
@@ -56,10 +56,13 @@ struct FrameHeader {
   // Items go image by image, tiles of an image row by row.
   std::uint64_t tiles_per_image() const;
   std::uint64_t items() const { return images * tiles_per_image(); }
+  // Of all blocks but the last, which may have fewer: kItemsPerBlock, or of an integer model as
+  // many as have at most 2^18 samples, but at least one.
+  std::uint64_t items_per_block() const;
   std::uint64_t blocks() const;  // of each layer
   std::uint64_t items_in_block(std::uint64_t block) const;
 
-  // A group is max(1, 256 / tiles_per_image) images; only the last may have fewer.
+  // A group is max(1, items_per_block / tiles_per_image) images; only the last may have fewer.
   std::uint64_t images_per_pixel_group() const;
   std::uint64_t pixel_groups() const;
   std::uint64_t images_in_pixel_group(std::uint64_t group) const;
@@ -76,6 +79,9 @@ struct Chunk {
 
   bool may_be_skipped() const { return type[0] >= 'a'; }
 };
+
+// The type of the chunk with the samples that no layer holds (FORMAT.md, 9.1).
+inline constexpr const char* kExtraSamples = "SAMP";
 
 // A frame to be written.
 struct Frame {
@@ -148,8 +154,8 @@ class StoredFrame {
                                          const NormalSymbols& table) const;
 
   // The metadata that is present. Throws UnsupportedError for a chunk that must not be skipped
-  // (this version knows none). Damage: with `warnings`, what cannot be read is left out and
-  // described there in one line each; without, DamagedError or TruncatedError.
+  // (this version knows kExtraSamples). Damage: with `warnings`, what cannot be read is left out
+  // and described there in one line each; without, DamagedError or TruncatedError.
   std::vector<Chunk> chunks(std::vector<std::string>* warnings = nullptr) const;
 
  private:

@@ -130,18 +130,21 @@ std::uint64_t symbol_hash(const std::int32_t* symbols, std::size_t count) {
   return hash.digest();
 }
 
+CodedBlock plain_block(const std::int32_t* symbols, std::size_t count) {
+  if (count == 0) return {BlockMode::kRaw, {}, symbol_hash(symbols, count)};
+  CodedBlock block{BlockMode::kRaw, encode_raw(symbols, count), symbol_hash(symbols, count)};
+  auto compressed = encode_zstd(symbols, count);
+  if (compressed.size() < block.bytes.size()) {
+    block.mode = BlockMode::kZstd;
+    block.bytes = std::move(compressed);
+  }
+  return block;
+}
+
 CodedBlock smallest_block(const std::int32_t* symbols, std::size_t count, Bytes entropy_coded) {
-  CodedBlock best{BlockMode::kRans, std::move(entropy_coded), symbol_hash(symbols, count)};
-  if (count == 0) return best;
-  const auto offer = [&best](BlockMode mode, Bytes bytes) {
-    if (bytes.size() < best.bytes.size()) {
-      best.mode = mode;
-      best.bytes = std::move(bytes);
-    }
-  };
-  offer(BlockMode::kRaw, encode_raw(symbols, count));
-  offer(BlockMode::kZstd, encode_zstd(symbols, count));
-  return best;
+  auto plain = plain_block(symbols, count);
+  if (plain.bytes.size() < entropy_coded.size()) return plain;
+  return {BlockMode::kRans, std::move(entropy_coded), plain.symbol_hash};
 }
 
 CodedBlock encode_symbols(const std::int32_t* symbols, std::size_t count,

@@ -26,6 +26,9 @@ struct CodedBlock {
 // XXH3-64 of the symbols as little-endian 32-bit integers.
 std::uint64_t symbol_hash(const std::int32_t* symbols, std::size_t count);
 
+// The smaller of the modes that need no model.
+CodedBlock plain_block(const std::int32_t* symbols, std::size_t count);
+
 // The smallest coding of the symbols, with their hash: `entropy_coded`, which the caller made with
 // the model's probabilities, or one of the modes that need no model. Equal symbols give equal
 // bytes.

@@ -139,6 +139,18 @@ void planar_to_interleaved(const Geometry& geometry, const std::uint8_t* from, s
   }
 }
 
+Image high_bytes(const Image& image) {
+  Image high(image.geometry);
+  for (std::size_t i = 0; i < high.samples.size(); ++i) high.samples[i] = image.samples[2 * i];
+  return high;
+}
+
+Bytes low_bytes(const Image& image) {
+  Bytes low(image.samples.size() / 2);
+  for (std::size_t i = 0; i < low.size(); ++i) low[i] = image.samples[2 * i + 1];
+  return low;
+}
+
 Image crop(const Image& image, int x, int y, int width, int height) {
   const Geometry& full = image.geometry;
   // Written without sums, which could overflow.

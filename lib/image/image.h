@@ -88,6 +88,10 @@ class ImageSet {
 void interleaved_to_planar(const Geometry& geometry, const std::uint8_t* from, std::uint8_t* to);
 void planar_to_interleaved(const Geometry& geometry, const std::uint8_t* from, std::uint8_t* to);
 
+// The high bytes of a 16-bit image as an image of 8 bits, and the low bytes in the same order.
+Image high_bytes(const Image& image);
+Bytes low_bytes(const Image& image);
+
 // The `height` x `width` rectangle whose top left pixel is column `x` of row `y`. Throws ShapeError
 // if it does not lie within the image.
 Image crop(const Image& image, int x, int y, int width, int height);

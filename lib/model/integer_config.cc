@@ -19,8 +19,8 @@ IntegerNetSize parse_size(const Json& preset, const Json& json, const std::strin
 
 IntegerPieConfig parse_integer_pie_config(const Json& json) {
   const ConfigSection top(json, "",
-                          {"name", "arch", "input", "components", "position", "layers", "network",
-                           "prior", "scales", "train"});
+                          {"name", "arch", "input", "components", "position", "relative_means",
+                           "layers", "network", "prior", "scales", "train"});
   top.choice("arch", {"pie-int"});
   IntegerPieConfig config;
   const ConfigSection input(top.get<Json>("input"), "input", {"channels", "height", "width"});
@@ -28,6 +28,7 @@ IntegerPieConfig parse_integer_pie_config(const Json& json) {
                   input.integer("width", 1, 4096)};
   config.components = top.integer("components", 1, kMaxComponents);
   config.position = top.get<bool>("position");
+  config.relative_means = top.get<bool>("relative_means");
   config.prior = parse_size(json, top.get<Json>("prior"), "prior");
   const auto scales = top.get<Json>("scales");
   if (!scales.is_array() || scales.empty() || scales.size() > 12) {

@@ -16,9 +16,10 @@ struct IntegerNetSize {
 
 struct IntegerPieConfig {
   Shape3 input{};
-  int64_t components;  // of each mixture
-  bool position;       // networks see where they are; for images that are centred, not for tiles
-  int64_t layers;      // scales with a layer of their own, finest first; the coarser ones join z
+  int64_t components;   // of each mixture
+  bool position;        // networks see where they are; for images that are centred, not for tiles
+  bool relative_means;  // means are relative to what neighbours predict; for photographs
+  int64_t layers;       // scales with a layer of their own, finest first; the coarser ones join z
   IntegerNetSize prior;
   std::vector<IntegerNetSize> scales;  // finest first; each halves the image
 };

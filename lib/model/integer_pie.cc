@@ -5,6 +5,7 @@
 
 #include "lib/base/error.h"
 #include "lib/numerics/batches.h"
+#include "lib/numerics/mixture_likelihood.h"
 
 namespace pie {
 namespace {
@@ -29,48 +30,110 @@ torch::Tensor to_levels(const torch::Tensor& x) {
   return (x.detach() * 256).floor_().clamp_(0, 255).to(torch::kFloat32);
 }
 
-// What networks see of known planes [N, P, H, W], as activations: the upper seven bits of each
-// level, then its lower three times 16; then, if asked for, row and column from 0 to 127.
-torch::Tensor features(const torch::Tensor& known, bool position) {
-  constexpr double kUnit = 1.0 / (1 << kActivationBits);
-  const int64_t n = known.size(0), h = known.size(2), w = known.size(3);
-  const auto upper = (known / 2).floor_();
-  const auto lower = (known - (known / 8).floor_() * 8) * 16;
-  std::vector<torch::Tensor> parts{upper, lower};
-  if (position) {
-    const auto ramp = [](int64_t size) {
-      const auto steps = torch::arange(size) * kLargestActivation;
-      return torch::floor_divide(steps, std::max<int64_t>(1, size - 1)).to(torch::kFloat32);
-    };
-    parts.push_back(ramp(h).view({1, 1, h, 1}).expand({n, 1, h, w}));
-    parts.push_back(ramp(w).view({1, 1, 1, w}).expand({n, 1, h, w}));
-  }
-  return to_rows(torch::cat(parts, 1)) * kUnit;
+constexpr double kActivationUnit = 1.0 / (1 << kActivationBits);
+constexpr double kMiddleMean = 128.0 * kIndicesPerUnit;
+
+// What networks see of a plane, as activations. All planes are [N, H, W].
+constexpr int64_t kPlaneFeatures = 2;
+torch::Tensor level_feature(const torch::Tensor& levels) {
+  return (levels / 2).floor_().mul_(kActivationUnit);
+}
+torch::Tensor difference_feature(const torch::Tensor& levels, const torch::Tensor& expected) {
+  // Four steps a level up to 8 levels, one from there to 39: noise is as small as edges are large.
+  const auto difference = levels - expected;
+  return difference.clamp(-8, 8)
+      .mul_(3)
+      .add_(difference.clamp_(-39, 39))
+      .add_(64)
+      .mul_(kActivationUnit);
+}
+// Row or column (`dim` 1 or 2) from 0 to the largest activation.
+torch::Tensor position_feature(int64_t n, int64_t height, int64_t width, int64_t dim) {
+  const int64_t size = dim == 1 ? height : width;
+  const auto steps = torch::arange(size) * kLargestActivation;
+  const auto ramp = torch::floor_divide(steps, std::max<int64_t>(1, size - 1))
+                        .to(torch::kFloat32)
+                        .mul_(kActivationUnit);
+  return (dim == 1 ? ramp.view({1, size, 1}) : ramp.view({1, 1, size})).expand({n, height, width});
 }
 
-std::vector<OutputGrid> mixture_grids(int64_t components) {
-  const auto grid = [](int gain_bits, int64_t offset, IndexRange range) {
-    return OutputGrid{gain_bits, offset, range.low, range.high};
-  };
+// plane[y + step] along `dim`, with the first or last repeated where there is none.
+torch::Tensor neighbour(const torch::Tensor& plane, int64_t dim, int64_t step) {
+  const int64_t size = plane.size(dim);
+  const auto inner = plane.narrow(dim, std::max<int64_t>(0, step), size - 1);
+  const auto edge = plane.narrow(dim, step > 0 ? size - 1 : 0, 1);
+  return step > 0 ? torch::cat({inner, edge}, dim) : torch::cat({edge, inner}, dim);
+}
+
+// The mean, in indices of a mean, of the four nearest samples that are known before `phase`: those
+// of the coarse image and, but for the first phase, those of the diagonal.
+torch::Tensor interpolate(const torch::Tensor& coarse, const torch::Tensor& diagonal, Phase phase) {
+  if (phase.dy == 1 && phase.dx == 1) {
+    const auto pairs = coarse + neighbour(coarse, 2, +1);
+    return (pairs + neighbour(pairs, 1, +1)) * (kIndicesPerUnit / 4);
+  }
+  const int64_t across = phase.dy == 1 ? 1 : 2;  // coarse samples lie before and behind in `across`
+  return (coarse + neighbour(coarse, across, +1) + diagonal + neighbour(diagonal, 3 - across, -1)) *
+         (kIndicesPerUnit / 4);
+}
+
+// The integer levels nearest to means in indices.
+torch::Tensor nearest_levels(const torch::Tensor& mean) {
+  return (mean + kIndicesPerUnit / 2).div_(kIndicesPerUnit).floor_();
+}
+
+// Features of the images first ... last - 1 as rows; undefined if there are none.
+torch::Tensor rows_of(const std::vector<torch::Tensor>& features, int64_t first, int64_t last) {
+  if (features.empty()) return {};
+  std::vector<torch::Tensor> parts;
+  for (const auto& feature : features) parts.push_back(feature.slice(0, first, last));
+  return torch::stack(parts, 3).view({-1, static_cast<int64_t>(parts.size())});
+}
+
+// A network's means are relative to `base` of `Visit`.
+std::vector<OutputGrid> mixture_grids(const IntegerPieConfig& config) {
+  const int64_t most = kMeanIndices.high - kMeanIndices.low;
   std::vector<OutputGrid> grids;
-  const auto add = [&](const OutputGrid& g) {
-    grids.insert(grids.end(), static_cast<size_t>(components), g);
+  const auto add = [&](const OutputGrid& grid) {
+    grids.insert(grids.end(), static_cast<size_t>(config.components), grid);
   };
-  add(grid(3, 0, kWeightIndices));
-  add(grid(9, int64_t{128} * kIndicesPerUnit, kMeanIndices));
-  add(grid(3, 0, kScaleIndices));
+  add({3, 0, kWeightIndices.low, kWeightIndices.high});
+  add({config.relative_means ? 7 : 9, 0, -most, most});
+  add({3, 0, kScaleIndices.low, kScaleIndices.high});
   return grids;
 }
 
-// A mixture to start from: means spread over all levels, scales that let them overlap.
-void start_wide(IntegerLayer& last, int64_t components) {
+// A mixture to start from: means spread over what is likely, scales that let them overlap.
+void start_wide(IntegerLayer& last, const IntegerPieConfig& config) {
   torch::NoGradGuard no_grad;
   last.weight.mul_(0.1);
-  for (int64_t k = 0; k < components; ++k) {
-    const double mean = 256 * (static_cast<double>(k) + 0.5) / static_cast<double>(components);
-    last.bias[components + k] = (mean - 128) / 64;
-    last.bias[2 * components + k] = std::log(128.0 / static_cast<double>(components));
+  const auto count = static_cast<double>(config.components);
+  const double range = config.relative_means ? 32 : 256,
+               levels_per_unit = config.relative_means ? 16 : 64;
+  for (int64_t k = 0; k < config.components; ++k) {
+    const double mean = range * ((static_cast<double>(k) + 0.5) / count - 0.5);
+    last.bias[config.components + k] = mean / levels_per_unit;
+    last.bias[2 * config.components + k] = std::log(range / 2 / count);
   }
+}
+
+// The indices of mixtures, int32, with means no longer relative.
+torch::Tensor indices_of(const torch::Tensor& parameters, const torch::Tensor& base) {
+  auto indices = torch::empty(parameters.sizes(), torch::kInt32);
+  const int64_t k = parameters.size(1) / 3;
+  const auto from = parameters.contiguous(), bases = base.contiguous();
+  const float *row = from.data_ptr<float>(), *means = bases.data_ptr<float>();
+  int32_t* to = indices.data_ptr<int32_t>();
+  for (int64_t i = 0; i < parameters.size(0); ++i) {
+    for (int64_t c = 0; c < 3 * k; ++c) to[c] = static_cast<int32_t>(row[c]);
+    const auto middle = static_cast<int32_t>(means[i]);
+    for (int64_t c = k; c < 2 * k; ++c) {
+      to[c] = std::clamp(to[c] + middle, kMeanIndices.low, kMeanIndices.high);
+    }
+    row += 3 * k;
+    to += 3 * k;
+  }
+  return indices;
 }
 
 torch::Tensor as_floats(const std::vector<uint32_t>& values) {
@@ -94,141 +157,172 @@ std::vector<uint32_t> as_integers(const torch::Tensor& tensor) {
 
 }  // namespace
 
-torch::Tensor mixture_log_prob(const torch::Tensor& parameters, const torch::Tensor& v) {
-  const int64_t k = parameters.size(1) / 3;
-  const auto unscaled = parameters / static_cast<double>(kIndicesPerUnit);
-  const auto weight = unscaled.narrow(1, 0, k);
-  const auto rate = (-unscaled.narrow(1, 2 * k, k)).exp();
-  const auto level = v.unsqueeze(1);
-  const auto distance = level - unscaled.narrow(1, k, k);
-  const auto below = torch::log_sigmoid((distance + 0.5) * rate);
-  const auto above = torch::log_sigmoid((0.5 - distance) * rate);
-  // S(a) - S(b) = S(a) S(-b) (1 - exp(b - a)) for the logistic function S, without cancellation.
-  const auto inner = below + above + (-torch::expm1(-rate)).log();
-  const auto mass = torch::where(level <= 0, below, torch::where(level >= 255, above, inner));
-  const auto mixed = torch::logsumexp(weight + mass, 1) - torch::logsumexp(weight, 1);
-  const double floor = -LogisticMixture::kTotalBits * std::log(2.0);
-  return torch::logaddexp(mixed, torch::full_like(mixed, floor));
-}
-
 IntegerPie::IntegerPie(const IntegerPieConfig& config)
     : config_(config), mixture_(std::make_shared<LogisticMixture>(MixtureTables::standard())) {
-  shapes_.push_back(config.input);
-  for (size_t s = 0; s < config.scales.size(); ++s) shapes_.push_back(halved(shapes_.back()));
-
-  const auto grids = mixture_grids(config.components);
-  const auto add = [&](const std::string& name, size_t layer, int64_t rows, int64_t columns,
-                       int64_t known, const IntegerNetSize& size) {
-    planes_.push_back({layer, rows, columns});
-    const int64_t in = 2 * known + (config.position ? 2 : 0);
-    // A network without inputs would be nothing but a bias; it gets one that is zero.
-    const IntegerNetOptions options{std::max<int64_t>(1, in), size.hidden, size.blocks, grids};
-    nets_.push_back(register_module(name, std::make_shared<IntegerNet>(options)));
-    start_wide(nets_.back()->last(), config.components);
-  };
+  const auto grids = mixture_grids(config);
   const int64_t channels = config.input.channels;
-  for (int64_t c = 0; c < channels; ++c) {
-    add("z_" + std::to_string(c), 0, shapes_.back().height, shapes_.back().width, c, config.prior);
-  }
+  const auto add = [&](const std::string& name, int64_t in, const IntegerNetSize& size) {
+    // A network without inputs would be nothing but a bias; it gets one that is zero.
+    const int64_t inputs = std::max<int64_t>(1, in + (config.position ? 2 : 0));
+    nets_.push_back(register_module(
+        name, std::make_shared<IntegerNet>(IntegerNetOptions{inputs, size.hidden, size.blocks,
+                                                             grids, channels, kPlaneFeatures})));
+    for (int64_t c = 0; c < channels; ++c) start_wide(nets_.back()->last(c), config);
+  };
+  add("z", 0, config.prior);
   for (size_t s = config.scales.size(); s-- > 0;) {
-    const auto layer =
-        static_cast<size_t>(std::max<int64_t>(0, config.layers - static_cast<int64_t>(s)));
-    int64_t known = channels;
+    int64_t in = 3 * channels;
     for (const auto& phase : kPhases) {
-      const int64_t rows = (shapes_[s].height - phase.dy + 1) / 2;
-      const int64_t columns = (shapes_[s].width - phase.dx + 1) / 2;
-      if (rows * columns == 0) continue;
-      for (int64_t c = 0; c < channels; ++c) {
-        add("scale" + std::to_string(s) + "_" + std::to_string(phase.dy) +
-                std::to_string(phase.dx) + "_" + std::to_string(c),
-            layer, rows, columns, known++, config.scales[s]);
-      }
+      add("scale" + std::to_string(s) + "_" + std::to_string(phase.dy) + std::to_string(phase.dx),
+          in, config.scales[s]);
+      in += kPlaneFeatures * channels;
     }
   }
 }
 
-size_t IntegerPie::symbols_per_item(size_t layer) const {
-  size_t count = 0;
-  for (const auto& plane : planes_) {
-    if (plane.layer == layer) count += static_cast<size_t>(plane.samples());
-  }
-  return count;
+std::vector<Shape3> IntegerPie::shapes(int64_t height, int64_t width) const {
+  std::vector<Shape3> shapes{{config_.input.channels, height, width}};
+  for (size_t s = 0; s < config_.scales.size(); ++s) shapes.push_back(halved(shapes.back()));
+  return shapes;
 }
 
-torch::Tensor IntegerPie::parameters_of(size_t plane, const torch::Tensor& known) {
-  auto& net = *nets_[plane];
-  const int64_t n = known.size(0), h = known.size(2), w = known.size(3);
-  const int64_t rows = planes_[plane].rows, columns = planes_[plane].columns;
-  const auto compute = [&](const torch::Tensor& part) {
-    const RowGrid grid{part.size(0), h, w};
-    const auto inputs = part.size(1) == 0 && !config_.position ? torch::zeros({grid.rows(), 1})
-                                                               : features(part, config_.position);
-    torch::Tensor out;
-    if (arithmetic_ == Arithmetic::kInt64 && !torch::GradMode::is_enabled()) {
-      const auto integers = (inputs * (1 << kActivationBits)).to(torch::kInt64);
-      out = net.forward_reference(integers, grid).to(torch::kFloat32);
-    } else {
-      out = net.forward(inputs, grid);
+std::vector<IntegerPlane> IntegerPie::planes(int64_t height, int64_t width) const {
+  const auto images = shapes(height, width);
+  std::vector<IntegerPlane> planes;
+  size_t net = 0;
+  const auto add = [&](int64_t layer, int64_t rows, int64_t columns) {
+    for (int64_t c = 0; c < config_.input.channels && rows * columns > 0; ++c) {
+      planes.push_back({static_cast<size_t>(std::max<int64_t>(0, layer)), net, c, rows, columns});
     }
-    return out.view({part.size(0), h, w, out.size(1)})
-        .narrow(1, 0, rows)
-        .narrow(2, 0, columns)
-        .reshape({-1, out.size(1)});
+    ++net;
   };
-  if (torch::GradMode::is_enabled()) return compute(known);
-  // Small batches stay in the cache, and bound the memory that a block of images needs.
-  constexpr size_t kBatch = 16;
-  auto all = torch::empty({n * planes_[plane].samples(), 3 * config_.components});
-  for_each_batch(static_cast<size_t>(n), kBatch, [&](size_t begin, size_t end) {
-    const auto first = static_cast<int64_t>(begin), last = static_cast<int64_t>(end);
-    all.slice(0, first * planes_[plane].samples(), last * planes_[plane].samples())
-        .copy_(compute(known.slice(0, first, last)));
-  });
-  return all;
+  add(0, images.back().height, images.back().width);
+  for (size_t s = config_.scales.size(); s-- > 0;) {
+    for (const auto& phase : kPhases) {
+      add(config_.layers - static_cast<int64_t>(s), (images[s].height - phase.dy + 1) / 2,
+          (images[s].width - phase.dx + 1) / 2);
+    }
+  }
+  return planes;
 }
 
-torch::Tensor IntegerPie::walk(int64_t n, const Visit& visit) {
-  const int64_t channels = config_.input.channels;
+torch::Tensor IntegerPie::walk(int64_t n, int64_t height, int64_t width, const Visit& visit) {
+  const auto channels = static_cast<size_t>(config_.input.channels);
+  const auto images = shapes(height, width);
+  const auto all = planes(height, width);
   size_t at = 0;
-  // The levels of the next plane, which `visit` chooses, as [n, rows, columns].
-  const auto next = [&](const std::vector<torch::Tensor>& known, Shape3 grid) {
-    const auto stacked =
-        known.empty() ? torch::empty({n, 0, grid.height, grid.width}) : torch::stack(known, 1);
-    const auto& plane = planes_[at];
-    const auto levels = visit(at, parameters_of(at, stacked));
-    ++at;
-    return levels.view({n, plane.rows, plane.columns});
+  std::vector<torch::Tensor> features;
+  const auto start_features = [&](Shape3 grid) {
+    features.clear();
+    if (!config_.position) return;
+    for (const int64_t dim : {1, 2}) {
+      features.push_back(position_feature(n, grid.height, grid.width, dim));
+    }
   };
-  std::vector<torch::Tensor> image;  // one plane [n, H, W] of each channel
-  for (int64_t c = 0; c < channels; ++c) image.push_back(next(image, shapes_.back()));
+  // The levels of the next planes, one of each channel, [n, height, width] of the coarse image,
+  // where neighbours predict `expected`; `background` stands in for samples that do not exist.
+  // What the levels tell later planes becomes features.
+  const auto next = [&](const std::vector<torch::Tensor>& expected,
+                        const std::vector<torch::Tensor>& background) {
+    const int64_t h = expected[0].size(1), w = expected[0].size(2);
+    auto& net = *nets_[all[at].net];
+    if (features.empty()) features.push_back(torch::zeros({n, h, w}));
+    // Without gradients, batches of a size that stays in the cache.
+    constexpr int64_t kRows = 4096;
+    const int64_t size =
+        torch::GradMode::is_enabled() ? n : std::clamp<int64_t>(kRows / (h * w), 1, n);
+    std::vector<torch::Tensor> trunks(static_cast<size_t>((n + size - 1) / size));
+    const auto for_each_part = [&](const auto& body) {
+      if (trunks.size() == 1) return body(size_t{0}, int64_t{0}, n);
+      for_each_batch(static_cast<size_t>(n), static_cast<size_t>(size),
+                     [&](size_t begin, size_t end) {
+                       body(begin / static_cast<size_t>(size), static_cast<int64_t>(begin),
+                            static_cast<int64_t>(end));
+                     });
+    };
+    for_each_part([&](size_t i, int64_t first, int64_t last) {
+      trunks[i] = net.trunk(rows_of(features, first, last), {last - first, h, w}, arithmetic_);
+    });
+    std::vector<torch::Tensor> before, result;
+    torch::Tensor error;  // of what neighbours predict, in the channel before
+    for (size_t c = 0; c < channels; ++c, ++at) {
+      const auto& plane = all[at];
+      auto mean = expected[c];
+      if (c > 0) mean = (mean + error).clamp_(kMeanIndices.low, kMeanIndices.high);
+      const auto inside = [&](const torch::Tensor& t) {
+        return t.narrow(1, 0, plane.rows).narrow(2, 0, plane.columns);
+      };
+      std::vector<torch::Tensor> outputs(trunks.size());
+      for_each_part([&](size_t i, int64_t first, int64_t last) {
+        const RowGrid grid{last - first, h, w};
+        const auto out = net.head(static_cast<int64_t>(c), trunks[i], rows_of(before, first, last),
+                                  grid, arithmetic_);
+        outputs[i] = inside(out.view({last - first, h, w, -1})).reshape({-1, out.size(1)});
+      });
+      const auto base = config_.relative_means ? mean : torch::full_like(mean, kMiddleMean);
+      const auto parameters = outputs.size() == 1 ? outputs[0] : torch::cat(outputs);
+      auto levels =
+          visit(at, parameters, inside(base).reshape({-1})).view({n, plane.rows, plane.columns});
+      if (plane.rows != h || plane.columns != w) {
+        auto padded = background[c].clone();
+        inside(padded).copy_(levels);
+        levels = padded;
+      }
+      error = levels * kIndicesPerUnit - expected[c];
+      before.push_back(level_feature(levels));
+      before.push_back(difference_feature(levels, nearest_levels(mean)));
+      result.push_back(levels);
+    }
+    features.insert(features.end(), before.begin(), before.end());
+    return result;
+  };
+
+  start_features(images.back());
+  const auto middle = torch::full({n, images.back().height, images.back().width}, kMiddleMean);
+  auto image = next(std::vector<torch::Tensor>(channels, middle), {});
   for (size_t s = config_.scales.size(); s-- > 0;) {
     const auto coarse = image;
-    auto known = coarse;
-    std::vector<torch::Tensor> fine;
-    for (int64_t c = 0; c < channels; ++c) {
-      fine.push_back(torch::empty({n, shapes_[s].height, shapes_[s].width}));
-      phase_of(fine.back(), {0, 0}).copy_(coarse[static_cast<size_t>(c)]);
+    start_features(images[s + 1]);
+    image.clear();
+    for (const auto& plane : coarse) {
+      features.push_back(level_feature(plane));
+      features.push_back(difference_feature(neighbour(plane, 2, +1), plane));
+      features.push_back(difference_feature(neighbour(plane, 1, +1), plane));
+      image.push_back(torch::empty({n, images[s].height, images[s].width}));
+      phase_of(image.back(), {0, 0}).copy_(plane);
     }
+    std::vector<torch::Tensor> diagonal = coarse;
     for (const auto& phase : kPhases) {
-      if (phase_of(fine[0], phase).numel() == 0) continue;
-      for (size_t c = 0; c < static_cast<size_t>(channels); ++c) {
-        const auto levels = next(known, shapes_[s + 1]);
-        phase_of(fine[c], phase).copy_(levels);
-        auto padded = coarse[c].clone();
-        padded.narrow(1, 0, levels.size(1)).narrow(2, 0, levels.size(2)).copy_(levels);
-        known.push_back(padded);
+      if (phase_of(image[0], phase).numel() == 0) {
+        // Networks count on the planes before them.
+        for (size_t c = 0; c < channels; ++c) {
+          features.push_back(level_feature(coarse[c]));
+          features.push_back(difference_feature(coarse[c], coarse[c]));
+        }
+        continue;
       }
+      std::vector<torch::Tensor> expected;
+      for (size_t c = 0; c < channels; ++c) {
+        expected.push_back(interpolate(coarse[c], diagonal[c], phase));
+      }
+      const auto levels = next(expected, coarse);
+      for (size_t c = 0; c < channels; ++c) {
+        const auto to = phase_of(image[c], phase);
+        to.copy_(levels[c].narrow(1, 0, to.size(1)).narrow(2, 0, to.size(2)));
+      }
+      if (phase.dy == 1 && phase.dx == 1) diagonal = levels;
     }
-    image = fine;
   }
   return torch::stack(image, 1);
 }
 
-torch::Tensor IntegerPie::generate(int64_t n, const PlaneChoice& choose) {
+torch::Tensor IntegerPie::generate(int64_t n, int64_t height, int64_t width,
+                                   const PlaneChoice& choose) {
   torch::NoGradGuard no_grad;
-  return walk(n, [&](size_t plane, const torch::Tensor& parameters) {
-    return choose(plane, parameters.to(torch::kInt32));
-  });
+  return walk(n, height, width,
+              [&](size_t plane, const torch::Tensor& parameters, const torch::Tensor& base) {
+                return choose(plane, indices_of(parameters, base));
+              });
 }
 
 std::vector<torch::Tensor> IntegerPie::split(const torch::Tensor& levels) const {
@@ -268,8 +362,9 @@ LogLikelihood IntegerPie::sum_up(const torch::Tensor& x,
                                  const std::vector<torch::Tensor>& nats) const {
   const auto zero = x.new_zeros({x.size(0)});
   std::vector<torch::Tensor> layer(layers(), zero);
-  for (size_t p = 0; p < planes_.size(); ++p) {
-    auto& sum = layer[planes_[p].layer];
+  const auto all = planes(x.size(2), x.size(3));
+  for (size_t p = 0; p < all.size(); ++p) {
+    auto& sum = layer[all[p].layer];
     sum = sum + nats[p].view({x.size(0), -1}).sum(1);
   }
   LogLikelihood result;
@@ -282,13 +377,18 @@ LogLikelihood IntegerPie::sum_up(const torch::Tensor& x,
 }
 
 LogLikelihood IntegerPie::log_likelihood(const torch::Tensor& x, const LogDetEstimator&) {
+  constexpr double kUnit = 1.0 / kIndicesPerUnit;
   check_samples(x, config_.input, "x");
   const auto planes = split(to_levels(x));
   std::vector<torch::Tensor> nats(planes.size());
-  walk(x.size(0), [&](size_t plane, const torch::Tensor& parameters) {
-    nats[plane] = mixture_log_prob(parameters, planes[plane]);
-    return planes[plane];
-  });
+  walk(x.size(0), x.size(2), x.size(3),
+       [&](size_t plane, const torch::Tensor& parameters, const torch::Tensor& base) {
+         nats[plane] =
+             logistic_mixture_log_prob(parameters, base, planes[plane], kUnit,
+                                       {kUnit * kMeanIndices.low, kUnit * kMeanIndices.high},
+                                       std::ldexp(1.0, -LogisticMixture::kTotalBits));
+         return planes[plane];
+       });
   return sum_up(x, nats);
 }
 
@@ -296,7 +396,7 @@ LogLikelihood IntegerPie::measured_log_likelihood(const torch::Tensor& x, const 
   check_samples(x, config_.input, "x");
   const auto planes = split(to_levels(x));
   std::vector<torch::Tensor> nats(planes.size());
-  generate(x.size(0), [&](size_t plane, const torch::Tensor& indices) {
+  generate(x.size(0), x.size(2), x.size(3), [&](size_t plane, const torch::Tensor& indices) {
     nats[plane] = torch::empty(planes[plane].sizes());
     const auto* row = indices.data_ptr<int32_t>();
     for (int64_t i = 0; i < indices.size(0); ++i, row += indices.size(1)) {
@@ -310,22 +410,26 @@ LogLikelihood IntegerPie::measured_log_likelihood(const torch::Tensor& x, const 
 }
 
 torch::Tensor IntegerPie::reconstruct(const torch::Tensor& x) {
-  const auto planes = split(to_levels(x));
-  const auto levels = generate(x.size(0), [&](size_t plane, const torch::Tensor& indices) {
-    return planes_[plane].layer == 0 ? planes[plane] : medians(indices);
-  });
+  const auto known = split(to_levels(x));
+  const auto all = planes(x.size(2), x.size(3));
+  const auto levels =
+      generate(x.size(0), x.size(2), x.size(3), [&](size_t plane, const torch::Tensor& indices) {
+        return all[plane].layer == 0 ? known[plane] : medians(indices);
+      });
   return (levels + 0.5) / 256;
 }
 
 std::string IntegerPie::first_not_finite(const torch::Tensor& x) {
-  const auto planes = split(to_levels(x));
+  const auto levels = split(to_levels(x));
+  const auto all = planes(x.size(2), x.size(3));
   std::string name = "the densities";
-  walk(x.size(0), [&](size_t plane, const torch::Tensor& parameters) {
-    if (name == "the densities" && !torch::isfinite(parameters).all().item<bool>()) {
-      name = named_children().keys()[plane];
-    }
-    return planes[plane];
-  });
+  walk(x.size(0), x.size(2), x.size(3),
+       [&](size_t plane, const torch::Tensor& parameters, const torch::Tensor&) {
+         if (name == "the densities" && !torch::isfinite(parameters).all().item<bool>()) {
+           name = named_children().keys()[all[plane].net];
+         }
+         return levels[plane];
+       });
   return name;
 }
 

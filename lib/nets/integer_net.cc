@@ -1,7 +1,13 @@
 #include "lib/nets/integer_net.h"
 
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <map>
+#include <mutex>
 #include <string>
 
 #include "lib/base/cpu_clones.h"
@@ -38,16 +44,25 @@ struct Columns {
   float unit;  // of the outputs
 };
 
-// y = clamp(round(gain * (sums + bias + skip)) + offset, low, high) * unit.
-template <typename T>
-PIE_CPU_CLONES void quantize_rows(const T* sums, const float* skip, const Columns& c, float* y,
-                                  int64_t rows, int64_t columns) {
+// v, or the nearest bfloat16.
+template <bool kRound>
+inline float rounded(float v) {
+  if constexpr (!kRound) return v;
+  at::BFloat16 half;
+  Element<at::BFloat16>::store(half, v);
+  return Element<at::BFloat16>::load(half);
+}
+
+// y = clamp(round(gain * (Q(sums) + bias + skip)) + offset, low, high) * unit.
+template <bool kRound, typename T>
+PIE_CPU_CLONES void quantize_rows(const T* sums, const float* skip, const Columns& c,
+                                  float* __restrict__ y, int64_t rows, int64_t columns) {
   // Adding and subtracting 1.5 * 2^23 rounds anything below 2^22 to the nearest integer, half to
   // even; what is larger is clamped anyway.
   constexpr float kRounder = 12582912.0F, kLarge = 2097152.0F;
   for (int64_t r = 0; r < rows; ++r, sums += columns, y += columns) {
     for (int64_t k = 0; k < columns; ++k) {
-      float v = Element<T>::load(sums[k]) + c.bias[k];
+      float v = rounded<kRound>(Element<T>::load(sums[k])) + c.bias[k];
       if (skip != nullptr) v += skip[r * columns + k];
       v = std::min(std::max(v * c.gain[k], -kLarge), kLarge);
       v = (v + kRounder) - kRounder + c.offset[k];
@@ -60,15 +75,18 @@ PIE_CPU_CLONES void quantize_rows(const T* sums, const float* skip, const Column
 // is, what would move it back does.
 template <typename T>
 PIE_CPU_CLONES void quantize_backward_rows(const float* g, const float* y, const Columns& c,
-                                           bool indices, T* out, float* bias, int64_t rows,
+                                           bool indices, T* __restrict__ out,
+                                           float* __restrict__ bias, int64_t rows,
                                            int64_t columns) {
   for (int64_t r = 0; r < rows; ++r, g += columns, y += columns, out += columns) {
     for (int64_t k = 0; k < columns; ++k) {
       const float low = c.low[k] * c.unit, high = c.high[k] * c.unit;
       float v = g[k] * c.gain[k] * c.unit;
-      const bool low_stops = y[k] <= low && (!indices || v > 0);
-      const bool high_stops = y[k] >= high && (!indices || v < 0);
-      v = low_stops || high_stops ? 0.0F : v;
+      // Written without short circuits, which keep loops from vectorising.
+      const float low_stops = indices ? std::max(v, 0.0F) : v;
+      v -= y[k] <= low ? low_stops : 0.0F;
+      const float high_stops = indices ? std::min(v, 0.0F) : v;
+      v -= y[k] >= high ? high_stops : 0.0F;
       Element<T>::store(out[k], v);
       bias[k] += v;
     }
@@ -98,8 +116,8 @@ class IntegerLayerFunction : public torch::autograd::Function<IntegerLayerFuncti
     dispatch_element(dtype, [&](auto element) {
       using T = decltype(element);
       if constexpr (!std::is_same_v<T, double>) {
-        quantize_rows(sums.data_ptr<T>(), skip_data, columns, y.data_ptr<float>(), y.size(0),
-                      y.size(1));
+        const auto rows = indices ? quantize_rows<false, T> : quantize_rows<true, T>;
+        rows(sums.data_ptr<T>(), skip_data, columns, y.data_ptr<float>(), y.size(0), y.size(1));
       }
     });
     ctx->save_for_backward({taps, w, y, output_grid});
@@ -152,6 +170,33 @@ int64_t rounded_shift(int64_t value, int shift) {
   return quotient;
 }
 
+// `value` with 8 significant bits, half to even.
+int64_t rounded_to_bfloat16(int64_t value) {
+  int shift = 0;
+  while ((std::abs(value) >> shift) >= 256) ++shift;
+  return rounded_shift(value, shift) * (int64_t{1} << shift);
+}
+
+// Whether this machine's products of bfloat16 matrices [m, k] and [k, n] of fixed-point numbers are
+// the exact ones, rounded once.
+bool products_are_exact(int64_t m, int64_t k, int64_t n) {
+  const torch::NoGradGuard no_grad;
+  const auto random = at::make_generator<at::CPUGeneratorImpl>(1);
+  const auto a = torch::randint(0, kLargestActivation + 1, {m, k}, random);
+  auto b = torch::randint(-kLargestWeight, kLargestWeight + 1, {k, n}, random);
+  // Keeps every sum below the bound.
+  const auto share =
+      static_cast<double>(kSumBound) / static_cast<double>(kLargestActivation * kLargestWeight * k);
+  if (share < 1) b.mul_(torch::rand({k, n}, random) < share / 2);
+  try {
+    const auto fast = at::mm(a.to(torch::kBFloat16), b.to(torch::kBFloat16));
+    const auto exact = at::mm(a.to(torch::kFloat64), b.to(torch::kFloat64));
+    return torch::equal(fast, exact.to(torch::kFloat32).to(torch::kBFloat16));
+  } catch (const std::exception&) {  // oneDNN throws its own
+    return false;
+  }
+}
+
 }  // namespace
 
 IntegerLayer::IntegerLayer(int64_t in, int64_t out, int64_t kernel, bool skip,
@@ -189,7 +234,7 @@ torch::Tensor IntegerLayer::forward_reference(const torch::Tensor& x, const RowG
   std::vector<int64_t> sums(static_cast<size_t>(out));
   for (int64_t row = 0; row < grid.rows(); ++row, to += out) {
     const int64_t py = row / grid.width % grid.height, px = row % grid.width;
-    std::copy_n(b.data_ptr<int64_t>(), out, sums.begin());
+    std::fill(sums.begin(), sums.end(), 0);
     for (int64_t tap = 0; tap < kernel_ * kernel_; ++tap) {
       const int64_t dy = tap / kernel_ - radius, dx = tap % kernel_ - radius;
       if (py + dy < 0 || py + dy >= grid.height || px + dx < 0 || px + dx >= grid.width) continue;
@@ -201,12 +246,30 @@ torch::Tensor IntegerLayer::forward_reference(const torch::Tensor& x, const RowG
     }
     for (int64_t k = 0; k < out; ++k) {
       int64_t sum = sums[static_cast<size_t>(k)];
+      if (grids_.empty()) sum = rounded_to_bfloat16(sum);
+      sum += b.data_ptr<int64_t>()[k];
       if (skip_) sum += skip.data_ptr<int64_t>()[row * out + k] << kWeightBits;
       const auto g = grids_.empty() ? kActivationGrid : grids_[static_cast<size_t>(k)];
       to[k] = std::clamp(rounded_shift(sum, kSumBits - g.gain_bits) + g.offset, g.low, g.high);
     }
   }
   return y;
+}
+
+bool IntegerLayer::bfloat16_is_exact(int64_t rows) const {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (__builtin_cpu_supports("avx512bf16") == 0) return false;
+  static std::mutex mutex;
+  static std::map<std::array<int64_t, 4>, bool> known;
+  const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+  const std::lock_guard lock(mutex);
+  const auto [found, added] =
+      known.try_emplace({rows, weight.size(0), weight.size(1), threads}, false);
+  if (added) found->second = products_are_exact(rows, weight.size(0), weight.size(1));
+  return found->second;
+#else
+  return false;
+#endif
 }
 
 bool IntegerLayer::freeze() {
@@ -217,8 +280,10 @@ bool IntegerLayer::freeze() {
   constexpr int64_t kHalf = kSumBound / 2;
   const auto most = static_cast<double>(kHalf - skip);
   const auto b = to_integers(bias, kSumBits).clamp_(-most, most);
-  const auto room = (static_cast<double>(kSumBound - 1 - skip) - b.abs().to(torch::kFloat64))
-                        .div_(static_cast<double>(kLargestActivation));
+  // Q adds at most one part in 2^9 to a sum.
+  const auto room =
+      (static_cast<double>(kSumBound - kSumBound / 512 - 1 - skip) - b.abs().to(torch::kFloat64))
+          .div_(static_cast<double>(kLargestActivation));
   const auto sums = w.abs().sum(0, false, torch::kFloat64);
   const auto shrink = (room / sums.clamp_min(1)).clamp_max(1);
   w = (w.to(torch::kFloat64) * shrink).trunc().to(torch::kFloat32);
@@ -236,48 +301,88 @@ void IntegerLayer::constrain() {
   weight.clamp_(-largest, largest);
 }
 
-IntegerNet::IntegerNet(const IntegerNetOptions& options) {
-  const auto add = [&](int64_t in, int64_t out, int64_t kernel, bool skip,
-                       std::vector<OutputGrid> grids) {
-    layers_.push_back(
-        register_module("layer" + std::to_string(layers_.size()),
-                        std::make_shared<IntegerLayer>(in, out, kernel, skip, std::move(grids))));
-  };
-  add(options.in, options.hidden, 3, false, {});
-  for (int64_t i = 0; i < options.blocks; ++i) {
-    add(options.hidden, options.hidden, 3, false, {});
-    add(options.hidden, options.hidden, 1, true, {});
-  }
-  add(options.hidden, static_cast<int64_t>(options.out.size()), 1, false, options.out);
+std::shared_ptr<IntegerLayer> IntegerNet::add(const std::string& name,
+                                              std::shared_ptr<IntegerLayer> layer) {
+  all_.push_back(register_module(name, std::move(layer)));
+  return all_.back();
 }
 
-torch::Tensor IntegerNet::forward(const torch::Tensor& rows, const RowGrid& grid) {
-  auto h = layers_.front()->forward(rows, grid, {}, bfloat16_);
-  for (size_t i = 1; i + 1 < layers_.size(); i += 2) {
-    const auto inner = layers_[i]->forward(h, grid, {}, bfloat16_);
-    h = layers_[i + 1]->forward(inner, grid, h, bfloat16_);
+IntegerNet::IntegerNet(const IntegerNetOptions& options) {
+  const int64_t hidden = options.hidden, outputs = static_cast<int64_t>(options.out.size());
+  const auto add_to_trunk = [&](int64_t in, int64_t kernel, bool skip) {
+    const auto layer =
+        std::make_shared<IntegerLayer>(in, hidden, kernel, skip, std::vector<OutputGrid>{});
+    trunk_.push_back(add("layer" + std::to_string(trunk_.size()), layer));
+  };
+  add_to_trunk(options.in, 3, false);
+  for (int64_t i = 0; i < options.blocks; ++i) {
+    add_to_trunk(hidden, 3, false);
+    add_to_trunk(hidden, 1, true);
+  }
+  for (int64_t c = 0; c < options.heads; ++c) {
+    Head head;
+    if (c > 0) {
+      const int64_t in = hidden + 9 * c * options.features;
+      head.joint =
+          add("joint" + std::to_string(c),
+              std::make_shared<IntegerLayer>(in, hidden, 1, true, std::vector<OutputGrid>{}));
+    }
+    head.last = add("last" + std::to_string(c),
+                    std::make_shared<IntegerLayer>(hidden, outputs, 1, false, options.out));
+    heads_.push_back(head);
+  }
+}
+
+torch::Tensor IntegerNet::apply(IntegerLayer& layer, const torch::Tensor& x, const RowGrid& grid,
+                                const torch::Tensor& skip, Arithmetic arithmetic) const {
+  if (torch::GradMode::is_enabled()) return layer.forward(x, grid, skip, bfloat16_);
+  if (arithmetic == Arithmetic::kInt64) {
+    const auto integers = [](const torch::Tensor& activations) {
+      return (activations * (1 << kActivationBits)).to(torch::kInt64);
+    };
+    const auto added = skip.defined() ? integers(skip) : skip;
+    return layer.forward_reference(integers(x), grid, added).to(torch::kFloat32) * kActivationUnit;
+  }
+  const bool bfloat16 = arithmetic == Arithmetic::kBFloat16 ||
+                        (arithmetic == Arithmetic::kFastest && layer.bfloat16_is_exact(x.size(0)));
+  return layer.forward(x, grid, skip, bfloat16);
+}
+
+torch::Tensor IntegerNet::trunk(const torch::Tensor& rows, const RowGrid& grid,
+                                Arithmetic arithmetic) {
+  auto h = apply(*trunk_[0], rows, grid, {}, arithmetic);
+  for (size_t i = 1; i < trunk_.size(); i += 2) {
+    const auto inner = apply(*trunk_[i], h, grid, {}, arithmetic);
+    h = apply(*trunk_[i + 1], inner, grid, h, arithmetic);
+  }
+  return h;
+}
+
+torch::Tensor IntegerNet::head(int64_t head, const torch::Tensor& trunk,
+                               const torch::Tensor& before, const RowGrid& grid,
+                               Arithmetic arithmetic) {
+  const auto& [joint, last] = heads_[static_cast<size_t>(head)];
+  auto h = trunk;
+  if (head > 0) {
+    const auto around = spread(before, grid, 3, +1, torch::kFloat32);
+    h = apply(*joint, torch::cat({h, around}, 1), grid, h, arithmetic);
+  }
+  if (arithmetic == Arithmetic::kInt64 && !torch::GradMode::is_enabled()) {
+    return last->forward_reference((h * (1 << kActivationBits)).to(torch::kInt64), grid, {})
+        .to(torch::kFloat32);
   }
   // Indices keep float32: what is read off them is finer than bfloat16.
-  return layers_.back()->forward(h, grid, {}, false);
-}
-
-torch::Tensor IntegerNet::forward_reference(const torch::Tensor& rows, const RowGrid& grid) const {
-  auto h = layers_.front()->forward_reference(rows, grid, {});
-  for (size_t i = 1; i + 1 < layers_.size(); i += 2) {
-    const auto inner = layers_[i]->forward_reference(h, grid, {});
-    h = layers_[i + 1]->forward_reference(inner, grid, h);
-  }
-  return layers_.back()->forward_reference(h, grid, {});
+  return last->forward(h, grid, {}, false);
 }
 
 bool IntegerNet::freeze() {
   bool changed = false;
-  for (const auto& layer : layers_) changed = layer->freeze() || changed;
+  for (const auto& layer : all_) changed = layer->freeze() || changed;
   return changed;
 }
 
 void IntegerNet::constrain() {
-  for (const auto& layer : layers_) layer->constrain();
+  for (const auto& layer : all_) layer->constrain();
 }
 
 }  // namespace pie

@@ -57,10 +57,9 @@ ImageSet decode(const Bytes& file, int layers = 0, std::vector<uint64_t> indices
   ImageSet images(
       {header.channels, static_cast<int>(header.height), static_cast<int>(header.width)});
   size_t k = 0;
-  decode_images(model, frame, layers, indices, [&](uint64_t index, const ImageSet& image) {
+  decode_images(model, frame, layers, indices, [&](uint64_t index, const Image& image) {
     EXPECT_EQ(index, indices[k++]);
-    EXPECT_EQ(image.size(), 1u);
-    images.append(image.image(0));
+    images.append(image);
   });
   EXPECT_EQ(k, indices.size());
   return images;

@@ -37,9 +37,9 @@ ImageSet decode(const LoadedModel& model, const Bytes& file, int layers = 0,
       {header.channels, static_cast<int>(header.height), static_cast<int>(header.width)});
   size_t k = 0;
   decode_images(model, code.frames().front(), layers, indices,
-                [&](uint64_t index, const ImageSet& image) {
+                [&](uint64_t index, const Image& image) {
                   EXPECT_EQ(index, indices[k++]);
-                  images.append(image.image(0));
+                  images.append(image);
                 });
   EXPECT_EQ(k, indices.size());
   return images;
@@ -62,6 +62,85 @@ TEST(IntegerCodec, GivesEverySampleBackForImagesOfAnySize) {
       }
     }
   }
+}
+
+// A model of colours without positions.
+const LoadedModel& tiny_photo() {
+  static const LoadedModel model = [] {
+    auto preset = tiny_integer_preset(3, 8, 8);
+    preset["position"] = false;
+    preset["relative_means"] = true;
+    return random_loaded_integer_pie(preset, 4);
+  }();
+  return model;
+}
+
+// Decodes the only image of a frame.
+Image decode_one(const LoadedModel& model, const Bytes& file, int layers = 0) {
+  const CodeFile code(file);
+  Image result;
+  decode_images(model, code.frames().front(), layers, {0},
+                [&](uint64_t, const Image& image) { result = image; });
+  return result;
+}
+
+TEST(IntegerCodec, ModelsWithoutPositionsTakeEverySize) {
+  for (const auto& [height, width] : std::vector<std::pair<int, int>>{
+           {8, 8}, {1, 1}, {1, 7}, {31, 33}, {257, 3}, {1, 600}, {120, 260}}) {
+    const auto images = random_levels({3, height, width}, 1);
+    const auto encoded = encode(tiny_photo(), images).frame;
+    const auto& header = CodeFile(encoded).frames()[0].header();
+    EXPECT_EQ(header.tiled(), std::max(height, width) > 256);
+    // Tiles are equal, so little is padded.
+    if (header.tiled()) {
+      const int columns = (width + 255) / 256, rows = (height + 255) / 256;
+      EXPECT_EQ(header.tiles_per_image(), static_cast<uint64_t>(columns * rows));
+      EXPECT_LT(columns * static_cast<int>(header.tile_width), width + columns);
+      EXPECT_LT(rows * static_cast<int>(header.tile_height), height + rows);
+    }
+    EXPECT_EQ(decode(tiny_photo(), encoded).pixels(), images.pixels()) << height << " " << width;
+  }
+}
+
+TEST(IntegerCodec, CodesAlphaGrayAndSixteenBits) {
+  for (const int channels : {1, 2, 3, 4}) {
+    for (const int bits : {8, 16}) {
+      const Geometry geometry{channels, 9, 11};
+      const auto high = random_levels(geometry, 1), low = random_levels(geometry, 1, 2);
+      Image image(geometry, bits);
+      const auto bytes = high.image(0).samples;
+      for (size_t i = 0; i < bytes.size(); ++i) {
+        image.samples[bits == 16 ? 2 * i : i] = bytes[i];
+        if (bits == 16) image.samples[2 * i + 1] = low.pixels()[i];
+      }
+      CodingOptions options;
+      if (bits == 16) options.low_bytes = low_bytes(image);
+      SCOPED_TRACE(std::to_string(channels) + " channels, " + std::to_string(bits) + " bits");
+      const auto encoded = encode_images(tiny_photo(), high, options);
+      EXPECT_TRUE(decode_one(tiny_photo(), encoded.frame) == image);
+      EXPECT_TRUE(CodeFile(encoded.frame).frames()[0].header().lossless());
+      // Without the chunk, which comes last, alpha is opaque.
+      if (channels == 4 && bits == 8) {
+        const CodeFile whole(encoded.frame);
+        const auto end = breakpoints(whole.frames()[0]).back().offset;
+        const Bytes cut(encoded.frame.begin(),
+                        encoded.frame.begin() + static_cast<std::ptrdiff_t>(end));
+        EXPECT_EQ(decode_one(tiny_photo(), cut, 3).at(4, 5, 3), 255);
+        auto damaged = encoded.frame;
+        damaged[damaged.size() - 10] = static_cast<uint8_t>(damaged[damaged.size() - 10] ^ 1);
+        EXPECT_THROW(decode_one(tiny_photo(), damaged), DamagedError);
+      }
+    }
+  }
+  EXPECT_THROW(encode(tiny_integer(), random_levels({3, 9, 9}, 1)), ShapeError);
+}
+
+// Gray images cost a model of colours nothing for the two channels that repeat the first.
+TEST(IntegerCodec, GrayIsCodedOnce) {
+  const auto gray = encode(tiny_photo(), random_levels({1, 16, 16}, 1));
+  size_t symbols = 0;
+  for (const auto& layer : gray.layers) symbols += layer.symbols;
+  EXPECT_EQ(symbols, 256U);
 }
 
 TEST(IntegerCodec, NoiseCostsAtMostRawSizeAndOverhead) {
@@ -110,11 +189,13 @@ TEST(IntegerCodec, PrefixesDoNotDependOnTheGroupingOfImages) {
 TEST(IntegerCodec, ArithmeticsGiveTheSameBytesAndPixels) {
   const auto images = likely(40);
   const auto file = encode(tiny_integer(), images).frame;
-  const auto exact = random_loaded_integer_pie(tiny_integer_preset());
-  exact.integer()->set_arithmetic(IntegerPie::Arithmetic::kInt64);
-  EXPECT_EQ(encode(exact, images).frame, file);
-  EXPECT_EQ(decode(exact, file).pixels(), images.pixels());
-  EXPECT_EQ(decode(exact, file, 1).pixels(), decode(tiny_integer(), file, 1).pixels());
+  for (const auto arithmetic : {Arithmetic::kInt64, Arithmetic::kFloat32}) {
+    const auto other = random_loaded_integer_pie(tiny_integer_preset());
+    other.integer()->set_arithmetic(arithmetic);
+    EXPECT_EQ(encode(other, images).frame, file);
+    EXPECT_EQ(decode(other, file).pixels(), images.pixels());
+    EXPECT_EQ(decode(other, file, 1).pixels(), decode(tiny_integer(), file, 1).pixels());
+  }
 }
 
 // A machine that disagrees in one number of a table is told from a damaged file.

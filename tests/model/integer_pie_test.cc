@@ -27,20 +27,17 @@ TEST(IntegerPies, GenerateIsTheInverseOfSplit) {
     const auto model = model_for(shape);
     const auto levels = levels_for(shape, 3);
     const auto planes = model->split(levels);
-    ASSERT_EQ(planes.size(), model->planes().size());
+    const auto all = model->planes(shape.height, shape.width);
+    ASSERT_EQ(planes.size(), all.size());
     int64_t samples = 0;
-    const auto again = model->generate(3, [&](size_t plane, const torch::Tensor& indices) {
-      EXPECT_EQ(indices.size(0), 3 * model->planes()[plane].samples());
-      samples += model->planes()[plane].samples();
-      return planes[plane];
-    });
+    const auto again = model->generate(3, shape.height, shape.width,
+                                       [&](size_t plane, const torch::Tensor& indices) {
+                                         EXPECT_EQ(indices.size(0), 3 * all[plane].samples());
+                                         samples += all[plane].samples();
+                                         return planes[plane];
+                                       });
     EXPECT_TRUE(torch::equal(again, levels)) << to_string(shape);
     EXPECT_EQ(samples, shape.elements());
-    size_t symbols = 0;
-    for (size_t layer = 0; layer < model->layers(); ++layer) {
-      symbols += model->symbols_per_item(layer);
-    }
-    EXPECT_EQ(static_cast<int64_t>(symbols), shape.elements());
   }
 }
 
@@ -55,7 +52,7 @@ TEST(IntegerPies, PhasesComeDiagonalFirst) {
   }
   EXPECT_EQ(planes, (std::vector<std::vector<float>>{{0}, {8}, {2}, {6}, {4}, {1, 7}, {3, 5}}));
   std::vector<size_t> layers;
-  for (const auto& plane : model->planes()) layers.push_back(plane.layer);
+  for (const auto& plane : model->planes(3, 3)) layers.push_back(plane.layer);
   EXPECT_EQ(layers, (std::vector<size_t>{0, 1, 1, 1, 2, 2, 2}));
 }
 
@@ -66,7 +63,7 @@ TEST(IntegerPies, ParametersDependOnEarlierPlanesOnly) {
   const auto a = model->split(levels_for(shape, 2, 1)), b = model->split(levels_for(shape, 2, 2));
   const auto indices_of = [&](const std::vector<torch::Tensor>& planes) {
     std::vector<torch::Tensor> all;
-    model->generate(2, [&](size_t plane, const torch::Tensor& indices) {
+    model->generate(2, shape.height, shape.width, [&](size_t plane, const torch::Tensor& indices) {
       all.push_back(indices);
       return planes[plane];
     });
@@ -85,23 +82,28 @@ TEST(IntegerPies, ParametersDependOnEarlierPlanesOnly) {
 
 TEST(IntegerPies, ArithmeticsAndBatchesAgree) {
   for (const auto& shape : kShapes) {
-    const auto model = model_for(shape, 3);
+    auto preset = tiny_integer_preset(shape.channels, shape.height, shape.width);
+    preset["relative_means"] = shape.channels == 3;
+    const auto model = random_integer_pie(preset, 3);
     const auto planes = model->split(levels_for(shape, 20));
     const auto indices_of = [&](int64_t first, int64_t count) {
       std::vector<torch::Tensor> all;
-      model->generate(count, [&](size_t plane, const torch::Tensor& indices) {
-        all.push_back(indices.view({count, -1}));
-        return planes[plane].view({20, -1}).narrow(0, first, count).reshape({-1});
-      });
+      model->generate(count, shape.height, shape.width,
+                      [&](size_t plane, const torch::Tensor& indices) {
+                        all.push_back(indices.view({count, -1}));
+                        return planes[plane].view({20, -1}).narrow(0, first, count).reshape({-1});
+                      });
       return all;
     };
     const auto fast = indices_of(0, 20);
-    model->set_arithmetic(IntegerPie::Arithmetic::kInt64);
-    const auto exact = indices_of(0, 20);
-    model->set_arithmetic(IntegerPie::Arithmetic::kFloat32);
     const auto one = indices_of(13, 1);
+    model->set_arithmetic(Arithmetic::kInt64);
+    const auto exact = indices_of(0, 20);
+    model->set_arithmetic(Arithmetic::kFloat32);
+    const auto plain = indices_of(0, 20);
     for (size_t k = 0; k < fast.size(); ++k) {
       EXPECT_TRUE(torch::equal(fast[k], exact[k])) << to_string(shape) << ", plane " << k;
+      EXPECT_TRUE(torch::equal(plain[k], exact[k])) << to_string(shape) << ", plane " << k;
       EXPECT_TRUE(torch::equal(fast[k][13], one[k][0])) << to_string(shape) << ", plane " << k;
     }
   }
@@ -128,22 +130,49 @@ TEST(IntegerPies, ProbabilitiesSumToOne) {
 
 // Training minimises what is measured afterwards.
 TEST(IntegerPies, TrainingsLikelihoodIsCloseToTheExactOne) {
-  const Shape3 shape{1, 8, 8};
-  const auto model = model_for(shape);
-  const auto x = (levels_for(shape, 10) + 0.5) / 256;
-  const auto trained = model->log_likelihood(x), exact = model->measured_log_likelihood(x, {});
-  const double dims = 10 * 64 * std::log(2.0);
-  for (size_t l = 0; l < 2; ++l) {
-    EXPECT_NEAR((trained.r[l] - exact.r[l]).sum().item<double>() / dims, 0, 0.01);
+  const Shape3 shape{3, 8, 8};
+  for (const bool relative : {false, true}) {
+    auto preset = tiny_integer_preset(3, 8, 8);
+    preset["relative_means"] = relative;
+    const auto model = random_integer_pie(preset);
+    const auto x = (levels_for(shape, 10) + 0.5) / 256;
+    const auto trained = model->log_likelihood(x), exact = model->measured_log_likelihood(x, {});
+    const double dims = 10 * 3 * 64 * std::log(2.0);
+    for (size_t l = 0; l < 2; ++l) {
+      EXPECT_NEAR((trained.r[l] - exact.r[l]).sum().item<double>() / dims, 0, 0.01);
+    }
+    EXPECT_NEAR((trained.z - exact.z).sum().item<double>() / dims, 0, 0.01);
+    EXPECT_NEAR(exact.pre_transform[0].item<double>(), 3 * 64 * std::log(256.0), 1e-3);
   }
-  EXPECT_NEAR((trained.z - exact.z).sum().item<double>() / dims, 0, 0.01);
-  EXPECT_NEAR(exact.pre_transform[0].item<double>(), 64 * std::log(256.0), 1e-3);
+}
+
+// Without positions, an image is coded alike whatever the geometry that the model was trained on.
+TEST(IntegerPies, TakesImagesOfAnySize) {
+  auto preset = tiny_integer_preset(3, 8, 8);
+  preset["position"] = false;
+  const auto small = random_integer_pie(preset);
+  EXPECT_TRUE(small->any_size());
+  preset["input"] = {{"channels", 3}, {"height", 16}, {"width", 12}};
+  const auto large = random_integer_pie(preset);
+  const Shape3 shape{3, 11, 5};
+  const auto planes = small->split(levels_for(shape, 2));
+  const auto indices_of = [&](IntegerPie& model) {
+    std::vector<torch::Tensor> all;
+    const auto levels = model.generate(2, 11, 5, [&](size_t plane, const torch::Tensor& indices) {
+      all.push_back(indices);
+      return planes[plane];
+    });
+    EXPECT_TRUE(torch::equal(levels, levels_for(shape, 2)));
+    return all;
+  };
+  const auto a = indices_of(*small), b = indices_of(*large);
+  for (size_t k = 0; k < planes.size(); ++k) EXPECT_TRUE(torch::equal(a[k], b[k])) << k;
 }
 
 TEST(IntegerPies, EveryParameterHasAGradient) {
-  const Shape3 shape{1, 8, 8};
+  const Shape3 shape{3, 8, 8};
   const auto model =
-      std::dynamic_pointer_cast<IntegerPie>(make_model(tiny_integer_preset(1, 8, 8)));
+      std::dynamic_pointer_cast<IntegerPie>(make_model(tiny_integer_preset(3, 8, 8)));
   const auto x = (levels_for(shape, 50) + 0.5) / 256;
   model->log_likelihood(x).total().sum().backward();
   for (const auto& item : model->named_parameters()) {

@@ -19,6 +19,7 @@ inline Json tiny_integer_preset(int64_t channels = 1, int64_t height = 7, int64_
           {"input", {{"channels", channels}, {"height", height}, {"width", width}}},
           {"components", 3},
           {"position", true},
+          {"relative_means", false},
           {"layers", 2},
           {"network", {{"hidden", 6}, {"blocks", 1}}},
           {"prior", {{"hidden", 4}, {"blocks", 0}}},

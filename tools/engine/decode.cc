@@ -82,23 +82,23 @@ class ImageWriter {
     file_.emplace(path_, options.destination.overwrite);
   }
 
-  void add(uint64_t index, const ImageSet& image) {
+  void add(uint64_t index, const Image& image) {
     if (format_ == "idx") {
-      if (set_images_.geometry().channels == 0) set_images_ = ImageSet(image.geometry());
-      if (set_images_.geometry() != image.geometry()) {
+      if (set_images_.geometry().channels == 0) set_images_ = ImageSet(image.geometry);
+      if (set_images_.geometry() != image.geometry) {
         throw UsageError(
             "holds images of different sizes, which an IDX file cannot; use -O DIR "
             "--format png");
       }
-      set_images_.append(image.image(0));
+      set_images_.append(image);
       return;
     }
-    const auto format = image_format(format_, image.geometry().channels);
+    const auto format = image_format(format_, image.geometry.channels);
     if (!format) {
       throw UsageError("cannot write '" + format_ + "' with " +
-                       std::to_string(image.geometry().channels) + " channel(s); use --format png");
+                       std::to_string(image.geometry.channels) + " channel(s); use --format png");
     }
-    const auto bytes = encode_image(image.image(0), *format);
+    const auto bytes = encode_image(image, *format);
     if (!numbered_) {
       file_->write(bytes);
       return;
@@ -143,7 +143,7 @@ class DecodeRun {
     if (options_.test_all) {
       if (!file.truncated()) file.check();
       for (const auto& frame : file.frames()) {
-        decode(frame, parse_selection("", frame.header().images), [](uint64_t, const ImageSet&) {});
+        decode(frame, parse_selection("", frame.header().images), [](uint64_t, const Image&) {});
       }
       log_detail(path, "decodes, and all hashes of symbols agree");
       return outcome;
@@ -165,7 +165,11 @@ class DecodeRun {
         indices.push_back(selection[k] - first);
       }
       decode(*frame, indices,
-             [&](uint64_t index, const ImageSet& image) { writer.add(first + index, image); });
+             [&](uint64_t index, const Image& image) { writer.add(first + index, image); });
+      if (lacks_extra_samples(model_for(*frame), *frame)) {
+        log_warning(path, "is cut before its alpha channel or the low bytes of its samples");
+        outcome = ExitCode::kWarnings;
+      }
     }
     writer.finish();
     return outcome;
@@ -177,14 +181,14 @@ class DecodeRun {
     const auto images = decode_latents(models_.begin()->second, z);
     const auto selection = parse_selection(options_.select, images.size());
     ImageWriter writer(options_, options_.latents, true, selection.size());
-    for (const auto i : selection) writer.add(i, images.slice(i, i + 1));
+    for (const auto i : selection) writer.add(i, images.image(i));
     writer.finish();
     return ExitCode::kOk;
   }
 
  private:
   void decode(const StoredFrame& frame, const std::vector<uint64_t>& indices,
-              const std::function<void(uint64_t, const ImageSet&)>& use) {
+              const std::function<void(uint64_t, const Image&)>& use) {
     int layers = options_.layers;
     if (layers == 0 && options_.allow_partial) {
       layers = frame.whole_layers();

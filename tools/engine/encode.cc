@@ -107,9 +107,12 @@ class EncodeRun {
   ExitCode encode_job(const ImageSource& source, const Job& job) {
     ExitCode outcome = ExitCode::kOk;
     ImageSet images;
+    int bits = 8;
+    auto coding = coding_;
+    coding.archive = job.archive;
     for (const size_t i : job.images) {
       const auto file = source.load_file(i);
-      if (file.image.bits != 8) {
+      if (file.image.bits != 8 && !model_.integer()) {
         throw UsageError("has " + std::to_string(file.image.bits) + " bits a sample, the model " +
                          model_.name() + " codes 8; convert the image, or choose another model");
       }
@@ -117,16 +120,24 @@ class EncodeRun {
         log_warning(source.name(i), "its " + chunk + " is not kept");
         outcome = ExitCode::kWarnings;
       }
-      if (images.geometry().channels == 0) images = ImageSet(file.image.geometry);
-      if (file.image.geometry != images.geometry()) {
-        throw ShapeError(source.name(i) + ": is " + to_string(file.image.geometry) +
-                         ", the archive's first image is " + to_string(images.geometry()) +
+      if (images.geometry().channels == 0) {
+        images = ImageSet(file.image.geometry);
+        bits = file.image.bits;
+      }
+      if (file.image.geometry != images.geometry() || file.image.bits != bits) {
+        throw ShapeError(source.name(i) + ": is " + to_string(file.image.geometry) + " of " +
+                         std::to_string(file.image.bits) + " bits, the archive's first image is " +
+                         to_string(images.geometry()) + " of " + std::to_string(bits) +
                          "; encode them one by one, with -O");
       }
-      images.append(file.image);
+      Image image = file.image;
+      if (bits == 16) {
+        image = high_bytes(file.image);
+        const auto low = low_bytes(file.image);
+        coding.low_bytes.insert(coding.low_bytes.end(), low.begin(), low.end());
+      }
+      images.append(image);
     }
-    auto coding = coding_;
-    coding.archive = job.archive;
     const auto encoded = encode_images(model_, images, coding);
     if (!options_.latents.empty()) latents_.push_back(encoded.z);
     const auto& destination = options_.destination;
@@ -135,15 +146,15 @@ class EncodeRun {
     if (code_wanted) {
       const auto output = destination.path_for(job.name + ".pie");
       write_output(output, encoded.frame, destination.overwrite, job.name);
-      report(job, images, encoded, output);
+      report(job, images, coding.low_bytes.size(), encoded, output);
     }
     return outcome;
   }
 
-  void report(const Job& job, const ImageSet& images, const EncodedImages& encoded,
-              const std::string& output) {
-    const auto raw = static_cast<double>(images.pixels().size());
-    const double bits_per_dim = 8 * static_cast<double>(encoded.frame.size()) / raw;
+  void report(const Job& job, const ImageSet& images, size_t low_bytes,
+              const EncodedImages& encoded, const std::string& output) {
+    const auto samples = static_cast<double>(images.pixels().size());
+    const double bits_per_dim = 8 * static_cast<double>(encoded.frame.size()) / samples;
     Json layers = Json::array();
     for (const auto& layer : encoded.layers) {
       layers.push_back({{"name", layer.name},
@@ -155,14 +166,14 @@ class EncodeRun {
     reports_.push_back({{"input", job.name},
                         {"output", output},
                         {"images", images.size()},
-                        {"raw_bytes", images.pixels().size()},
+                        {"raw_bytes", images.pixels().size() + low_bytes},
                         {"file_bytes", encoded.frame.size()},
                         {"bits_per_dim", bits_per_dim},
                         {"layers", layers}});
     if (output == "-") return;
     char text[160];
     std::snprintf(text, sizeof text, "%zu -> %zu B, %.3f bits/dim, z %llu B, %zu layer(s)",
-                  images.pixels().size(), encoded.frame.size(), bits_per_dim,
+                  images.pixels().size() + low_bytes, encoded.frame.size(), bits_per_dim,
                   static_cast<unsigned long long>(encoded.layers[0].payload_bytes),
                   encoded.layers.size());
     log_note(job.name, text);

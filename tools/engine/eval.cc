@@ -48,8 +48,8 @@ ImageSet decode_all(const LoadedModel& model, const StoredFrame& frame, int laye
   ImageSet images({frame.header().channels, static_cast<int>(frame.header().height),
                    static_cast<int>(frame.header().width)},
                   indices.size());
-  decode_images(model, frame, layers, indices, [&](uint64_t index, const ImageSet& image) {
-    std::copy_n(image.data(), image.pixels().size(), images.data(index));
+  decode_images(model, frame, layers, indices, [&](uint64_t index, const Image& image) {
+    interleaved_to_planar(image.geometry, image.samples.data(), images.data(index));
   });
   return images;
 }
