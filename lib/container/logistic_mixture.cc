@@ -57,20 +57,40 @@ LogisticMixture::LogisticMixture(MixtureTables tables) : tables_(std::move(table
   }
 }
 
-std::uint32_t LogisticMixture::start(const std::int32_t* indices, int components, int v) const {
+LogisticMixture::Components LogisticMixture::look_up(const std::int32_t* indices,
+                                                     int components) const {
+  Components mixture;  // NOLINT(cppcoreguidelines-pro-type-member-init): `count` entries are read
+  mixture.count = components;
+  mixture.total = 0;
+  std::uint32_t heaviest = 0;
+  std::int32_t mean = 0;
+  for (int k = 0; k < components; ++k) {
+    const auto at = static_cast<std::size_t>(k);
+    mixture.weights[at] =
+        tables_.weights[static_cast<std::size_t>(indices[k] - kWeightIndices.low)];
+    mixture.means[at] = indices[components + k];
+    mixture.rates[at] =
+        tables_.rates[static_cast<std::size_t>(indices[2 * components + k] - kScaleIndices.low)];
+    mixture.total += mixture.weights[at];
+    if (mixture.weights[at] > heaviest) {
+      heaviest = mixture.weights[at];
+      mean = mixture.means[at];
+    }
+  }
+  mixture.likely = std::clamp((mean + kIndicesPerUnit / 2) / kIndicesPerUnit, 0, kLevels - 1);
+  return mixture;
+}
+
+std::uint32_t LogisticMixture::start(const Components& mixture, int v) const {
   if (v <= 0) return 0;
   if (v >= kLevels) return kWhole;
   constexpr std::uint64_t kFraction = 1U << MixtureTables::kFractionBits;
-  std::uint64_t mass = 0, weights = 0;
-  for (int k = 0; k < components; ++k) {
-    const auto weight = tables_.weights[static_cast<std::size_t>(indices[k] - kWeightIndices.low)];
-    const auto rate =
-        tables_.rates[static_cast<std::size_t>(indices[2 * components + k] - kScaleIndices.low)];
-    // From the mean to the lower edge of v, in units of 1/8 level.
-    const std::int32_t distance =
-        kIndicesPerUnit * v - kIndicesPerUnit / 2 - indices[components + k];
+  const std::int32_t edge = kIndicesPerUnit * v - kIndicesPerUnit / 2;  // the lower one of v
+  std::uint64_t mass = 0;
+  for (std::size_t k = 0; k < static_cast<std::size_t>(mixture.count); ++k) {
+    const std::int32_t distance = edge - mixture.means[k];
     const std::uint64_t argument =
-        std::uint64_t{static_cast<std::uint32_t>(std::abs(distance))} * rate;
+        std::uint64_t{static_cast<std::uint32_t>(std::abs(distance))} * mixture.rates[k];
     const std::uint64_t at = argument / kFraction;
     std::uint64_t tail = 0;
     if (at + 1 < MixtureTables::kTailEntries) {
@@ -79,25 +99,45 @@ std::uint32_t LogisticMixture::start(const std::int32_t* indices, int components
     }
     const std::uint64_t below =
         distance < 0 ? tail : (std::uint64_t{1} << MixtureTables::kUnitBits) - tail;
-    mass += weight * below;
-    weights += weight;
+    mass += mixture.weights[k] * below;
   }
-  const std::uint64_t share = (mass / weights * (kWhole - kLevels)) >> MixtureTables::kUnitBits;
+  const std::uint64_t share =
+      (mass / mixture.total * (kWhole - kLevels)) >> MixtureTables::kUnitBits;
   return static_cast<std::uint32_t>(v) + static_cast<std::uint32_t>(share);
 }
 
-int LogisticMixture::find(std::uint32_t slot, const std::int32_t* indices, int components,
-                          std::uint32_t& first, std::uint32_t& last) const {
-  int low = 0, high = kLevels;
-  first = 0;
-  last = kWhole;
+// Steps that double lead from the likely level to both sides of the one sought; halving does the
+// rest.
+LogisticMixture::Found LogisticMixture::find(std::uint32_t slot, const Components& mixture) const {
+  int low = mixture.likely, high = 0;
+  std::uint32_t first = start(mixture, low), last = 0;
+  if (first <= slot) {
+    for (int step = 1;; step *= 2) {
+      high = std::min(low + step, kLevels);
+      last = start(mixture, high);
+      if (last > slot) break;
+      low = high;
+      first = last;
+    }
+  } else {
+    for (int step = 1; first > slot; step *= 2) {
+      high = low;
+      last = first;
+      low = std::max(high - step, 0);
+      first = start(mixture, low);
+    }
+  }
   while (high - low > 1) {
     const int middle = (low + high) / 2;
-    const std::uint32_t at = start(indices, components, middle);
+    const std::uint32_t at = start(mixture, middle);
     (at <= slot ? low : high) = middle;
     (at <= slot ? first : last) = at;
   }
-  return low;
+  return {low, first, last};
+}
+
+std::uint32_t LogisticMixture::start(const std::int32_t* indices, int components, int v) const {
+  return start(look_up(indices, components), v);
 }
 
 double LogisticMixture::Interval::bits() const {
@@ -106,22 +146,21 @@ double LogisticMixture::Interval::bits() const {
 
 LogisticMixture::Interval LogisticMixture::interval(const std::int32_t* indices, int components,
                                                     int v) const {
-  const std::uint32_t first = start(indices, components, v);
-  return {first, start(indices, components, v + 1) - first};
+  const auto mixture = look_up(indices, components);
+  const std::uint32_t first = start(mixture, v);
+  return {first, start(mixture, v + 1) - first};
 }
 
 int LogisticMixture::decode(FineRansDecoder& decoder, const std::int32_t* indices,
                             int components) const {
-  std::uint32_t first = 0, last = 0;
-  const int v = find(decoder.slot(kTotalBits), indices, components, first, last);
-  decoder.advance(first, last - first, kTotalBits);
-  return v;
+  const auto found = find(decoder.slot(kTotalBits), look_up(indices, components));
+  decoder.advance(found.first, found.last - found.first, kTotalBits);
+  return found.level;
 }
 
 int LogisticMixture::level_of(std::uint32_t slot, const std::int32_t* indices,
                               int components) const {
-  std::uint32_t first = 0, last = 0;
-  return find(slot, indices, components, first, last);
+  return find(slot, look_up(indices, components)).level;
 }
 
 int LogisticMixture::median(const std::int32_t* indices, int components) const {

@@ -76,9 +76,23 @@ class LogisticMixture {
   int median(const std::int32_t* indices, int components) const;
 
  private:
-  // The level whose slots hold `slot`; `first` and `last` receive where they begin and end.
-  int find(std::uint32_t slot, const std::int32_t* indices, int components, std::uint32_t& first,
-           std::uint32_t& last) const;
+  // What the indices of one sample stand for.
+  struct Components {
+    int count;
+    std::uint64_t total;  // of the weights
+    std::array<std::uint32_t, kMaxComponents> weights, rates;
+    std::array<std::int32_t, kMaxComponents> means;
+    int likely;  // a level near the mean of the heaviest
+  };
+  Components look_up(const std::int32_t* indices, int components) const;
+  std::uint32_t start(const Components& mixture, int v) const;
+
+  // The level whose slots hold `slot`, and these.
+  struct Found {
+    int level;
+    std::uint32_t first, last;  // where they begin and end
+  };
+  Found find(std::uint32_t slot, const Components& mixture) const;
 
   MixtureTables tables_;
 };

@@ -15,6 +15,9 @@
 namespace pie {
 namespace {
 
+// For any image, and lossless.
+constexpr const char* kDefaultModel = "pie-int-photo";
+
 // Images that become one frame of one output file.
 struct Job {
   std::string name;  // of the input
@@ -67,7 +70,10 @@ class EncodeRun {
   static std::string model_name(const EncodeOptions& options) {
     if (!options.model.empty()) return options.model;
     std::string list;
-    for (const auto& name : names_in_store(".safetensors")) list += " " + name;
+    for (const auto& name : names_in_store(".safetensors")) {
+      if (name == kDefaultModel) return name;
+      list += " " + name;
+    }
     throw UsageError("give a model with -m; there are:" + (list.empty() ? " none" : list));
   }
 
