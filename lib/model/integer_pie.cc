@@ -227,10 +227,8 @@ torch::Tensor IntegerPie::walk(int64_t n, int64_t height, int64_t width, const V
     const int64_t h = expected[0].size(1), w = expected[0].size(2);
     auto& net = *nets_[all[at].net];
     if (features.empty()) features.push_back(torch::zeros({n, h, w}));
-    // Without gradients, batches of a size that stays in the cache.
-    constexpr int64_t kRows = 4096;
     const int64_t size =
-        torch::GradMode::is_enabled() ? n : std::clamp<int64_t>(kRows / (h * w), 1, n);
+        torch::GradMode::is_enabled() ? n : std::clamp<int64_t>(batch_rows_ / (h * w), 1, n);
     std::vector<torch::Tensor> trunks(static_cast<size_t>((n + size - 1) / size));
     const auto for_each_part = [&](const auto& body) {
       if (trunks.size() == 1) return body(size_t{0}, int64_t{0}, n);

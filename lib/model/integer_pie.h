@@ -42,6 +42,8 @@ class IntegerPie final : public Model {
   explicit IntegerPie(const IntegerPieConfig& config);
 
   void set_arithmetic(Arithmetic arithmetic) { arithmetic_ = arithmetic; }
+  // How many pixels networks take at once without gradients. Changes no result.
+  void set_batch_rows(int64_t rows) { batch_rows_ = rows; }
 
   // The planes of an image of `height` x `width`, in coding order, coarse to fine; layers ascend.
   std::vector<IntegerPlane> planes(int64_t height, int64_t width) const;
@@ -92,6 +94,7 @@ class IntegerPie final : public Model {
   std::vector<std::shared_ptr<IntegerNet>> nets_;  // of z, then of the phases, coarse to fine
   std::shared_ptr<const LogisticMixture> mixture_;
   Arithmetic arithmetic_ = Arithmetic::kFastest;
+  int64_t batch_rows_ = 4096;  // stay in the cache, and bound the memory that a block needs
 };
 
 }  // namespace pie

@@ -1,6 +1,7 @@
 #include "lib/nets/integer_net.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -260,11 +261,12 @@ bool IntegerLayer::bfloat16_is_exact(int64_t rows) const {
 #if defined(__x86_64__) && defined(__GNUC__)
   if (__builtin_cpu_supports("avx512bf16") == 0) return false;
   static std::mutex mutex;
-  static std::map<std::array<int64_t, 4>, bool> known;
+  static std::map<std::array<int64_t, 5>, bool> known;
   const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
   const std::lock_guard lock(mutex);
+  const int64_t onednn = at::globalContext().userEnabledMkldnn() ? 1 : 0;
   const auto [found, added] =
-      known.try_emplace({rows, weight.size(0), weight.size(1), threads}, false);
+      known.try_emplace({rows, weight.size(0), weight.size(1), threads, onednn}, false);
   if (added) found->second = products_are_exact(rows, weight.size(0), weight.size(1));
   return found->second;
 #else

@@ -1,6 +1,8 @@
 // Integer PIEs give every sample back, whatever the image, and notice when they cannot.
 #include "lib/codec/integer_codec.h"
 
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <numeric>
@@ -186,15 +188,39 @@ TEST(IntegerCodec, PrefixesDoNotDependOnTheGroupingOfImages) {
   EXPECT_EQ(decode(tiny_integer(), file, 3).pixels(), images.pixels());
 }
 
-TEST(IntegerCodec, ArithmeticsGiveTheSameBytesAndPixels) {
-  const auto images = likely(40);
+// oneDNN off, for the lifetime of this.
+struct WithoutOneDnn {
+  WithoutOneDnn() { at::globalContext().setUserEnabledMkldnn(false); }
+  ~WithoutOneDnn() { at::globalContext().setUserEnabledMkldnn(true); }
+};
+
+TEST(IntegerCodec, ArithmeticsThreadsAndBatchesGiveTheSameBytesAndPixels) {
+  const auto images = likely(300);
   const auto file = encode(tiny_integer(), images).frame;
-  for (const auto arithmetic : {Arithmetic::kInt64, Arithmetic::kFloat32}) {
-    const auto other = random_loaded_integer_pie(tiny_integer_preset());
-    other.integer()->set_arithmetic(arithmetic);
+  const auto coarse = decode(tiny_integer(), file, 1);
+  const auto other = random_loaded_integer_pie(tiny_integer_preset());
+  const auto check = [&](const std::string& what) {
+    SCOPED_TRACE(what);
     EXPECT_EQ(encode(other, images).frame, file);
     EXPECT_EQ(decode(other, file).pixels(), images.pixels());
-    EXPECT_EQ(decode(other, file, 1).pixels(), decode(tiny_integer(), file, 1).pixels());
+    EXPECT_EQ(decode(other, file, 1).pixels(), coarse.pixels());
+  };
+  const int threads = at::get_num_threads();
+  for (const auto arithmetic : {Arithmetic::kInt64, Arithmetic::kFloat32, Arithmetic::kFastest}) {
+    other.integer()->set_arithmetic(arithmetic);
+    const auto name = std::to_string(static_cast<int>(arithmetic));
+    for (const int t : {1, 2}) {
+      at::set_num_threads(t);
+      check("arithmetic " + name + ", threads " + std::to_string(t));
+    }
+    at::set_num_threads(threads);
+    const WithoutOneDnn without;
+    check("arithmetic " + name + " without oneDNN");
+  }
+  // In the finest scale of tiny_integer a batch of so many images.
+  for (const int64_t batch : {1, 7, 256}) {
+    other.integer()->set_batch_rows(batch * 4 * 3);
+    check("batches of " + std::to_string(batch));
   }
 }
 
