@@ -4,7 +4,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "lib/base/error.h"
 #include "lib/image/quality.h"
+#include "lib/model/integer_pie.h"
 #include "lib/model/pixels.h"
 #include "lib/numerics/batches.h"
 
@@ -43,6 +45,36 @@ ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indic
   return images;
 }
 
+namespace {
+
+// The same for `model`. Of images that are larger than a model of any size is trained on, the
+// middle.
+ImageSet load_for(const Model& model, const ImageSource& source,
+                  const std::vector<size_t>& indices) {
+  const auto* integer = dynamic_cast<const IntegerPie*>(&model);
+  if (integer == nullptr || !integer->any_size()) {
+    return load_images(source, indices, model.input_shape());
+  }
+  const auto target = to_geometry(model.input_shape());
+  ImageSet images(target);
+  for (const size_t index : indices) {
+    auto image = source.load(index);
+    const auto& g = image.geometry;
+    if (g.height >= target.height && g.width >= target.width) {
+      image = crop(image, (g.width - target.width) / 2, (g.height - target.height) / 2,
+                   target.width, target.height);
+    }
+    if (image.geometry != target || image.bits != 8) {
+      throw ShapeError(source.name(index) + ": is " + to_string(image.geometry) + ", at least " +
+                       to_string(target) + " of 8 bits is required");
+    }
+    images.append(image);
+  }
+  return images;
+}
+
+}  // namespace
+
 LikelihoodReport evaluate_likelihood(Model& model, const ImageSource& source, uint64_t seed,
                                      int64_t draws, const LogDetEstimator& how) {
   const auto shape = model.input_shape();
@@ -51,7 +83,7 @@ LikelihoodReport evaluate_likelihood(Model& model, const ImageSource& source, ui
   const auto nats = torch::zeros({images, 3 + residuals}, torch::kFloat64);
   for_each_batch(source.size(), kBatch, [&](size_t begin, size_t end) {
     const auto indices = range(begin, end);
-    const auto batch = load_images(source, indices, shape);
+    const auto batch = load_for(model, source, indices);
     auto rows = nats.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
     for (int64_t draw = 0; draw < draws; ++draw) {
       const auto x = model.discrete()
@@ -163,8 +195,7 @@ double reconstruction_psnr(Model& model, const ImageSource& source, size_t at_mo
   const size_t count = std::min(source.size(), at_most);
   Psnr psnr;
   for (size_t begin = 0; begin < count; begin += kImages) {
-    const auto images =
-        load_images(source, range(begin, std::min(count, begin + kImages)), model.input_shape());
+    const auto images = load_for(model, source, range(begin, std::min(count, begin + kImages)));
     psnr.add(images, reconstruct(model, images));
   }
   return psnr.pooled_db();
