@@ -57,7 +57,8 @@ int run(int argc, char** argv) {
       "do several inputs with -o. With no FILE, stdin to stdout.",
       "pie-encode");
   add_common_options(app, common, kExamples);
-  app.add_option("-m,--model", options.model, "Model: a file or a shipped model's name; default: pie-int-photo");
+  app.add_option("-m,--model", options.model,
+                 "Model: a file or a shipped model's name; default: pie-int-photo");
   auto* file = app.add_option("-o,--output", options.destination.file, "Output file; - is stdout");
   auto* folder = app.add_option("-O,--output-dir", options.destination.folder, "Output folder");
   auto* to_stdout = app.add_flag("-c,--stdout", options.destination.to_stdout, "Write to stdout");

@@ -63,8 +63,8 @@ void decode_images(const LoadedModel& model, const StoredFrame& frame, int layer
                    const std::vector<uint64_t>& indices,
                    const std::function<void(uint64_t index, const Image& image)>& use);
 
-// Whether the file of a decoded frame is cut before the samples that no layer holds: alpha is opaque
-// then, and the low bytes of 16-bit samples repeat the high ones.
+// Whether the file of a decoded frame is cut before the samples that no layer holds: alpha is
+// opaque then, and the low bytes of 16-bit samples repeat the high ones.
 bool lacks_extra_samples(const LoadedModel& model, const StoredFrame& frame);
 
 // The images that latents z [N, d] float32 stand for, r = g(z).

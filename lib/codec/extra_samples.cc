@@ -7,13 +7,6 @@
 #include "lib/container/layer_coder.h"
 
 namespace pie {
-namespace {
-
-// Like the symbols of layers, samples are relative to the middle one.
-constexpr int32_t kMiddle = 128;
-
-}  // namespace
-
 std::size_t SampleShares::extra_bytes(std::size_t pixels, int channels) const {
   return pixels * ((alpha ? 1U : 0U) + (low_bytes ? static_cast<std::size_t>(channels) : 0U));
 }
@@ -32,7 +25,7 @@ SampleShares share_samples(int channels, int sample_bits, int model_channels) {
 
 Chunk write_extra_samples(const Bytes& samples) {
   std::vector<int32_t> symbols(samples.begin(), samples.end());
-  for (auto& symbol : symbols) symbol -= kMiddle;
+  for (auto& symbol : symbols) symbol -= kMiddleSample;
   auto block = plain_block(symbols.data(), symbols.size());
   Bytes data{static_cast<uint8_t>(block.mode)};
   data.insert(data.end(), block.bytes.begin(), block.bytes.end());
@@ -52,8 +45,9 @@ Bytes read_extra_samples(const StoredFrame& frame, std::size_t count) {
     samples.reserve(count);
     for (const int32_t symbol :
          decode_plain_symbols(static_cast<BlockMode>(chunk.data[0]), bytes, count)) {
-      if (symbol < -kMiddle || symbol >= kMiddle) throw DamagedError("not a sample of 8 bits");
-      samples.push_back(static_cast<uint8_t>(symbol + kMiddle));
+      if (symbol < -kMiddleSample || symbol >= kMiddleSample)
+        throw DamagedError("not a sample of 8 bits");
+      samples.push_back(static_cast<uint8_t>(symbol + kMiddleSample));
     }
     return samples;
   }

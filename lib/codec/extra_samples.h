@@ -3,10 +3,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "lib/container/code_file.h"
 
 namespace pie {
+
+// Samples as symbols are relative to this one, so that raw storage takes 8 bits of them.
+inline constexpr int32_t kMiddleSample = 128;
 
 // How the samples of a frame are shared out between the layers and the chunk.
 struct SampleShares {

@@ -5,13 +5,11 @@
 #include <utility>
 
 #include "lib/base/error.h"
+#include "lib/codec/extra_samples.h"
 #include "lib/model/pixels.h"
 
 namespace pie {
 namespace {
-
-// Symbols are levels relative to the middle one, so that raw storage takes 8 bits of them.
-constexpr int32_t kMiddle = 128;
 
 // Builds up items of which the planes of the first `channels` channels are chosen by `choose`, and
 // the others repeat the last of those. Returns levels [n, channels, H, W].
@@ -57,7 +55,8 @@ class LayerDecoder {
       } else {
         symbols_ = decode_plain_symbols(mode, bytes, count);
         for (const int32_t symbol : symbols_) {
-          if (symbol < -kMiddle || symbol >= kMiddle) throw DamagedError("not a sample of 8 bits");
+          if (symbol < -kMiddleSample || symbol >= kMiddleSample)
+            throw DamagedError("not a sample of 8 bits");
         }
         frame_.verify_symbols(layer_, block_, symbols_.data(), symbols_.size());
       }
@@ -69,9 +68,10 @@ class LayerDecoder {
     float* levels = result.data_ptr<float>();
     for_each_sample(indices, [&](int64_t i, const int32_t* row) {
       if (decoder_) {
-        symbols_.push_back(model_.mixture().decode(*decoder_, row, model_.components()) - kMiddle);
+        symbols_.push_back(model_.mixture().decode(*decoder_, row, model_.components()) -
+                           kMiddleSample);
       }
-      levels[i] = static_cast<float>(symbols_[used_++] + kMiddle);
+      levels[i] = static_cast<float>(symbols_[used_++] + kMiddleSample);
     });
     return result;
   }
@@ -130,7 +130,7 @@ IntegerBlock encode_items(IntegerPie& model, const ImageSet& items, int layers) 
                const auto own = model.mixture().interval(row, model.components(), v);
                encoders[layer].put(own.start, own.freq, LogisticMixture::kTotalBits);
                result.ideal_bits[layer] += own.bits();
-               symbols[layer].push_back(v - kMiddle);
+               symbols[layer].push_back(v - kMiddleSample);
              });
              return known[plane];
            });

@@ -86,6 +86,7 @@ torch::Tensor nearest_levels(const torch::Tensor& mean) {
 torch::Tensor rows_of(const std::vector<torch::Tensor>& features, int64_t first, int64_t last) {
   if (features.empty()) return {};
   std::vector<torch::Tensor> parts;
+  parts.reserve(features.size());
   for (const auto& feature : features) parts.push_back(feature.slice(0, first, last));
   return torch::stack(parts, 3).view({-1, static_cast<int64_t>(parts.size())});
 }

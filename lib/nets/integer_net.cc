@@ -282,9 +282,9 @@ bool IntegerLayer::freeze() {
   constexpr int64_t kHalf = kSumBound / 2;
   const auto most = static_cast<double>(kHalf - skip);
   const auto b = to_integers(bias, kSumBits).clamp_(-most, most);
-  // Q adds at most one part in 2^9 to a sum.
+  constexpr int64_t kRounding = kSumBound / 512;  // Q adds at most one part in 2^9 to a sum
   const auto room =
-      (static_cast<double>(kSumBound - kSumBound / 512 - 1 - skip) - b.abs().to(torch::kFloat64))
+      (static_cast<double>(kSumBound - kRounding - 1 - skip) - b.abs().to(torch::kFloat64))
           .div_(static_cast<double>(kLargestActivation));
   const auto sums = w.abs().sum(0, false, torch::kFloat64);
   const auto shrink = (room / sums.clamp_min(1)).clamp_max(1);
