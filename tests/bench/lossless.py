@@ -3,8 +3,8 @@
 
   lossless.py BUILD MODEL IMAGES [--speed] [--images N]
 
-IMAGES is an IDX file or a folder of PNG files. A set of small images is also given to the baselines as
-one large picture of all images, whichever serves them better. Every size is that of a file on disk; every
+IMAGES is an IDX file or a folder of PNG files. A set of small images is given to the baselines as one
+large picture of all images, to JPEG XL also one by one. Every size is that of a file on disk; every
 coder's result is decoded and compared. Needs cjxl, djxl, cwebp, dwebp, optipng, xz and python3-pil.
 """
 import argparse
@@ -158,6 +158,15 @@ print(f"  the integer model asks for {8 * ideal / samples:.4f} bits/dim, {100 * 
 for name, coder, efforts in (("cjxl -d 0 -e", jxl, (9,)), ("cwebp -lossless -z", webp, (9,))):
     for effort in efforts:
         report(f"{name} {effort}", coder(effort)[0])
+if small:  # what the set costs without a common picture
+    some = images[:1000]
+    single = 0
+    for image in some:
+        Image.fromarray(image).save(scratch / "one.png")
+        run("cjxl", "-d", "0", "-e", 9, scratch / "one.png", scratch / "one.jxl")
+        single += (scratch / "one.jxl").stat().st_size
+    part = sum(image.size for image in some)
+    print(f"{'cjxl -d 0 -e 9, a file each':34} {single:>10} B  {8 * single / part:.4f} bits/dim (first {len(some)})")
 for png in pngs:
     run("optipng", "-quiet", "-o2" if small else "-o5", png)
 report("PNG (optipng)", sum(png.stat().st_size for png in pngs))

@@ -101,6 +101,6 @@ for k, (name, size) in enumerate(ends.items(), 1):
     rows += [decoded, smooth]
 if args.picture:
     n = 20 if images[0].size < 4096 else 3
-    strips = [np.concatenate([i[:256, :256] for i in row[:n]], 1) for row in rows + [images]]
+    strips = [np.concatenate([i[:160, :160] for i in row[:n]], 1) for row in rows + [images]]
     page = np.concatenate(strips)
     Image.fromarray(page[..., 0] if page.shape[-1] == 1 else page).save(args.picture)
