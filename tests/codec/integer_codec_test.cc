@@ -91,7 +91,7 @@ TEST(IntegerCodec, ModelsWithoutPositionsTakeEverySize) {
            {8, 8}, {1, 1}, {1, 7}, {31, 33}, {257, 3}, {1, 600}, {120, 260}}) {
     const auto images = random_levels({3, height, width}, 1);
     const auto encoded = encode(tiny_photo(), images).frame;
-    const auto& header = CodeFile(encoded).frames()[0].header();
+    const auto header = CodeFile(encoded).frames()[0].header();
     EXPECT_EQ(header.tiled(), std::max(height, width) > 256);
     // Tiles are equal, so little is padded.
     if (header.tiled()) {
