@@ -4,8 +4,11 @@
 train one
 train two --seed 1
 mkdir empty
-expect 2 pie-encode "$testdata/digit-0.png" -o x.pie
-says 'give a model with -m; there are:' ' one' ' two'
+# Without -m: a model for any image.
+expect 0 pie-encode "$testdata/digit-0.png" -o x.pie
+expect 0 pie-encode -m pie-int-photo "$testdata/digit-0.png" -o y.pie
+same x.pie y.pie
+rm x.pie
 expect 4 pie-encode -m three "$testdata/digit-0.png" -o x.pie
 says 'three: no such model' 'one, ' "$PIE_MODEL_PATH"
 expect 0 pie-encode -m one "$testdata/digit-0.png" -o x.pie

@@ -1,7 +1,6 @@
 // The second half of pie-encode: reads images, codes them, writes code files.
 #include <cmath>
 #include <iostream>
-#include <set>
 
 #include "lib/base/log.h"
 #include "lib/codec/codec.h"
@@ -28,7 +27,9 @@ struct Job {
 class EncodeRun {
  public:
   EncodeRun(const CommonOptions& common, const EncodeOptions& options)
-      : common_(common), options_(options), model_(find_model(model_name(options))) {
+      : common_(common),
+        options_(options),
+        model_(find_model(options.model.empty() ? kDefaultModel : options.model)) {
     coding_.layers = options.layers;
     if (options.step > 0) {
       coding_.step = static_cast<uint32_t>(std::lround(options.step * kUnitsPerSigma));
@@ -67,16 +68,6 @@ class EncodeRun {
   }
 
  private:
-  static std::string model_name(const EncodeOptions& options) {
-    if (!options.model.empty()) return options.model;
-    std::string list;
-    for (const auto& name : names_in_store(".safetensors")) {
-      if (name == kDefaultModel) return name;
-      list += " " + name;
-    }
-    throw UsageError("give a model with -m; there are:" + (list.empty() ? " none" : list));
-  }
-
   // Codes all images of `paths`, in one frame if `together`, else each file by itself (an IDX or
   // CIFAR file is one).
   ExitCode encode_paths(const std::vector<std::string>& paths, bool together) {
