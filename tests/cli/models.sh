@@ -6,9 +6,9 @@ train two --seed 1
 mkdir empty
 # Without -m: a model for any image.
 expect 0 pie-encode "$testdata/digit-0.png" -o x.pie
-expect 0 pie-encode -m pie-int-photo "$testdata/digit-0.png" -o y.pie
-same x.pie y.pie
-rm x.pie
+expect 0 pie-encode -m pie-int-photo "$testdata/digit-0.png" -o same.pie
+same x.pie same.pie
+rm x.pie same.pie
 expect 4 pie-encode -m three "$testdata/digit-0.png" -o x.pie
 says 'three: no such model' 'one, ' "$PIE_MODEL_PATH"
 expect 0 pie-encode -m one "$testdata/digit-0.png" -o x.pie
