@@ -10,6 +10,7 @@
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
 #include "lib/codec/extra_samples.h"
+#include "lib/codec/flow_codec.h"
 #include "lib/codec/integer_codec.h"
 #include "lib/image/tiling.h"
 #include "lib/model/pixels.h"
@@ -17,10 +18,6 @@
 
 namespace pie {
 namespace {
-
-// Items a network call holds; the last batch is filled up with black ones. Small, because a file of
-// one image pays for a whole batch.
-constexpr size_t kBatch = 16;
 
 // A classifier of zero-padded images has latents of which few are of any image.
 void require_density(const LoadedModel& loaded) {
@@ -30,19 +27,18 @@ void require_density(const LoadedModel& loaded) {
   }
 }
 
-// Symbols an item has in each layer, coarse to fine: z, r_L, ..., r_1.
-std::vector<size_t> symbols_per_item(const FlowModel& model) {
-  std::vector<size_t> counts{static_cast<size_t>(model.latent_shape().elements())};
-  const auto& shapes = model.residual_shapes();
-  for (auto shape = shapes.rbegin(); shape != shapes.rend(); ++shape) {
-    counts.push_back(static_cast<size_t>(shape->elements()));
-  }
-  return counts;
-}
-
 std::vector<size_t> symbols_per_item(const LoadedModel& loaded, const Geometry& item) {
   const auto integer = loaded.integer();
-  return integer ? integer_symbols_per_item(*integer, item) : symbols_per_item(loaded.flow());
+  return integer ? integer_symbols_per_item(*integer, item) : flow_symbols_per_item(loaded.flow());
+}
+
+// How samples are shared out, if the model can code such images: a real-valued one has no extra.
+std::optional<SampleShares> shares_for(const LoadedModel& loaded, int channels, int sample_bits) {
+  const int model_channels = static_cast<int>(loaded.model->input_shape().channels);
+  const auto shares = share_samples(channels, sample_bits, model_channels);
+  const bool only_integer = shares && (shares->any_extra() || channels != model_channels);
+  if (only_integer && !loaded.integer()) return std::nullopt;
+  return shares;
 }
 
 // The largest side of a tile where the model takes any size.
@@ -51,8 +47,7 @@ constexpr int kTileSide = 256;
 // What images are coded as: the model's geometry, or where it takes any size equal tiles, as large
 // as they may be.
 Geometry item_geometry(const LoadedModel& loaded, const Geometry& image) {
-  const auto integer = loaded.integer();
-  if (!integer || !integer->any_size()) {
+  if (!loaded.model->any_size()) {
     auto item = to_geometry(loaded.model->input_shape());
     item.channels = image.channels;
     return item;
@@ -79,114 +74,18 @@ class PixelHash {
   Xxh3 hash_;
 };
 
-// Image `i` of a set with the low bytes of its samples, if there are any.
-Image whole_image(const ImageSet& high, size_t i, const uint8_t* low) {
-  auto image = high.image(i);
-  if (low == nullptr) return image;
-  Image wide(image.geometry, 16);
-  for (size_t k = 0; k < image.samples.size(); ++k) {
-    wide.samples[2 * k] = image.samples[k];
-    wide.samples[2 * k + 1] = low[k];
-  }
-  return wide;
-}
-
 std::vector<uint64_t> pixel_hashes(const FrameHeader& header, const ImageSet& images,
                                    const Bytes& low_bytes) {
   std::vector<uint64_t> hashes;
-  const size_t each = images.geometry().samples();
   size_t i = 0;
   for (uint64_t group = 0; group < header.pixel_groups(); ++group) {
     PixelHash hash;
     for (uint64_t k = 0; k < header.images_in_pixel_group(group); ++k, ++i) {
-      hash.add(whole_image(images, i, low_bytes.empty() ? nullptr : low_bytes.data() + i * each));
+      hash.add(whole_image(images, i, low_bytes));
     }
     hashes.push_back(hash.digest());
   }
   return hashes;
-}
-
-// The first `channels` channels of images, and the alpha that follows them.
-ImageSet first_channels(const ImageSet& images, int channels) {
-  auto geometry = images.geometry();
-  if (geometry.channels == channels) return images;
-  geometry.channels = channels;
-  ImageSet result(geometry, images.size());
-  for (size_t i = 0; i < images.size(); ++i) {
-    std::copy_n(images.data(i), geometry.samples(), result.data(i));
-  }
-  return result;
-}
-
-// What the layers do not hold, image by image.
-Bytes extra_samples(const SampleShares& shares, const ImageSet& images, const Bytes& low_bytes) {
-  Bytes extra;
-  const auto geometry = images.geometry();
-  const size_t pixels = geometry.pixels(), each = geometry.samples();
-  for (size_t i = 0; i < images.size(); ++i) {
-    if (shares.alpha) {
-      extra.insert(extra.end(), images.data(i) + each - pixels, images.data(i) + each);
-    }
-    if (shares.low_bytes) {
-      const auto* low = low_bytes.data() + i * each;
-      extra.insert(extra.end(), low, low + each);
-    }
-  }
-  return extra;
-}
-
-// An image from the samples of its layers and `extra`, what it has besides; null if that is lost:
-// it is opaque then, and its low bytes repeat the high ones.
-Image add_extra_samples(const SampleShares& shares, const ImageSet& coded, int channels,
-                        const uint8_t* extra) {
-  if (!shares.any_extra()) return coded.image(0);
-  auto geometry = coded.geometry();
-  geometry.channels = channels;
-  ImageSet all(geometry, 1);
-  const size_t pixels = geometry.pixels();
-  std::copy_n(coded.data(), coded.pixels().size(), all.data());
-  if (shares.alpha) {
-    auto* alpha = all.data() + geometry.samples() - pixels;
-    if (extra == nullptr) {
-      std::fill_n(alpha, pixels, uint8_t{255});
-    } else {
-      std::copy_n(extra, pixels, alpha);
-      extra += pixels;
-    }
-  }
-  if (!shares.low_bytes) return all.image(0);
-  return whole_image(all, 0, extra != nullptr ? extra : all.image(0).samples.data());
-}
-
-// The quantization step of z, and of r_l divided by eps0.
-double step_size(uint32_t step) { return static_cast<double>(step) / 1024; }
-
-// Nearest multiples of `step`, as integers; what is not finite becomes 0.
-torch::Tensor quantize(const torch::Tensor& values, double step) {
-  constexpr double kLargest = 1 << 30;
-  return torch::nan_to_num(values / step, 0.0, kLargest, -kLargest)
-      .round()
-      .clamp(-kLargest, kLargest)
-      .to(torch::kInt32);
-}
-
-torch::Tensor dequantize(const torch::Tensor& symbols, double step) {
-  return symbols.to(torch::kFloat32) * step;
-}
-
-// Writes the first `items` rows of `symbols` to the place of item `begin`.
-void store(std::vector<int32_t>& to, size_t begin, const torch::Tensor& symbols, size_t items) {
-  const auto flat = symbols.contiguous();
-  const auto each = static_cast<size_t>(flat.numel() / flat.size(0));
-  std::copy_n(flat.data_ptr<int32_t>(), items * each,
-              to.begin() + static_cast<std::ptrdiff_t>(begin * each));
-}
-
-// `images` with black ones appended up to the batch size.
-ImageSet padded(const ImageSet& images) {
-  Bytes pixels = images.pixels();
-  pixels.resize(kBatch * images.geometry().samples());
-  return {images.geometry(), std::move(pixels)};
 }
 
 ImageSet all_tiles(const ImageSet& images, const Geometry& input) {
@@ -197,65 +96,6 @@ ImageSet all_tiles(const ImageSet& images, const Geometry& input) {
     pixels.insert(pixels.end(), tiles.pixels().begin(), tiles.pixels().end());
   }
   return {input, std::move(pixels)};
-}
-
-// The symbols of some items in every decoded layer, as one batch of images.
-ImageSet decode_items(FlowModel& model, const std::vector<std::vector<int32_t>>& layers,
-                      size_t items, uint32_t step) {
-  const auto counts = symbols_per_item(model);
-  const auto input = to_geometry(model.input_shape());
-  const size_t residuals = counts.size() - 1;
-  ImageSet images(input, items);
-  for_each_batch(items, kBatch, [&](size_t begin, size_t end) {
-    const size_t n = end - begin;
-    const auto batch = [&](size_t layer, Shape3 shape) {
-      auto symbols = torch::zeros(
-          {static_cast<int64_t>(kBatch), shape.channels, shape.height, shape.width}, torch::kInt32);
-      const auto* from = layers[layer].data() + begin * counts[layer];
-      std::copy_n(from, n * counts[layer], symbols.data_ptr<int32_t>());
-      return symbols;
-    };
-    const auto z = dequantize(batch(0, model.latent_shape()), step_size(step));
-    const auto x = model.decode(z, [&](size_t l, const torch::Tensor& mean) {
-      const size_t layer = residuals - l;
-      if (layer >= layers.size()) return mean;
-      const double scale = step_size(step) * model.eps0();
-      return mean + dequantize(batch(layer, model.residual_shapes()[l]), scale);
-    });
-    const auto decoded = to_images(x);
-    std::copy_n(decoded.data(), n * input.samples(), images.data(begin));
-  });
-  return images;
-}
-
-// The symbols of the first `layers` layers of tiles; `z` receives the latents [items, d].
-std::vector<std::vector<int32_t>> quantized_latents(FlowModel& model, const ImageSet& tiles,
-                                                    int layers, uint32_t step, torch::Tensor& z) {
-  const auto counts = symbols_per_item(model);
-  const double z_step = step_size(step);
-  const double r_step = z_step * model.eps0();
-  std::vector<std::vector<int32_t>> symbols(static_cast<size_t>(layers));
-  for (size_t layer = 0; layer < symbols.size(); ++layer) {
-    symbols[layer].resize(tiles.size() * counts[layer]);
-  }
-  z = torch::empty({static_cast<int64_t>(tiles.size()), model.latent_shape().elements()});
-  for_each_batch(tiles.size(), kBatch, [&](size_t begin, size_t end) {
-    const size_t n = end - begin;
-    const auto latents = model.latents(to_unit(padded(tiles.slice(begin, end))));
-    z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))
-        .copy_(latents.z.narrow(0, 0, static_cast<int64_t>(n)).flatten(1));
-    const auto quantized = quantize(latents.z, z_step);
-    store(symbols[0], begin, quantized, n);
-    if (layers == 1) return;
-    model.decode(dequantize(quantized, z_step), [&](size_t l, const torch::Tensor& mean) {
-      const size_t layer = counts.size() - 1 - l;
-      if (layer >= symbols.size()) return mean;
-      const auto e = quantize(latents.r[l] - mean, r_step);
-      store(symbols[layer], begin, e, n);
-      return mean + dequantize(e, r_step);
-    });
-  });
-  return symbols;
 }
 
 // Hands decoded images on. Those of a lossless frame are held back until the hash of their group
@@ -332,17 +172,16 @@ class BlockReader {
 EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
                             const CodingOptions& options) {
   const auto geometry = images.geometry();
-  const int model_channels = static_cast<int>(loaded.model->input_shape().channels);
   const auto integer = loaded.integer();
-  if (!integer && geometry.channels != model_channels) {
+  const int sample_bits = options.low_bytes.empty() ? 8 : 16;
+  const auto shares = shares_for(loaded, geometry.channels, sample_bits);
+  if (!shares) {
     throw ShapeError("the image is " + to_string(geometry) + ", the model " + loaded.name() +
-                     " codes images of " + std::to_string(model_channels) +
+                     " codes images of " + std::to_string(loaded.model->input_shape().channels) +
                      " channel(s); convert the image, or choose another model with -m");
   }
-  const int sample_bits = options.low_bytes.empty() ? 8 : 16;
-  const auto shares = share_samples(geometry.channels, sample_bits, model_channels);
   require_density(loaded);
-  const auto coded = first_channels(images, shares.coded_channels);
+  const auto coded = first_channels(images, shares->coded_channels);
   const auto item = item_geometry(loaded, coded.geometry());
   const auto counts = symbols_per_item(loaded, item);
   const int total_layers = static_cast<int>(counts.size());
@@ -369,8 +208,8 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
   if (integer && layers == total_layers) {
     frame.header.pixel_hashes = pixel_hashes(frame.header, images, options.low_bytes);
   }
-  if (shares.any_extra()) {
-    frame.chunks.push_back(write_extra_samples(extra_samples(shares, images, options.low_bytes)));
+  if (shares->any_extra()) {
+    frame.chunks.push_back(write_extra_samples(*shares, images, options.low_bytes));
   }
 
   const auto tiles = all_tiles(coded, item);
@@ -417,18 +256,7 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
   return result;
 }
 
-bool lacks_extra_samples(const LoadedModel& loaded, const StoredFrame& frame) {
-  const auto& header = frame.header();
-  const auto channels = static_cast<int>(loaded.model->input_shape().channels);
-  const auto shares = share_samples(header.channels, header.sample_bits, channels);
-  return frame.truncated() && shares.any_extra() &&
-         read_extra_samples(
-             frame, shares.extra_bytes(size_t{header.width} * header.height, header.channels) *
-                        header.images)
-             .empty();
-}
-
-void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int layers,
+bool decode_images(const LoadedModel& loaded, const StoredFrame& frame, int layers,
                    const std::vector<uint64_t>& indices,
                    const std::function<void(uint64_t index, const Image& image)>& use) {
   const auto integer = loaded.integer();
@@ -442,14 +270,9 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
   const auto contradicts = [&] {
     return DamagedError("its header contradicts the model " + loaded.name());
   };
-  const int model_channels = static_cast<int>(loaded.model->input_shape().channels);
-  SampleShares shares{};
-  try {
-    shares = share_samples(header.channels, header.sample_bits, model_channels);
-  } catch (const ShapeError&) {
-    throw contradicts();
-  }
-  const Geometry geometry{shares.coded_channels, static_cast<int>(header.height),
+  const auto shares = shares_for(loaded, header.channels, header.sample_bits);
+  if (!shares) throw contradicts();
+  const Geometry geometry{shares->coded_channels, static_cast<int>(header.height),
                           static_cast<int>(header.width)};
   auto item = geometry;
   if (header.tiled()) {
@@ -457,17 +280,15 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
     item.width = static_cast<int>(header.tile_width);
   }
   const auto counts = symbols_per_item(loaded, item);
-  if (item != item_geometry(loaded, geometry) || (!integer && shares.any_extra()) ||
-      (header.step == 0) != (integer != nullptr) ||
+  if (item != item_geometry(loaded, geometry) || (header.step == 0) != (integer != nullptr) ||
       header.total_layers != static_cast<int>(counts.size())) {
     throw contradicts();
   }
   const int used = layers == 0 ? frame.layers() : layers;
   frame.require_layers(used);
 
-  Bytes extra;
-  const size_t extra_each = shares.extra_bytes(geometry.pixels(), header.channels);
-  if (shares.any_extra()) extra = read_extra_samples(frame, extra_each * header.images);
+  const auto extra = read_extra_samples(frame, *shares);
+  const bool lost = shares->any_extra() && extra.empty();
 
   std::optional<NormalSymbols> table;
   if (!integer) table.emplace(header.step);
@@ -479,8 +300,8 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
       symbols.push_back(
           frame.decode_block(layer, block, counts[static_cast<size_t>(layer)], *table));
     }
-    return decode_items(loaded.flow(), symbols, static_cast<size_t>(header.items_in_block(block)),
-                        header.step);
+    return decode_flow_items(loaded.flow(), symbols,
+                             static_cast<size_t>(header.items_in_block(block)), header.step);
   };
   const uint64_t tiles_per_image = header.tiles_per_image(), each = header.items_per_block();
   std::vector<uint64_t> order;
@@ -494,7 +315,6 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
   // A real-valued model's block keeps all threads busy by itself.
   const size_t side_by_side = integer ? static_cast<size_t>(at::get_num_threads()) : 1;
   BlockReader blocks(std::move(order), side_by_side, decode_block);
-  const bool lost = shares.any_extra() && extra.empty();
   PixelCheck check(frame, used == header.total_layers && !lost, use);
   for (const uint64_t index : indices) {
     Bytes pixels;
@@ -505,11 +325,10 @@ void decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
     }
     ImageSet image(item, std::move(pixels));
     if (header.tiled()) image = join_tiles(image, geometry);
-    check.add(index,
-              add_extra_samples(shares, image, header.channels,
-                                extra.empty() ? nullptr : extra.data() + index * extra_each));
+    check.add(index, join_samples(*shares, image, header.channels, extra, index));
   }
   check.flush();
+  return !lost;
 }
 
 ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
@@ -525,7 +344,7 @@ ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
   auto& model = loaded.flow();
   const auto shape = model.latent_shape();
   ImageSet images(to_geometry(model.input_shape()), static_cast<size_t>(z.size(0)));
-  for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
+  for_each_batch(images.size(), kFlowBatch, [&](size_t begin, size_t end) {
     const auto part = z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
     const auto decoded =
         to_images(model.decode(part.reshape({-1, shape.channels, shape.height, shape.width})));
@@ -538,7 +357,7 @@ torch::Tensor encode_latents(const LoadedModel& loaded, const ImageSet& images) 
   if (const auto integer = loaded.integer()) return coarse_samples(*integer, images);
   auto& model = loaded.flow();
   auto z = torch::empty({static_cast<int64_t>(images.size()), model.latent_shape().elements()});
-  for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
+  for_each_batch(images.size(), kFlowBatch, [&](size_t begin, size_t end) {
     z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))
         .copy_(model.latents(to_unit(images.slice(begin, end))).z.flatten(1));
   });

@@ -58,14 +58,12 @@ EncodedImages encode_images(const LoadedModel& model, const ImageSet& images,
 // Decodes the images `indices` (each below frame.header().images) from the first `layers` layers
 // (0: all that are stored) and hands them over one by one in that order; only the blocks they need
 // are read. Throws UnsupportedError if the frame was made by another model, DamagedError,
-// TruncatedError or VerificationError for what is wrong with the frame.
-void decode_images(const LoadedModel& model, const StoredFrame& frame, int layers,
+// TruncatedError or VerificationError for what is wrong with the frame. Returns false if the file
+// is cut before samples that no layer holds: alpha is opaque then, and low bytes repeat the high
+// ones.
+bool decode_images(const LoadedModel& model, const StoredFrame& frame, int layers,
                    const std::vector<uint64_t>& indices,
                    const std::function<void(uint64_t index, const Image& image)>& use);
-
-// Whether the file of a decoded frame is cut before the samples that no layer holds: alpha is
-// opaque then, and the low bytes of 16-bit samples repeat the high ones.
-bool lacks_extra_samples(const LoadedModel& model, const StoredFrame& frame);
 
 // The images that latents z [N, d] float32 stand for, r = g(z).
 ImageSet decode_latents(const LoadedModel& model, const torch::Tensor& z);

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "lib/container/code_file.h"
+#include "lib/image/image.h"
 
 namespace pie {
 
@@ -14,21 +16,34 @@ inline constexpr int32_t kMiddleSample = 128;
 
 // How the samples of a frame are shared out between the layers and the chunk.
 struct SampleShares {
-  int coded_channels;  // of the layers
+  int coded_channels;  // of the layers, in high bytes
   bool alpha;          // its high bytes are in the chunk
   bool low_bytes;      // of all channels: in the chunk
 
   bool any_extra() const { return alpha || low_bytes; }
-  // Bytes that an image of so many pixels and channels has in the chunk.
-  std::size_t extra_bytes(std::size_t pixels, int channels) const;
 };
 
-// Throws ShapeError if a model with `model_channels` cannot code images of `channels`.
-SampleShares share_samples(int channels, int sample_bits, int model_channels);
+// None if a model with `model_channels` cannot code images of `channels`.
+std::optional<SampleShares> share_samples(int channels, int sample_bits, int model_channels);
 
-// The chunk of `samples`: what each image has in it, image by image. And back: `count` bytes from
-// the metadata of a frame; empty if the file is cut before them. Throws DamagedError.
-Chunk write_extra_samples(const Bytes& samples);
-Bytes read_extra_samples(const StoredFrame& frame, std::size_t count);
+// The first `channels` channels of images.
+ImageSet first_channels(const ImageSet& images, int channels);
+
+// Image `i` of a set with the low bytes of all samples of the set, interleaved; none: 8 bits.
+Image whole_image(const ImageSet& high_bytes, size_t i, const Bytes& low_bytes);
+
+// The chunk of images, the low bytes of whose samples are given in the same order, interleaved.
+Chunk write_extra_samples(const SampleShares& shares, const ImageSet& images,
+                          const Bytes& low_bytes);
+
+// What such a chunk holds; empty if there is nothing extra, or the file is cut before it. Throws
+// DamagedError.
+Bytes read_extra_samples(const StoredFrame& frame, const SampleShares& shares);
+
+// Image `index` of `channels` from `coded`, what its layers hold, and `extra`, what
+// read_extra_samples has returned. Where that is lost, alpha is opaque, and low bytes repeat the
+// high ones.
+Image join_samples(const SampleShares& shares, const ImageSet& coded, int channels,
+                   const Bytes& extra, uint64_t index);
 
 }  // namespace pie

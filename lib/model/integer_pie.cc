@@ -91,16 +91,15 @@ torch::Tensor rows_of(const std::vector<torch::Tensor>& features, int64_t first,
   return torch::stack(parts, 3).view({-1, static_cast<int64_t>(parts.size())});
 }
 
-// A network's means are relative to `base` of `Visit`.
 std::vector<OutputGrid> mixture_grids(const IntegerPieConfig& config) {
   const int64_t most = kMeanIndices.high - kMeanIndices.low;
   std::vector<OutputGrid> grids;
   const auto add = [&](const OutputGrid& grid) {
     grids.insert(grids.end(), static_cast<size_t>(config.components), grid);
   };
-  add({3, 0, kWeightIndices.low, kWeightIndices.high});
-  add({config.relative_means ? 7 : 9, 0, -most, most});
-  add({3, 0, kScaleIndices.low, kScaleIndices.high});
+  add({3, kWeightIndices.low, kWeightIndices.high});
+  add({config.relative_means ? 7 : 9, -most, most});
+  add({3, kScaleIndices.low, kScaleIndices.high});
   return grids;
 }
 

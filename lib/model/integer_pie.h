@@ -48,7 +48,6 @@ class IntegerPie final : public Model {
   // The planes of an image of `height` x `width`, in coding order, coarse to fine; layers ascend.
   std::vector<IntegerPlane> planes(int64_t height, int64_t width) const;
   size_t layers() const { return static_cast<size_t>(config_.layers) + 1; }
-  bool any_size() const { return !config_.position; }
   int components() const { return static_cast<int>(config_.components); }
   const LogisticMixture& mixture() const { return *mixture_; }
 
@@ -65,6 +64,7 @@ class IntegerPie final : public Model {
   torch::Tensor medians(const torch::Tensor& indices) const;
 
   Shape3 input_shape() const override { return config_.input; }
+  bool any_size() const override { return !config_.position; }
   size_t residuals() const override { return layers() - 1; }
   bool discrete() const override { return true; }
   // A density that is constant over each level: D ln 256 nats above the log-probability.

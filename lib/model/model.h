@@ -26,6 +26,8 @@ struct LogLikelihood {
 class Model : public torch::nn::Module {
  public:
   virtual Shape3 input_shape() const = 0;
+  // Whether images of any size can be coded; `input_shape` is then what it is trained on.
+  virtual bool any_size() const { return false; }
   // How many residuals there are, r_1 ... r_L; 0: z is everything.
   virtual size_t residuals() const = 0;
 

@@ -22,7 +22,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-constexpr OutputGrid kActivationGrid{kActivationBits, 0, 0, kLargestActivation};
+constexpr OutputGrid kActivationGrid{kActivationBits, 0, kLargestActivation};
 constexpr float kActivationUnit = 1.0F / (1 << kActivationBits);
 
 // Integers n of the multiples n / 2^bits nearest to `values`.
@@ -41,7 +41,7 @@ torch::Tensor fixed_bias(const torch::Tensor& bias) {
 
 // What every row of outputs goes through, as vectors over the columns.
 struct Columns {
-  const float *bias, *gain, *offset, *low, *high;
+  const float *bias, *gain, *low, *high;
   float unit;  // of the outputs
 };
 
@@ -54,7 +54,7 @@ inline float rounded(float v) {
   return Element<at::BFloat16>::load(half);
 }
 
-// y = clamp(round(gain * (Q(sums) + bias + skip)) + offset, low, high) * unit.
+// y = clamp(round(gain * (Q(sums) + bias + skip)), low, high) * unit.
 template <bool kRound, typename T>
 PIE_CPU_CLONES void quantize_rows(const T* sums, const float* skip, const Columns& c,
                                   float* __restrict__ y, int64_t rows, int64_t columns) {
@@ -66,7 +66,7 @@ PIE_CPU_CLONES void quantize_rows(const T* sums, const float* skip, const Column
       float v = rounded<kRound>(Element<T>::load(sums[k])) + c.bias[k];
       if (skip != nullptr) v += skip[r * columns + k];
       v = std::min(std::max(v * c.gain[k], -kLarge), kLarge);
-      v = (v + kRounder) - kRounder + c.offset[k];
+      v = (v + kRounder) - kRounder;
       y[k] = std::min(std::max(v, c.low[k]), c.high[k]) * c.unit;
     }
   }
@@ -94,10 +94,10 @@ PIE_CPU_CLONES void quantize_backward_rows(const float* g, const float* y, const
   }
 }
 
-// `grid`: gain, offset, low and high of each column.
+// `grid`: gain, low and high of each column.
 Columns columns_of(const torch::Tensor& bias, const torch::Tensor& grid, bool indices) {
   const auto row = [&](int64_t i) { return grid.data_ptr<float>() + i * grid.size(1); };
-  return {bias.data_ptr<float>(), row(0), row(1), row(2), row(3), indices ? 1.0F : kActivationUnit};
+  return {bias.data_ptr<float>(), row(0), row(1), row(2), indices ? 1.0F : kActivationUnit};
 }
 
 class IntegerLayerFunction : public torch::autograd::Function<IntegerLayerFunction> {
@@ -207,13 +207,12 @@ IntegerLayer::IntegerLayer(int64_t in, int64_t out, int64_t kernel, bool skip,
   const double bound = std::sqrt(6.0 / static_cast<double>(fan_in)) * (skip ? 0.5 : 1.0);
   weight = register_parameter("weight", torch::empty({fan_in, out}).uniform_(-bound, bound));
   bias = register_parameter("bias", torch::zeros({out}));
-  output_grid_ = torch::empty({4, out});
+  output_grid_ = torch::empty({3, out});
   for (int64_t k = 0; k < out; ++k) {
     const auto grid = grids_.empty() ? kActivationGrid : grids_[static_cast<size_t>(k)];
     output_grid_[0][k] = std::ldexp(1.0, grid.gain_bits);
-    output_grid_[1][k] = static_cast<double>(grid.offset);
-    output_grid_[2][k] = static_cast<double>(grid.low);
-    output_grid_[3][k] = static_cast<double>(grid.high);
+    output_grid_[1][k] = static_cast<double>(grid.low);
+    output_grid_[2][k] = static_cast<double>(grid.high);
   }
 }
 
@@ -251,7 +250,7 @@ torch::Tensor IntegerLayer::forward_reference(const torch::Tensor& x, const RowG
       sum += b.data_ptr<int64_t>()[k];
       if (skip_) sum += skip.data_ptr<int64_t>()[row * out + k] << kWeightBits;
       const auto g = grids_.empty() ? kActivationGrid : grids_[static_cast<size_t>(k)];
-      to[k] = std::clamp(rounded_shift(sum, kSumBits - g.gain_bits) + g.offset, g.low, g.high);
+      to[k] = std::clamp(rounded_shift(sum, kSumBits - g.gain_bits), g.low, g.high);
     }
   }
   return y;

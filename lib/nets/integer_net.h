@@ -28,11 +28,11 @@ enum class Arithmetic {
   kInt64,     // the reference
 };
 
-// How a layer's sums become its integer outputs: y = offset + round(sum * 2^gain_bits), half to
+// How a layer's sums become its integer outputs: y = round(sum * 2^gain_bits), half to
 // even, clamped to [low, high].
 struct OutputGrid {
   int gain_bits;
-  int64_t offset, low, high;
+  int64_t low, high;
 };
 
 // One layer: y = grid(Q(conv(x, w)) + b + skip), zero-padded, by exact arithmetic whenever the
@@ -71,7 +71,7 @@ class IntegerLayer final : public torch::nn::Module {
   int64_t kernel_;
   bool skip_;
   std::vector<OutputGrid> grids_;  // of each column; empty: activations
-  torch::Tensor output_grid_;      // the same as rows: gain, offset, low, high
+  torch::Tensor output_grid_;      // the same as rows: gain, low, high
 };
 
 struct IntegerNetOptions {

@@ -6,7 +6,6 @@
 
 #include "lib/base/error.h"
 #include "lib/image/quality.h"
-#include "lib/model/integer_pie.h"
 #include "lib/model/pixels.h"
 #include "lib/numerics/batches.h"
 
@@ -51,10 +50,7 @@ namespace {
 // middle.
 ImageSet load_for(const Model& model, const ImageSource& source,
                   const std::vector<size_t>& indices) {
-  const auto* integer = dynamic_cast<const IntegerPie*>(&model);
-  if (integer == nullptr || !integer->any_size()) {
-    return load_images(source, indices, model.input_shape());
-  }
+  if (!model.any_size()) return load_images(source, indices, model.input_shape());
   const auto target = to_geometry(model.input_shape());
   ImageSet images(target);
   for (const size_t index : indices) {

@@ -11,7 +11,6 @@ import argparse
 import gzip
 import json
 import pathlib
-import resource
 import struct
 import subprocess
 import tempfile
@@ -41,11 +40,9 @@ def load():
 
 
 def run(*command):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.time()
     done = subprocess.run([str(c) for c in command], capture_output=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return done.stdout, time.time() - start, after.ru_utime - before.ru_utime
+    return done.stdout, time.time() - start
 
 
 images = load()
@@ -75,11 +72,10 @@ if small:
     inputs[0].write_bytes(struct.pack(">4I", 0x803, len(images), *images[0].shape) + raw.read_bytes())
 else:
     inputs = pngs
-total_ms = 0
 
 
-def report(name, size, extra=""):
-    print(f"{name:34} {size:>10} B  {8 * size / samples:.4f} bits/dim{extra}", flush=True)
+def report(name, size):
+    print(f"{name:34} {size:>10} B  {8 * size / samples:.4f} bits/dim", flush=True)
 
 
 def pie(threads):
@@ -87,12 +83,12 @@ def pie(threads):
     for old in scratch.glob("*.pie"):
         old.unlink()
     out = ["-o", scratch / "set.pie"] if small else ["-O", scratch]
-    told, encode, _ = run(tools / "pie-encode", "-q", "-f", "--json", "-T", threads, "-m", args.model, *out, *inputs)
+    told, encode = run(tools / "pie-encode", "-q", "-f", "--json", "-T", threads, "-m", args.model, *out, *inputs)
     codes = [scratch / "set.pie"] if small else [scratch / (p.name + ".pie") for p in pngs]
     decoded = scratch / "decoded"
     decoded.mkdir(exist_ok=True)
     back = ["-o", decoded / "set.idx"] if small else ["--format", "ppm", "-O", decoded]
-    _, decode, _ = run(tools / "pie-decode", "-q", "-f", "-T", threads, "-m", args.model, *back, *codes)
+    _, decode = run(tools / "pie-decode", "-q", "-f", "-T", threads, "-m", args.model, *back, *codes)
     if small:
         assert (decoded / "set.idx").read_bytes() == inputs[0].read_bytes()
     else:
@@ -151,13 +147,11 @@ payload = sum(layer["payload_bytes"] for entry in told for layer in entry["layer
 ideal = sum(layer["ideal_bytes"] for entry in told for layer in entry["layers"])
 model_blocks = sum(layer["model_blocks"] for entry in told for layer in entry["layers"])
 plain_blocks = sum(layer["plain_blocks"] for entry in told for layer in entry["layers"])
-per_image = np.mean([8 * c.stat().st_size / i.size for c, i in zip(codes, images)]) if not small else None
-report("pie", size, f"  (mean of images {per_image:.4f})" if per_image else "")
+report("pie", size)
 print(f"  the integer model asks for {8 * ideal / samples:.4f} bits/dim, {100 * (size / ideal - 1):.2f} % less; "
       f"{model_blocks} blocks by the model, {plain_blocks} plain")
-for name, coder, efforts in (("cjxl -d 0 -e", jxl, (9,)), ("cwebp -lossless -z", webp, (9,))):
-    for effort in efforts:
-        report(f"{name} {effort}", coder(effort)[0])
+report("cjxl -d 0 -e 9", jxl(9)[0])
+report("cwebp -lossless -z 9", webp(9)[0])
 if small:  # what the set costs without a common picture
     some = images[:1000]
     single = 0

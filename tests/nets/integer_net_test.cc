@@ -8,7 +8,7 @@
 namespace pie {
 namespace {
 
-const std::vector<OutputGrid> kGrids = {{3, 0, -64, 63}, {9, 1024, -256, 2303}, {3, 0, -32, 31}};
+const std::vector<OutputGrid> kGrids = {{3, -64, 63}, {9, -2559, 2559}, {3, -32, 31}};
 
 constexpr int64_t kIn = 6, kHidden = 10, kFeatures = 2;
 
@@ -98,7 +98,7 @@ TEST(IntegerNets, Float32EqualsInt64AtTheBound) {
 
 TEST(IntegerNets, RoundsHalfToEven) {
   const torch::NoGradGuard no_grad;
-  IntegerLayer layer(1, 1, 1, false, {{0, 0, -10, 10}});
+  IntegerLayer layer(1, 1, 1, false, {{0, -10, 10}});
   layer.bias.zero_();
   const RowGrid grid{1, 1, 2};
   for (const auto& [weight, first, second] :

@@ -164,9 +164,10 @@ class DecodeRun {
            ++k) {
         indices.push_back(selection[k] - first);
       }
-      decode(*frame, indices,
-             [&](uint64_t index, const Image& image) { writer.add(first + index, image); });
-      if (lacks_extra_samples(model_for(*frame), *frame)) {
+      const bool complete = decode(*frame, indices, [&](uint64_t index, const Image& image) {
+        writer.add(first + index, image);
+      });
+      if (!complete) {
         log_warning(path, "is cut before its alpha channel or the low bytes of its samples");
         outcome = ExitCode::kWarnings;
       }
@@ -187,14 +188,14 @@ class DecodeRun {
   }
 
  private:
-  void decode(const StoredFrame& frame, const std::vector<uint64_t>& indices,
+  bool decode(const StoredFrame& frame, const std::vector<uint64_t>& indices,
               const std::function<void(uint64_t, const Image&)>& use) {
     int layers = options_.layers;
     if (layers == 0 && options_.allow_partial) {
       layers = frame.whole_layers();
       if (layers == 0) frame.require_layers(1);
     }
-    decode_images(model_for(frame), frame, layers, indices, use);
+    return decode_images(model_for(frame), frame, layers, indices, use);
   }
 
   const LoadedModel& remember(LoadedModel model) {
