@@ -34,9 +34,12 @@ constexpr double kActivationUnit = 1.0 / (1 << kActivationBits);
 constexpr double kMiddleMean = 128.0 * kIndicesPerUnit;
 
 // What networks see of a plane, as activations. All planes are [N, H, W].
-constexpr int64_t kPlaneFeatures = 2;
 torch::Tensor level_feature(const torch::Tensor& levels) {
   return (levels / 2).floor_().mul_(kActivationUnit);
+}
+// The last bits, which absolute means need: scans saturate at 252 in one image, at 254 in another.
+torch::Tensor low_bits_feature(const torch::Tensor& levels) {
+  return levels.remainder(16).mul_(8 * kActivationUnit);
 }
 torch::Tensor difference_feature(const torch::Tensor& levels, const torch::Tensor& expected) {
   // Four steps a level up to 8 levels, one from there to 39: noise is as small as edges are large.
@@ -47,6 +50,13 @@ torch::Tensor difference_feature(const torch::Tensor& levels, const torch::Tenso
       .add_(64)
       .mul_(kActivationUnit);
 }
+void add_level_features(std::vector<torch::Tensor>& features, const torch::Tensor& levels,
+                        const IntegerPieConfig& config) {
+  features.push_back(level_feature(levels));
+  if (!config.relative_means) features.push_back(low_bits_feature(levels));
+}
+int64_t level_features(const IntegerPieConfig& config) { return config.relative_means ? 1 : 2; }
+
 // Row or column (`dim` 1 or 2) from 0 to the largest activation.
 torch::Tensor position_feature(int64_t n, int64_t height, int64_t width, int64_t dim) {
   const int64_t size = dim == 1 ? height : width;
@@ -161,21 +171,22 @@ IntegerPie::IntegerPie(const IntegerPieConfig& config)
     : config_(config), mixture_(std::make_shared<LogisticMixture>(MixtureTables::standard())) {
   const auto grids = mixture_grids(config);
   const int64_t channels = config.input.channels;
+  const int64_t of_coarse = level_features(config) + 2, of_plane = level_features(config) + 1;
   const auto add = [&](const std::string& name, int64_t in, const IntegerNetSize& size) {
     // A network without inputs would be nothing but a bias; it gets one that is zero.
     const int64_t inputs = std::max<int64_t>(1, in + (config.position ? 2 : 0));
-    nets_.push_back(register_module(
-        name, std::make_shared<IntegerNet>(IntegerNetOptions{inputs, size.hidden, size.blocks,
-                                                             grids, channels, kPlaneFeatures})));
+    nets_.push_back(
+        register_module(name, std::make_shared<IntegerNet>(IntegerNetOptions{
+                                  inputs, size.hidden, size.blocks, grids, channels, of_plane})));
     for (int64_t c = 0; c < channels; ++c) start_wide(nets_.back()->last(c), config);
   };
   add("z", 0, config.prior);
   for (size_t s = config.scales.size(); s-- > 0;) {
-    int64_t in = 3 * channels;
+    int64_t in = of_coarse * channels;
     for (const auto& phase : kPhases) {
       add("scale" + std::to_string(s) + "_" + std::to_string(phase.dy) + std::to_string(phase.dx),
           in, config.scales[s]);
-      in += kPlaneFeatures * channels;
+      in += of_plane * channels;
     }
   }
 }
@@ -267,7 +278,7 @@ torch::Tensor IntegerPie::walk(int64_t n, int64_t height, int64_t width, const V
         levels = padded;
       }
       error = levels * kIndicesPerUnit - expected[c];
-      before.push_back(level_feature(levels));
+      add_level_features(before, levels, config_);
       before.push_back(difference_feature(levels, nearest_levels(mean)));
       result.push_back(levels);
     }
@@ -283,7 +294,7 @@ torch::Tensor IntegerPie::walk(int64_t n, int64_t height, int64_t width, const V
     start_features(images[s + 1]);
     image.clear();
     for (const auto& plane : coarse) {
-      features.push_back(level_feature(plane));
+      add_level_features(features, plane, config_);
       features.push_back(difference_feature(neighbour(plane, 2, +1), plane));
       features.push_back(difference_feature(neighbour(plane, 1, +1), plane));
       image.push_back(torch::empty({n, images[s].height, images[s].width}));
@@ -294,7 +305,7 @@ torch::Tensor IntegerPie::walk(int64_t n, int64_t height, int64_t width, const V
       if (phase_of(image[0], phase).numel() == 0) {
         // Networks count on the planes before them.
         for (size_t c = 0; c < channels; ++c) {
-          features.push_back(level_feature(coarse[c]));
+          add_level_features(features, coarse[c], config_);
           features.push_back(difference_feature(coarse[c], coarse[c]));
         }
         continue;

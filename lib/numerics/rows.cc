@@ -65,6 +65,13 @@ PIE_CPU_CLONES void spread_sample(const From* x, To* padded, To* out, RowGrid g,
   for (int64_t y = 0; y < g.height; ++y) {
     for (int64_t x0 = 0; x0 < g.width; ++x0) {
       const To* centre = padded + (y + radius) * padded_row + (x0 + radius) * channels;
+      if (kChannels == 0 && sign > 0) {  // a row of taps lies in one piece
+        const To* piece = centre - radius * (padded_row + channels);
+        for (int64_t ky = 0; ky < kernel; ++ky, piece += padded_row, row += kernel * channels) {
+          std::memcpy(row, piece, static_cast<size_t>(kernel * channels) * sizeof(To));
+        }
+        continue;
+      }
       for (int64_t ky = -radius; ky <= radius; ++ky) {
         for (int64_t kx = -radius; kx <= radius; ++kx, row += channels) {
           const To* tap = centre + ky * step_y + kx * step_x;

@@ -2,17 +2,21 @@
 # Damaged and cut code files: never a wrong image, never a crash.
 . "$(dirname "$0")/helpers.sh"
 train tiny
+expect 0 pie-train --preset pie-int-mnist --set network.hidden=8 --set network.blocks=0 --batch 8 \
+  --lr 0.02 --steps 50 --data "$digits" -o "$scratch/models/int.safetensors"
 expect 0 pie-encode -m tiny "$testdata/digit-0.png" -o full.pie
+expect 0 pie-encode -m int "$testdata/digit-0.png" -o int.pie
 expect 0 pie-encode --layers 1 full.pie -o z.pie
 expect 0 pie-encode --layers 1 -m tiny "$digits" -o set.pie
 
-# One bit flipped in every byte of a file with z only, and in every fifth of one with all layers; each
-# cut short at the same places. All in one process: each file must be named, and none decoded.
+# One bit flipped in every byte of a file with z only and of a lossless one, and in every fifth of
+# one with all real-valued layers; each cut short at the same places. All in one process: each file
+# must be named, and none decoded.
 mkdir bad
 python <<'P'
 import random
 random.seed(1)
-for name, stride in ("z", 1), ("full", 5):
+for name, stride in ("z", 1), ("int", 1), ("full", 5):
     data = open(f"{name}.pie", "rb").read()
     for at in range(0, len(data), stride):
         flipped = bytearray(data)
