@@ -372,7 +372,7 @@ ImageSet ImageSource::load_batch(const std::vector<std::size_t>& indices) const 
   return batch;
 }
 
-Bytes ImageSource::labels(const std::string& label_path) const {
+Bytes ImageSource::labels(const std::string& label_path, bool of_first_only) const {
   if (!label_path.empty()) {
     const SlicedPath input = parse_sliced_path(label_path);
     const Bytes all = read_idx_labels(input.path);
@@ -382,7 +382,7 @@ Bytes ImageSource::labels(const std::string& label_path) const {
     } else if (state_->contents.size() == 1 && state_->contents[0].whole == all.size()) {
       range = state_->contents[0].range;
     }
-    if (range.size() != size()) {
+    if (range.size() != size() && !(of_first_only && range.size() < size())) {
       throw UsageError(input.path + ": has " + std::to_string(range.size()) + " labels for " +
                        std::to_string(size()) + " images");
     }

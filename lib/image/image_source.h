@@ -92,8 +92,9 @@ class ImageSource {
 
   // The label of every image: from `label_path` if given (an IDX file, whose slice, if it has none
   // of its own, is that of the images), else from the CIFAR records or the sibling file of each IDX
-  // file. Throws UsageError if there are none, or not as many as images.
-  Bytes labels(const std::string& label_path = "") const;
+  // file. Throws UsageError if there are none, or not as many as images; fewer in `label_path` are
+  // those of the first images if `of_first_only` allows it.
+  Bytes labels(const std::string& label_path = "", bool of_first_only = false) const;
 
   // One input path, in order: which of the source's images it holds.
   struct Part {

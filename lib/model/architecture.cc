@@ -111,7 +111,9 @@ FlowParts make_iresnet(const IResNetConfig& config) {
     parts.blocks.push_back({std::make_shared<Sequence>(in, std::move(steps)), split});
     in = split ? split->kept_shape() : shape;
   }
-  if (config.classes > 0) parts.head = std::make_shared<PooledHead>(in.channels, config.classes);
+  if (config.classes > 0) {
+    parts.head = std::make_shared<PooledHead>(in.channels, config.classes, config.head_features);
+  }
   return parts;
 }
 

@@ -38,7 +38,7 @@ IResNetScaleConfig parse_scale(const Json& preset, const Json& json, const std::
 IResNetConfig parse_iresnet_config(const Json& json) {
   const ConfigSection top(json, "",
                           {"name", "arch", "input", "pre_transform", "pad_channels", "classes",
-                           "block", "scales", "train"});
+                           "head_features", "block", "scales", "train"});
   top.choice("arch", {"iresnet"});
   IResNetConfig config;
   const ConfigSection input(top.get<Json>("input"), "input", {"channels", "height", "width"});
@@ -51,6 +51,7 @@ IResNetConfig parse_iresnet_config(const Json& json) {
       pre.get<double>(config.pre_transform == "affine" ? "scale" : "alpha");
   config.pad_channels = top.integer("pad_channels", 0, 256);
   config.classes = top.integer("classes", 0, 100000);
+  config.head_features = top.has("head_features") ? top.integer("head_features", 0, 4096) : 0;
   const auto scales = top.get<Json>("scales");
   if (!scales.is_array() || scales.empty() || scales.size() > 64) {
     throw UsageError("configuration: 'scales' must be a list of 1 to 64 scales");

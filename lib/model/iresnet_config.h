@@ -31,6 +31,7 @@ struct IResNetConfig {
   double pre_transform_value;  // scale, or alpha
   int64_t pad_channels;        // zeros appended to the channels; for classifiers only
   int64_t classes;             // of the classifier's head; 0: none
+  int64_t head_features;       // of its convolution; 0: it has none
   std::vector<IResNetScaleConfig> scales;
 };
 

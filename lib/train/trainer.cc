@@ -136,7 +136,7 @@ void Trainer::set_steps(int64_t steps) {
   config_ = parse_train_config(preset_);
 }
 
-Trainer::Batch Trainer::batch(const TrainRun& run, int64_t step, size_t count) {
+Trainer::Batch Trainer::batch(const TrainRun& run, int64_t step, size_t count, bool with_labels) {
   ImageSet images(to_geometry(model_->input_shape()), static_cast<size_t>(config_.batch));
   const Geometry target = images.geometry();
   std::vector<size_t> indices;
@@ -168,7 +168,7 @@ Trainer::Batch Trainer::batch(const TrainRun& run, int64_t step, size_t count) {
   result.x = model_->discrete()
                  ? to_unit(images)
                  : dequantize(images, indices, seed_ ^ kNoiseSeed, static_cast<uint64_t>(step));
-  if (run.labels.empty()) return result;
+  if (!with_labels) return result;
   std::vector<int64_t> labels;
   for (const size_t index : indices) {
     labels.push_back(run.labels[index]);
@@ -185,7 +185,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
                       const std::function<void(const TrainStatus&)>& report) {
   images_ = static_cast<int64_t>(run.data->size());
   if (adam_->steps == 0) {
-    model_->initialize(batch(run, 0, run.data->size()).x);
+    model_->initialize(batch(run, 0, run.data->size(), false).x);
     adam_->average.copy_(flat_->values);
   }
   const auto threads = std::min<int64_t>(at::get_num_threads(), config_.batch);
@@ -204,12 +204,13 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   bfloat16_ = run.bfloat16;
 
   const bool density = config_.task != "classify", classes = config_.task != "density";
-  if (classes && run.labels.size() != run.data->size()) {
-    throw UsageError("--task " + config_.task + " needs a label for each training image");
+  if (classes && (run.labels.empty() || (!density && run.labels.size() != run.data->size()))) {
+    throw UsageError("--task " + config_.task + " needs a label for " +
+                     (density ? "some" : "each") + " training image");
   }
   const size_t labelled_images =
-      config_.labelled == 0 ? run.data->size()
-                            : std::min(run.data->size(), static_cast<size_t>(config_.labelled));
+      config_.labelled == 0 ? run.labels.size()
+                            : std::min(run.labels.size(), static_cast<size_t>(config_.labelled));
   TrainEnd end = TrainEnd::kFinished;
   for (;;) {
     const int64_t step = adam_->steps;
@@ -226,8 +227,8 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
       break;
     }
     Batch dense, labelled;
-    if (density) dense = batch(run, step, run.data->size());
-    if (classes) labelled = batch(run, step, labelled_images);
+    if (density) dense = batch(run, step, run.data->size(), false);
+    if (classes) labelled = batch(run, step, labelled_images, true);
     const auto loss = differentiate(dense, labelled, step);
     const double sum = loss.nats_per_dim + loss.cross_entropy;
 

@@ -22,8 +22,8 @@ namespace pie {
 struct TrainRun {
   const ImageSource* data = nullptr;
   const ImageSource* validation = nullptr;  // may be null
-  Bytes labels;                             // of `data`; empty for density
-  Bytes validation_labels;                  // empty: no classification error is reported
+  Bytes labels;             // of `data`; empty for density; for hybrid of its first images at least
+  Bytes validation_labels;  // empty: no classification error is reported
   bool bfloat16 = false;    // inside the subnetworks; log-dets and losses stay float32
   int64_t stop_at = 0;      // stop at this step although the schedule goes on; 0: never
   double time_limit_s = 0;  // the schedule spans this time instead of the steps; 0: steps count
@@ -91,7 +91,7 @@ class Trainer {
     double nats_per_dim = 0, cross_entropy = 0;  // means over the batch
   };
   // The batch of a step, from the first `count` images of the data.
-  Batch batch(const TrainRun& run, int64_t step, size_t count);
+  Batch batch(const TrainRun& run, int64_t step, size_t count, bool with_labels);
   // Adds the gradient of the loss to the replicas', each on a thread of its own with an equal share
   // of the batches: `dense` for the likelihood, `labelled` for the cross-entropy, each of which may
   // be empty.

@@ -71,6 +71,23 @@ expect 0 pie-sample -m whole.safetensors -n 4 --temperature 0.7 -o samples.idx
 expect 0 pie-train "${tiny[@]}" --task hybrid --set classes=10 --set train.labelled=8 \
   --data "$digits" --val "$digits" --steps 3 -o hybrid.safetensors --json
 grep -q held_out_bits_per_dim "$out" && grep -q held_out_error_percent "$out" || fail "hybrid figures"
+# A file of few labels says the same as all labels of which few are used.
+few=(--set classes=10 --set head_features=4 --data "$digits" --steps 3)
+labels=$testdata/digits-labels-idx1-ubyte.gz
+expect 0 pie-train "${tiny[@]}" "${few[@]}" --task hybrid --set train.labelled=8 -o some.safetensors
+python "$labels" <<'E2'
+import gzip, sys
+labels = gzip.open(sys.argv[1]).read()[8:16]
+open("labels", "wb").write(bytes([0, 0, 8, 1, 0, 0, 0, 8]) + labels)
+E2
+expect 0 pie-train "${tiny[@]}" "${few[@]}" --task hybrid --labels labels -o few.safetensors
+for name in some few; do
+  expect 0 flow-eval -m $name.safetensors --metrics likelihood --json "$digits[:4]"
+  grep -o '"bits_per_dim":[0-9.]*' "$out" >$name.bits
+done
+same some.bits few.bits
+expect 2 pie-train "${tiny[@]}" "${few[@]}" --task classify --labels labels -f -o few.safetensors
+says '8 labels for 100 images'
 classify=(--preset iresnet-mnist-classifier --set block.blocks=1 --set block.hidden=8 --batch 4)
 expect 0 pie-train "${classify[@]}" --data "$digits" --steps 3 -o classifier.safetensors
 expect 0 flow-eval -m classifier.safetensors --json "$digits[:20]"

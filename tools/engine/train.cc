@@ -209,7 +209,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   run.data = &data;
   run.validation = validation ? &*validation : nullptr;
   if (trainer.config().task != "density") {
-    run.labels = data.labels(options.labels);
+    run.labels = data.labels(options.labels, trainer.config().task == "hybrid");
     if (validation) run.validation_labels = validation->labels(options.validation_labels);
   }
   run.bfloat16 = use_bfloat16(common.precision, trainer);
