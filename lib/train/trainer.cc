@@ -165,7 +165,8 @@ Trainer::Batch Trainer::batch(const TrainRun& run, int64_t step, size_t count, b
     }
   }
   Batch result;
-  result.x = model_->discrete()
+  // Classes are told from the samples themselves, as in evaluation; densities need the noise.
+  result.x = model_->discrete() || with_labels
                  ? to_unit(images)
                  : dequantize(images, indices, seed_ ^ kNoiseSeed, static_cast<uint64_t>(step));
   if (!with_labels) return result;

@@ -3,10 +3,13 @@
 
 #include <ATen/Parallel.h>
 
+#include <numeric>
 #include <optional>
 #include <vector>
 
+#include "lib/base/file.h"
 #include "lib/base/random.h"
+#include "lib/model/pixels.h"
 #include "lib/model/safetensors.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/digits.h"
@@ -146,6 +149,30 @@ TEST(Training, LowersBitsPerDim) {
   EXPECT_EQ(validations, 12);
   // Far more than the differences between images of this set.
   EXPECT_LT(bits(), before - 0.5);
+}
+
+// As in evaluation: a head that has learnt from dequantized images fails on the samples.
+TEST(Training, ClassesAreToldFromTheSamplesThemselves) {
+  const auto file = read_file(std::string(PIE_TESTDATA) + "/../models/iresnet-mnist-small.json");
+  Json preset = Json::parse(file.begin(), file.end());
+  preset["classes"] = 10;
+  preset["block"].update({{"blocks", 1}, {"hidden", 4}});
+  preset["train"].update({{"task", "classify"}, {"batch", 100}, {"steps", 1}, {"lr", 1e-12}});
+  const auto data = digits();
+  Trainer trainer(preset, 3);
+  TrainRun run;
+  run.data = &data;
+  run.labels = data.labels();
+  double trained = 0;
+  trainer.run(run, never, [&](const TrainStatus& status) { trained = status.cross_entropy; });
+
+  const auto model = parse_model(trainer.serialize_averaged_model(Json::object()), "m").model;
+  std::vector<size_t> all(data.size());
+  std::iota(all.begin(), all.end(), size_t{0});
+  const std::vector<int64_t> labels(run.labels.begin(), run.labels.end());
+  const torch::NoGradGuard no_grad;
+  const auto scores = torch::log_softmax(model->logits(to_unit(data.load_batch(all))), 1);
+  EXPECT_NEAR(torch::nll_loss(scores, torch::tensor(labels)).item<double>(), trained, 1e-4);
 }
 
 TEST(Training, InterruptionsWaitForTheStep) {
