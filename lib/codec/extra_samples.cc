@@ -48,7 +48,7 @@ ImageSet first_channels(const ImageSet& images, int channels) {
 }
 
 Image whole_image(const ImageSet& high_bytes, size_t i, const Bytes& low_bytes) {
-  const auto image = high_bytes.image(i);
+  auto image = high_bytes.image(i);
   if (low_bytes.empty()) return image;
   return with_low_bytes(image, low_bytes.data() + i * image.samples.size());
 }
@@ -116,7 +116,7 @@ Image join_samples(const SampleShares& shares, const ImageSet& coded, int channe
       own += pixels;
     }
   }
-  const auto image = all.image(0);
+  auto image = all.image(0);
   if (!shares.low_bytes) return image;
   return with_low_bytes(image, own != nullptr ? own : image.samples.data());
 }
