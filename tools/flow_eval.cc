@@ -64,12 +64,14 @@ int run(int argc, char** argv) {
                  "their nearest neighbour in pixels")
       ->allow_extra_args(false);
   app.add_option("--metrics", options.metrics,
-                 "Some of likelihood, reconstruction, classification, sharpness, samples, code; "
+                 "Some of likelihood, reconstruction, classification, sharpness, samples, latents, "
+                 "code; "
                  "default: all that the model has")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::IsMember(
-          {"likelihood", "reconstruction", "classification", "sharpness", "samples", "code"}));
+          {"likelihood", "reconstruction", "classification", "sharpness", "samples", "latents",
+           "code"}));
   app.add_option("--logdet", options.log_det,
                  "How an i-ResNet's log-determinant is computed: exact (small images), series "
                  "(biased, within a bound) or roulette (unbiased; default); a PIE's is exact")
@@ -91,7 +93,10 @@ int run(int argc, char** argv) {
   app.add_option("--samples", options.samples, "Samples drawn for their sharpness")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  app.add_option("--temperature", options.temperature, "Of the samples' z")
+  app.add_option("--temperature", options.temperatures,
+                 "Of the samples' z; several, as in 1,0.7,0.5, are reported one by one")
+      ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(finite_number())
       ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
@@ -103,7 +108,12 @@ int run(int argc, char** argv) {
   app.add_option("--step", options.step, "Quantization step of the code (default 0.1015625)")
       ->check(finite_number())
       ->check(CLI::Range(1.0 / 1024, 8.0));
+  app.add_option("--features", options.features,
+                 "A classifier: report the Frechet distance between DATA and samples, or --images "
+                 "without a model, in the features it decides by");
   app.add_option("--csv", options.csv, "Also write the figures to this CSV file");
+  app.add_option("--html", options.html,
+                 "Also write a page with all figures, charts and pictures to this file");
   app.add_option(
       "--pictures", options.pictures,
       "Also write reconstructions and inverses, originals above, and samples to this folder");
@@ -112,8 +122,17 @@ int run(int argc, char** argv) {
   const int code = parse_command_line(app, common, argc, argv);
   if (code >= 0) return code;
   // Refuses before the work, not after it.
-  if (!options.csv.empty()) OutputFile probe(options.csv, options.force);
+  for (const auto& path : {options.csv, options.html}) {
+    if (!path.empty()) OutputFile probe(path, options.force);
+  }
+  if (options.models.empty() && !options.features.empty()) {
+    if (options.images.empty() || options.data.empty()) {
+      throw UsageError("--features without a model compares --images with DATA; give both");
+    }
+    return call_engine("eval", common, &options);
+  }
   if (options.models.empty()) {
+    if (!options.html.empty()) throw UsageError("--html needs a model; give one with -m");
     if (options.images.empty()) options.images = options.data;
     if (options.images.empty()) throw UsageError("give images, or a model with -m; try --help");
     return measure_images(options, common);

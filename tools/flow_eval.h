@@ -16,12 +16,14 @@ struct EvalOptions {
   std::vector<std::string> neighbours;  // reference images for labels
   int64_t noise_draws = 1;
   size_t samples = 1000;
-  double temperature = 1, residual_temperature = 0;
+  std::vector<double> temperatures{1};  // of the samples' z
+  double residual_temperature = 0;
   double step = 0;
   std::string log_det;  // method; empty: exact for PIEs, roulette for i-ResNets
   int64_t terms = 0, probes = 1;
   std::vector<int64_t> iterations;  // inversion errors after these numbers of them
-  std::string csv, pictures;
+  std::string features;  // a classifier, for Frechet distances
+  std::string csv, html, pictures;
   bool force = false;
 
   bool wants(const std::string& metric) const {

@@ -39,4 +39,7 @@ Sha256 sha256(const void* data, std::size_t size);
 // Lower-case hexadecimal, two digits a byte.
 std::string to_hex(const void* data, std::size_t size);
 
+// Base64 (RFC 4648, section 4, padded).
+std::string to_base64(const std::uint8_t* data, std::size_t size);
+
 }  // namespace pie

@@ -20,8 +20,8 @@ namespace pie {
 namespace {
 
 // A classifier of zero-padded images has latents of which few are of any image.
-void require_density(const LoadedModel& loaded) {
-  if (!loaded.model->has_density()) {
+void require_decoder(const LoadedModel& loaded) {
+  if (loaded.model->likelihood() == Likelihood::kNone) {
     throw UsageError("the model " + loaded.name() +
                      " has no density, it only classifies; choose another with -m");
   }
@@ -29,7 +29,7 @@ void require_density(const LoadedModel& loaded) {
 
 std::vector<size_t> symbols_per_item(const LoadedModel& loaded, const Geometry& item) {
   const auto integer = loaded.integer();
-  return integer ? integer_symbols_per_item(*integer, item) : flow_symbols_per_item(loaded.flow());
+  return integer ? integer_symbols_per_item(*integer, item) : flow_symbols_per_item(loaded.latent_model());
 }
 
 // How samples are shared out, if the model can code such images: a real-valued one has no extra.
@@ -180,7 +180,7 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
                      " codes images of " + std::to_string(loaded.model->input_shape().channels) +
                      " channel(s); convert the image, or choose another model with -m");
   }
-  require_density(loaded);
+  require_decoder(loaded);
   const auto coded = first_channels(images, shares->coded_channels);
   const auto item = item_geometry(loaded, coded.geometry());
   const auto counts = symbols_per_item(loaded, item);
@@ -231,7 +231,7 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
     }
   } else {
     const NormalSymbols table(options.step);
-    const auto symbols = quantized_latents(loaded.flow(), tiles, layers, options.step, result.z);
+    const auto symbols = quantized_latents(loaded.latent_model(), tiles, layers, options.step, result.z);
     for (size_t layer = 0; layer < symbols.size(); ++layer) {
       frame.layers.push_back(encode_layer(symbols[layer], counts[layer], table));
       std::map<int32_t, uint64_t> histogram;
@@ -300,7 +300,7 @@ bool decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
       symbols.push_back(
           frame.decode_block(layer, block, counts[static_cast<size_t>(layer)], *table));
     }
-    return decode_flow_items(loaded.flow(), symbols,
+    return decode_flow_items(loaded.latent_model(), symbols,
                              static_cast<size_t>(header.items_in_block(block)), header.step);
   };
   const uint64_t tiles_per_image = header.tiles_per_image(), each = header.items_per_block();
@@ -332,7 +332,7 @@ bool decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
 }
 
 ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
-  require_density(loaded);
+  require_decoder(loaded);
   const auto integer = loaded.integer();
   const auto input = to_geometry(loaded.model->input_shape());
   const auto d = static_cast<int64_t>(symbols_per_item(loaded, input)[0]);
@@ -341,7 +341,7 @@ ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
                      "], not " + c10::str(z.sizes()));
   }
   if (integer) return from_coarse_samples(*integer, z);
-  auto& model = loaded.flow();
+  auto& model = loaded.latent_model();
   const auto shape = model.latent_shape();
   ImageSet images(to_geometry(model.input_shape()), static_cast<size_t>(z.size(0)));
   for_each_batch(images.size(), kFlowBatch, [&](size_t begin, size_t end) {
@@ -355,7 +355,7 @@ ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
 
 torch::Tensor encode_latents(const LoadedModel& loaded, const ImageSet& images) {
   if (const auto integer = loaded.integer()) return coarse_samples(*integer, images);
-  auto& model = loaded.flow();
+  auto& model = loaded.latent_model();
   auto z = torch::empty({static_cast<int64_t>(images.size()), model.latent_shape().elements()});
   for_each_batch(images.size(), kFlowBatch, [&](size_t begin, size_t end) {
     z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))

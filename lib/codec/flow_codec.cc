@@ -42,7 +42,7 @@ ImageSet padded(const ImageSet& images) {
 
 }  // namespace
 
-std::vector<size_t> flow_symbols_per_item(const FlowModel& model) {
+std::vector<size_t> flow_symbols_per_item(const LatentModel& model) {
   std::vector<size_t> counts{static_cast<size_t>(model.latent_shape().elements())};
   const auto& shapes = model.residual_shapes();
   for (auto shape = shapes.rbegin(); shape != shapes.rend(); ++shape) {
@@ -51,7 +51,7 @@ std::vector<size_t> flow_symbols_per_item(const FlowModel& model) {
   return counts;
 }
 
-ImageSet decode_flow_items(FlowModel& model, const std::vector<std::vector<int32_t>>& layers,
+ImageSet decode_flow_items(LatentModel& model, const std::vector<std::vector<int32_t>>& layers,
                            size_t items, uint32_t step) {
   const auto counts = flow_symbols_per_item(model);
   const auto input = to_geometry(model.input_shape());
@@ -80,7 +80,7 @@ ImageSet decode_flow_items(FlowModel& model, const std::vector<std::vector<int32
   return images;
 }
 
-std::vector<std::vector<int32_t>> quantized_latents(FlowModel& model, const ImageSet& items,
+std::vector<std::vector<int32_t>> quantized_latents(LatentModel& model, const ImageSet& items,
                                                     int layers, uint32_t step, torch::Tensor& z) {
   const auto counts = flow_symbols_per_item(model);
   const double z_step = step_size(step);

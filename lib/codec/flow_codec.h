@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lib/image/image.h"
-#include "lib/model/flow_model.h"
+#include "lib/model/latent_model.h"
 
 namespace pie {
 
@@ -16,15 +16,15 @@ namespace pie {
 inline constexpr size_t kFlowBatch = 16;
 
 // Symbols an item has in each layer, coarse to fine: z, r_L, ..., r_1.
-std::vector<size_t> flow_symbols_per_item(const FlowModel& model);
+std::vector<size_t> flow_symbols_per_item(const LatentModel& model);
 
 // The symbols of the first `layers` layers of items, item by item; `z` receives the latents
 // [items, d].
-std::vector<std::vector<int32_t>> quantized_latents(FlowModel& model, const ImageSet& items,
+std::vector<std::vector<int32_t>> quantized_latents(LatentModel& model, const ImageSet& items,
                                                     int layers, uint32_t step, torch::Tensor& z);
 
 // The images of `items` items with these symbols in each decoded layer.
-ImageSet decode_flow_items(FlowModel& model, const std::vector<std::vector<int32_t>>& layers,
+ImageSet decode_flow_items(LatentModel& model, const std::vector<std::vector<int32_t>>& layers,
                            size_t items, uint32_t step);
 
 }  // namespace pie

@@ -65,8 +65,8 @@ ImageSet sample_levels(IntegerPie& model, size_t count, const SamplingOptions& o
 
 ImageSet sample(const LoadedModel& loaded, size_t count, const SamplingOptions& options) {
   if (const auto integer = loaded.integer()) return sample_levels(*integer, count, options);
-  auto& model = loaded.flow();
-  if (!model.has_density()) {
+  auto& model = loaded.latent_model();
+  if (model.likelihood() == Likelihood::kNone) {
     throw UsageError("the model " + loaded.name() + " has no density to sample from");
   }
   ImageSet images(to_geometry(model.input_shape()), count);

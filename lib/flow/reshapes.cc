@@ -33,6 +33,12 @@ torch::Tensor Downsampling::do_inverse(const torch::Tensor& z) {
   return torch::stack({top, bottom}, -3).reshape({z.size(0), in.channels, in.height, in.width});
 }
 
+Mapped Reversal::do_forward(const torch::Tensor& x) {
+  return {x.flip(1), x.new_zeros({x.size(0)})};
+}
+
+torch::Tensor Reversal::do_inverse(const torch::Tensor& z) { return z.flip(1); }
+
 Mapped Flatten::do_forward(const torch::Tensor& x) {
   return {x.reshape({x.size(0), -1, 1, 1}), x.new_zeros({x.size(0)})};
 }

@@ -21,6 +21,16 @@ class Downsampling final : public Bijection {
   torch::Tensor do_inverse(const torch::Tensor& z) override;
 };
 
+// Channels in reverse order, which exchanges the halves of the next coupling.
+class Reversal final : public Bijection {
+ public:
+  explicit Reversal(Shape3 in) : Bijection(in) {}
+
+ private:
+  Mapped do_forward(const torch::Tensor& x) override;
+  torch::Tensor do_inverse(const torch::Tensor& z) override;
+};
+
 // [C, H, W] -> [C*H*W, 1, 1] in row-major order: from here on layers are fully connected.
 class Flatten final : public Bijection {
  public:

@@ -1,6 +1,8 @@
 #include "lib/model/architecture.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -8,8 +10,10 @@
 #include "lib/flow/act_norm.h"
 #include "lib/flow/affine_coupling.h"
 #include "lib/flow/householder.h"
+#include "lib/flow/lu_convolution.h"
 #include "lib/flow/pre_transform.h"
 #include "lib/flow/reshapes.h"
+#include "lib/model/autoencoder.h"
 #include "lib/model/flow_model.h"
 #include "lib/model/integer_pie.h"
 #include "lib/model/iresnet_config.h"
@@ -22,9 +26,9 @@ namespace {
 
 using Steps = std::vector<std::shared_ptr<Bijection>>;
 
-std::shared_ptr<Bijection> make_pre_transform(Shape3 in, const std::string& kind, double value) {
-  if (kind == "logit") return std::make_shared<LogitPreTransform>(in, value);
-  return std::make_shared<AffinePreTransform>(in, value);
+std::shared_ptr<Bijection> make_pre_transform(Shape3 in, const PreTransformConfig& config) {
+  if (config.kind == "logit") return std::make_shared<LogitPreTransform>(in, config.value);
+  return std::make_shared<AffinePreTransform>(in, config.value);
 }
 
 // The split that leaves `keep` of the variables of `shape`; null if that is all. `path` names the
@@ -40,6 +44,11 @@ std::shared_ptr<Split> make_split(Shape3 shape, int64_t keep, double eps0,
   return std::make_shared<Split>(shape, keep / area, eps0, factory);
 }
 
+// A classifier's head on z; null for no classes.
+std::shared_ptr<PooledHead> make_head(Shape3 z, int64_t classes, int64_t features) {
+  return classes == 0 ? nullptr : std::make_shared<PooledHead>(z.channels, classes, features);
+}
+
 SubnetFactory subnet_factory(const PieBlockConfig& block) {
   const int64_t kernel = block.kind == "conv" ? 3 : 1;
   return [=](int64_t in, int64_t out) {
@@ -48,12 +57,17 @@ SubnetFactory subnet_factory(const PieBlockConfig& block) {
   };
 }
 
+std::shared_ptr<Bijection> make_mixing(Shape3 shape, const PieBlockConfig& block) {
+  if (block.mixing == "lu") return std::make_shared<LuConvolution>(shape);
+  if (block.mixing == "reversal") return std::make_shared<Reversal>(shape);
+  return std::make_shared<Householder>(shape, block.reflections);
+}
+
 FlowParts make_pie(const PieConfig& config) {
   FlowParts parts;
   parts.input = config.input;
   parts.eps0 = config.eps0();
-  parts.pre_transform =
-      make_pre_transform(config.input, config.pre_transform, config.pre_transform_value);
+  parts.pre_transform = make_pre_transform(config.input, config.pre_transform);
   Shape3 in = config.input;
   for (size_t i = 0; i < config.blocks.size(); ++i) {
     const auto& block = config.blocks[i];
@@ -66,10 +80,11 @@ FlowParts make_pie(const PieConfig& config) {
     const Shape3 shape = steps.back()->output_shape();
     for (int64_t k = 0; k < block.steps; ++k) {
       if (block.act_norm) steps.push_back(std::make_shared<ActNorm>(shape));
-      steps.push_back(std::make_shared<Householder>(shape, block.reflections));
+      steps.push_back(make_mixing(shape, block));
       steps.push_back(
           std::make_shared<AffineCoupling>(shape, block.scale_clamp, subnet_factory(block)));
     }
+    if (block.final_act_norm) steps.push_back(std::make_shared<ActNorm>(shape));
     const auto factory =
         config.residual_mean == "network" ? subnet_factory(block) : SubnetFactory();
     const auto split =
@@ -77,6 +92,7 @@ FlowParts make_pie(const PieConfig& config) {
     parts.blocks.push_back({std::make_shared<Sequence>(in, std::move(steps)), split});
     in = split ? split->kept_shape() : shape;
   }
+  parts.head = make_head(in, config.classes, config.head_features);
   return parts;
 }
 
@@ -84,8 +100,7 @@ FlowParts make_iresnet(const IResNetConfig& config) {
   FlowParts parts;
   parts.input = config.input;
   parts.pad_channels = config.pad_channels;
-  parts.pre_transform =
-      make_pre_transform(config.input, config.pre_transform, config.pre_transform_value);
+  parts.pre_transform = make_pre_transform(config.input, config.pre_transform);
   Shape3 in = config.input;
   in.channels += config.pad_channels;
   uint64_t index = 0;
@@ -111,9 +126,7 @@ FlowParts make_iresnet(const IResNetConfig& config) {
     parts.blocks.push_back({std::make_shared<Sequence>(in, std::move(steps)), split});
     in = split ? split->kept_shape() : shape;
   }
-  if (config.classes > 0) {
-    parts.head = std::make_shared<PooledHead>(in.channels, config.classes, config.head_features);
-  }
+  parts.head = make_head(in, config.classes, config.head_features);
   return parts;
 }
 
@@ -127,8 +140,9 @@ double least_parameters(const PieConfig& config) {
     area = conv ? area / 4 : 1;
     const double hidden = static_cast<double>(block.hidden),
                  depth = static_cast<double>(block.depth);
+    const double mixed = block.mixing == "lu" ? channels : static_cast<double>(block.reflections);
     least += static_cast<double>(block.steps) *
-             (static_cast<double>(block.reflections) * channels +
+             (mixed * channels +
               hidden * (channels * (conv ? 9 : 1) + 2 * depth * hidden));
     channels = static_cast<double>(block.keep) / area;
   }
@@ -171,26 +185,72 @@ double least_parameters(const IntegerPieConfig& config) {
   return least * static_cast<double>(config.input.channels);
 }
 
-std::string arch_of(const Json& preset) {
-  return ConfigSection(preset.is_object() ? Json({{"arch", preset.value("arch", Json())}}) : preset,
-                       "", {"arch"})
-      .choice("arch", {"pie", "iresnet", "pie-int"});
+double least_parameters(const AutoencoderConfig& config) {
+  double least = 0, channels = static_cast<double>(config.input.channels),
+         area = static_cast<double>(config.input.height * config.input.width),
+         filters = static_cast<double>(config.filters);
+  for (int64_t s = 0; s < config.scales; ++s) {
+    least += 2 * 16 * channels * filters;
+    channels = filters;
+    filters *= 2;
+    area /= 4;
+  }
+  return least + 2 * channels * area * static_cast<double>(config.latent);
+}
+
+// What is known of one value of "arch".
+struct Architecture {
+  std::function<std::shared_ptr<Model>(const Json&)> make;
+  std::function<double(const Json&)> least;
+};
+
+template <typename Parse, typename Make>
+Architecture architecture(const Parse& parse, const Make& make) {
+  return {[=](const Json& preset) -> std::shared_ptr<Model> { return make(parse(preset)); },
+          [=](const Json& preset) { return least_parameters(parse(preset)); }};
+}
+
+const std::map<std::string, Architecture>& architectures() {
+  const auto autoencoder =
+      architecture(parse_autoencoder_config, [](const AutoencoderConfig& config) {
+        return std::make_shared<Autoencoder>(config);
+      });
+  static const std::map<std::string, Architecture> all{
+      {"pie", architecture(parse_pie_config,
+                           [](const PieConfig& config) {
+                             return std::make_shared<FlowModel>(make_pie(config));
+                           })},
+      {"iresnet", architecture(parse_iresnet_config,
+                               [](const IResNetConfig& config) {
+                                 return std::make_shared<FlowModel>(make_iresnet(config));
+                               })},
+      {"pie-int", architecture(parse_integer_pie_config,
+                               [](const IntegerPieConfig& config) {
+                                 return std::make_shared<IntegerPie>(config);
+                               })},
+      {"vae", autoencoder},
+      {"wae", autoencoder}};
+  return all;
+}
+
+const Architecture& architecture_of(const Json& preset) {
+  const auto arch = preset.is_object() ? preset.value("arch", Json()) : Json();
+  if (is_known_architecture(arch)) return architectures().at(arch.get<std::string>());
+  std::string list;
+  for (const auto& item : architectures()) list += (list.empty() ? "" : ", ") + item.first;
+  throw UsageError("configuration: 'arch' must be one of " + list + ", not " + arch.dump());
 }
 
 }  // namespace
 
-std::shared_ptr<Model> make_model(const Json& preset) {
-  const auto arch = arch_of(preset);
-  if (arch == "pie-int") return std::make_shared<IntegerPie>(parse_integer_pie_config(preset));
-  return std::make_shared<FlowModel>(arch == "pie" ? make_pie(parse_pie_config(preset))
-                                                   : make_iresnet(parse_iresnet_config(preset)));
+bool is_known_architecture(const Json& arch) {
+  return arch.is_string() && architectures().count(arch.get<std::string>()) > 0;
 }
 
-double least_parameters(const Json& preset) {
-  const auto arch = arch_of(preset);
-  if (arch == "pie-int") return least_parameters(parse_integer_pie_config(preset));
-  return arch == "pie" ? least_parameters(parse_pie_config(preset))
-                       : least_parameters(parse_iresnet_config(preset));
+std::shared_ptr<Model> make_model(const Json& preset) {
+  return architecture_of(preset).make(preset);
 }
+
+double least_parameters(const Json& preset) { return architecture_of(preset).least(preset); }
 
 }  // namespace pie

@@ -40,10 +40,12 @@ torch::Tensor FlowModel::pad(const torch::Tensor& x) const {
   return torch::cat({x, x.new_zeros({x.size(0), parts_.pad_channels, x.size(2), x.size(3)})}, 1);
 }
 
-bool FlowModel::has_density() const {
-  return parts_.pad_channels == 0 &&
-         std::all_of(residual_blocks_.begin(), residual_blocks_.end(),
-                     [](const auto& block) { return block->map().lipschitz_bound() < 1; });
+Likelihood FlowModel::likelihood() const {
+  const bool invertible =
+      parts_.pad_channels == 0 &&
+      std::all_of(residual_blocks_.begin(), residual_blocks_.end(),
+                  [](const auto& block) { return block->map().lipschitz_bound() < 1; });
+  return invertible ? Likelihood::kExact : Likelihood::kNone;
 }
 
 LogLikelihood FlowModel::log_likelihood(const torch::Tensor& x, const LogDetEstimator& how) {
@@ -72,9 +74,11 @@ LogLikelihood FlowModel::log_likelihood(const torch::Tensor& x, const LogDetEsti
 }
 
 torch::Tensor FlowModel::logits(const torch::Tensor& x) {
-  if (!parts_.head)
-    throw UsageError("this model has no classifier; train one with --task classify");
-  return parts_.head->forward(latents(x).z);
+  return parts_.head ? parts_.head->forward(latents(x).z) : Model::logits(x);
+}
+
+torch::Tensor FlowModel::features(const torch::Tensor& x) {
+  return parts_.head ? parts_.head->features(latents(x).z) : Model::features(x);
 }
 
 Latents FlowModel::latents(const torch::Tensor& x) {
@@ -95,10 +99,6 @@ Latents FlowModel::latents(const torch::Tensor& x) {
 torch::Tensor FlowModel::decode(const torch::Tensor& z, const ResidualChoice& residual) {
   return decode_blocks(
       z, residual, [](Bijection& step, const torch::Tensor& value) { return step.inverse(value); });
-}
-
-torch::Tensor FlowModel::decode(const torch::Tensor& z) {
-  return decode(z, [](size_t, const torch::Tensor& mean) { return mean; });
 }
 
 torch::Tensor FlowModel::decode(const torch::Tensor& z, const ResidualChoice& residual,

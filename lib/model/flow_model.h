@@ -3,7 +3,6 @@
 
 #include <torch/torch.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,16 +11,10 @@
 #include "lib/flow/residual_block.h"
 #include "lib/flow/sequence.h"
 #include "lib/flow/split.h"
-#include "lib/model/model.h"
+#include "lib/model/latent_model.h"
 #include "lib/nets/pooled_head.h"
 
 namespace pie {
-
-// What the data -> latent direction of the flow gives.
-struct Latents {
-  torch::Tensor z;               // [N, d, 1, 1], or [N, C, H, W] without linear blocks
-  std::vector<torch::Tensor> r;  // r_1 first, each [N, C_l, H_l, W_l]
-};
 
 struct FlowBlock {
   std::shared_ptr<Sequence> flow;
@@ -39,7 +32,7 @@ struct FlowParts {
 };
 
 // A real-valued PIE is one; so is an i-ResNet, with residual blocks instead of couplings.
-class FlowModel final : public Model {
+class FlowModel final : public LatentModel {
  public:
   explicit FlowModel(FlowParts parts);
 
@@ -47,15 +40,10 @@ class FlowModel final : public Model {
   LogLikelihood log_likelihood(const torch::Tensor& x, const LogDetEstimator& how = {}) override;
   // Class scores [N, classes]. Throws UsageError without a head.
   torch::Tensor logits(const torch::Tensor& x) override;
-  Latents latents(const torch::Tensor& x);
-
-  // Chooses r_l while decoding: `residual(l, mean)` gets l (0 = r_1) and g_l(z_l), returns r_l.
-  using ResidualChoice = std::function<torch::Tensor(size_t l, const torch::Tensor& mean)>;
-  // The inverse flow from z [N, ...] to x [N, C, H, W]; residuals are chosen coarse to fine, r_L
-  // first, each with everything coarser already in place. Returns pixels, possibly outside [0, 1].
-  torch::Tensor decode(const torch::Tensor& z, const ResidualChoice& residual);
-  // The pseudo-inverse (Eq. 4): every r_l = g_l(z_l).
-  torch::Tensor decode(const torch::Tensor& z);
+  torch::Tensor features(const torch::Tensor& x) override;
+  Latents latents(const torch::Tensor& x) override;
+  torch::Tensor decode(const torch::Tensor& z, const ResidualChoice& residual) override;
+  using LatentModel::decode;
   // The same with residual blocks inverted as `options` say; adds one report per block, the last
   // block's first, to `reports` if that is not null. Without gradients.
   torch::Tensor decode(const torch::Tensor& z, const ResidualChoice& residual,
@@ -82,16 +70,13 @@ class FlowModel final : public Model {
   void project_gradients() override;
 
   Shape3 input_shape() const override { return parts_.input; }
-  size_t residuals() const override { return residual_shapes_.size(); }
-  torch::Tensor reconstruct(const torch::Tensor& x) override { return decode(latents(x).z); }
-  double eps0() const { return parts_.eps0; }
-  Shape3 latent_shape() const { return latent_shape_; }
-  // Shapes of r_1, ..., r_L.
-  const std::vector<Shape3>& residual_shapes() const { return residual_shapes_; }
+  double eps0() const override { return parts_.eps0; }
+  Shape3 latent_shape() const override { return latent_shape_; }
+  const std::vector<Shape3>& residual_shapes() const override { return residual_shapes_; }
   int64_t classes() const override { return parts_.head ? parts_.head->classes() : 0; }
-  // False for a classifier of zero-padded images, and where a residual block is not sure to be a
+  // None for a classifier of zero-padded images, and where a residual block is not sure to be a
   // contraction: it need not be invertible, nor the series of its log-det converge.
-  bool has_density() const override;
+  Likelihood likelihood() const override;
 
  private:
   torch::Tensor pad(const torch::Tensor& x) const;

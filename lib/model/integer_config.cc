@@ -23,9 +23,7 @@ IntegerPieConfig parse_integer_pie_config(const Json& json) {
                            "layers", "network", "prior", "scales", "train"});
   top.choice("arch", {"pie-int"});
   IntegerPieConfig config;
-  const ConfigSection input(top.get<Json>("input"), "input", {"channels", "height", "width"});
-  config.input = {input.integer("channels", 1, 4), input.integer("height", 1, 4096),
-                  input.integer("width", 1, 4096)};
+  config.input = parse_input(top, 4);
   config.components = top.integer("components", 1, kMaxComponents);
   config.position = top.get<bool>("position");
   config.relative_means = top.get<bool>("relative_means");

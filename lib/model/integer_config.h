@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "lib/flow/bijection.h"
-#include "lib/model/config_section.h"
+#include "lib/model/input_config.h"
 
 namespace pie {
 

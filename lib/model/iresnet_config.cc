@@ -41,14 +41,8 @@ IResNetConfig parse_iresnet_config(const Json& json) {
                            "head_features", "block", "scales", "train"});
   top.choice("arch", {"iresnet"});
   IResNetConfig config;
-  const ConfigSection input(top.get<Json>("input"), "input", {"channels", "height", "width"});
-  config.input = {input.integer("channels", 1, 64), input.integer("height", 1, 4096),
-                  input.integer("width", 1, 4096)};
-  const ConfigSection pre(top.get<Json>("pre_transform"), "pre_transform",
-                          {"kind", "scale", "alpha"});
-  config.pre_transform = pre.choice("kind", {"affine", "logit"});
-  config.pre_transform_value =
-      pre.get<double>(config.pre_transform == "affine" ? "scale" : "alpha");
+  config.input = parse_input(top);
+  config.pre_transform = parse_pre_transform(top);
   config.pad_channels = top.integer("pad_channels", 0, 256);
   config.classes = top.integer("classes", 0, 100000);
   config.head_features = top.has("head_features") ? top.integer("head_features", 0, 4096) : 0;

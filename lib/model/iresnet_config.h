@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lib/flow/bijection.h"
-#include "lib/model/config_section.h"
+#include "lib/model/input_config.h"
 #include "lib/numerics/activation.h"
 
 namespace pie {
@@ -26,12 +26,11 @@ struct IResNetScaleConfig {
 };
 
 struct IResNetConfig {
-  Shape3 input{};              // of one image, channels first
-  std::string pre_transform;   // "affine" or "logit"
-  double pre_transform_value;  // scale, or alpha
-  int64_t pad_channels;        // zeros appended to the channels; for classifiers only
-  int64_t classes;             // of the classifier's head; 0: none
-  int64_t head_features;       // of its convolution; 0: it has none
+  Shape3 input{};  // of one image, channels first
+  PreTransformConfig pre_transform;
+  int64_t pad_channels;   // zeros appended to the channels; for classifiers only
+  int64_t classes;        // of the classifier's head; 0: none
+  int64_t head_features;  // of its convolution; 0: it has none
   std::vector<IResNetScaleConfig> scales;
 };
 

@@ -10,7 +10,9 @@ torch::Tensor LogLikelihood::total() const {
   return sum;
 }
 
-torch::Tensor Model::logits(const torch::Tensor&) {
+torch::Tensor Model::logits(const torch::Tensor& x) { return features(x); }
+
+torch::Tensor Model::features(const torch::Tensor&) {
   throw UsageError("this model has no classifier; train one with --task classify");
 }
 

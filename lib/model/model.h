@@ -22,6 +22,14 @@ struct LogLikelihood {
   torch::Tensor total() const;
 };
 
+// What `log_likelihood` of a model is.
+enum class Likelihood {
+  kNone,   // it throws: the model is only a classifier
+  kScore,  // something to maximise, but no log-density: a WAE
+  kBound,  // a lower bound of ln p(x): a VAE
+  kExact,  // ln p(x), up to the noise of estimated log-dets
+};
+
 // A density of images of one shape. Images are tensors x [N, C, H, W] with pixels in [0, 1].
 class Model : public torch::nn::Module {
  public:
@@ -46,9 +54,11 @@ class Model : public torch::nn::Module {
 
   // Class scores [N, classes]. Throws UsageError without a classifier.
   virtual torch::Tensor logits(const torch::Tensor& x);
+  // What the classifier's last layer decides by, [N, features]. Throws UsageError without one.
+  virtual torch::Tensor features(const torch::Tensor& x);
   virtual int64_t classes() const { return 0; }
-  // False: only a classifier.
-  virtual bool has_density() const { return true; }
+  virtual Likelihood likelihood() const { return Likelihood::kExact; }
+  bool has_density() const { return likelihood() >= Likelihood::kBound; }
 
   // Chooses initial values that depend on data.
   virtual void initialize(const torch::Tensor&) {}

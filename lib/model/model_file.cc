@@ -22,11 +22,19 @@ Json parse_section(const TensorFile& file, const std::string& key, const std::st
 
 }  // namespace
 
+LatentModel& LoadedModel::latent_model() const {
+  auto* latent = dynamic_cast<LatentModel*>(model.get());
+  if (latent == nullptr) {
+    throw UsageError("the model " + name() + " is an integer PIE, without real-valued latents; " +
+                     "choose another with -m");
+  }
+  return *latent;
+}
+
 FlowModel& LoadedModel::flow() const {
   auto* flow = dynamic_cast<FlowModel*>(model.get());
   if (flow == nullptr) {
-    throw UsageError("the model " + name() + " is an integer PIE, without real-valued latents; " +
-                     "choose another with -m");
+    throw UsageError("the model " + name() + " is no flow; choose another with -m");
   }
   return *flow;
 }
@@ -65,7 +73,7 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
   loaded.training = parse_section(file, "training", path);
   loaded.measured = parse_section(file, "measured", path);
   const auto arch = loaded.preset.value("arch", Json());
-  if (arch != "pie" && arch != "iresnet" && arch != "pie-int") {
+  if (!is_known_architecture(arch)) {
     throw UnsupportedError(path + ": unknown architecture " + arch.dump() +
                            "; use a newer version");
   }

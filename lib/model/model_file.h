@@ -25,11 +25,12 @@ struct LoadedModel {
   int64_t parameters;  // trained numbers
   std::string name() const { return preset.value("name", std::string("unnamed")); }
 
-  // The model as what it is: null unless it is an integer PIE; and the others, of which an integer
-  // PIE is none (throws UsageError).
+  // The model as what it is: null unless it is an integer PIE; and the others (throw UsageError if
+  // it is none).
   std::shared_ptr<IntegerPie> integer() const {
     return std::dynamic_pointer_cast<IntegerPie>(model);
   }
+  LatentModel& latent_model() const;
   FlowModel& flow() const;
 };
 

@@ -18,16 +18,20 @@ PieBlockConfig parse_block(const Json& preset, const Json& json, const std::stri
   if (merged.is_object()) merged.update(json);
   const ConfigSection s(
       merged, path,
-      {"kind", "keep", "steps", "reflections", "hidden", "depth", "scale_clamp", "act_norm"});
+      {"kind", "keep", "steps", "mixing", "reflections", "hidden", "depth", "scale_clamp",
+       "act_norm", "final_act_norm"});
   PieBlockConfig block;
   block.kind = s.choice("kind", {"conv", "linear"});
   block.keep = s.integer("keep", 1, int64_t{1} << 24);
   block.steps = s.integer("steps", 1, 64);
-  block.reflections = s.integer("reflections", 0, 4096);
+  block.mixing =
+      s.has("mixing") ? s.choice("mixing", {"householder", "lu", "reversal"}) : "householder";
+  block.reflections = block.mixing == "householder" ? s.integer("reflections", 0, 4096) : 0;
   block.hidden = s.integer("hidden", 1, 4096);
   block.depth = s.integer("depth", 0, 16);
   block.scale_clamp = s.number("scale_clamp", 0, 8);
   block.act_norm = s.get<bool>("act_norm");
+  block.final_act_norm = s.has("final_act_norm") && s.get<bool>("final_act_norm");
   return block;
 }
 
@@ -36,21 +40,16 @@ PieBlockConfig parse_block(const Json& preset, const Json& json, const std::stri
 PieConfig parse_pie_config(const Json& json) {
   const ConfigSection top(json, "",
                           {"name", "arch", "input", "pre_transform", "eps0_squared",
-                           "residual_mean", "conv", "linear", "blocks", "train"});
+                           "residual_mean", "classes", "head_features", "conv", "linear",
+                           "blocks", "train"});
   top.choice("arch", {"pie"});
   PieConfig config;
-  const ConfigSection input(top.get<Json>("input"), "input", {"channels", "height", "width"});
-  config.input = {input.integer("channels", 1, 64), input.integer("height", 1, 4096),
-                  input.integer("width", 1, 4096)};
-
-  const auto pre_json = top.get<Json>("pre_transform");
-  const ConfigSection pre(pre_json, "pre_transform", {"kind", "scale", "alpha"});
-  config.pre_transform = pre.choice("kind", {"affine", "logit"});
-  config.pre_transform_value =
-      pre.get<double>(config.pre_transform == "affine" ? "scale" : "alpha");
-
+  config.input = parse_input(top);
+  config.pre_transform = parse_pre_transform(top);
   config.eps0_squared = top.number("eps0_squared", 1e-8, 100);
   config.residual_mean = top.choice("residual_mean", {"network", "zero"});
+  config.classes = top.has("classes") ? top.integer("classes", 0, 100000) : 0;
+  config.head_features = top.has("head_features") ? top.integer("head_features", 0, 4096) : 0;
   const auto blocks = top.get<Json>("blocks");
   if (!blocks.is_array() || blocks.empty() || blocks.size() > 64) {
     throw UsageError("configuration: 'blocks' must be a list of 1 to 64 blocks");

@@ -7,30 +7,33 @@
 #include <vector>
 
 #include "lib/flow/bijection.h"
-#include "lib/model/config_section.h"
+#include "lib/model/input_config.h"
 
 namespace pie {
 
-// One block of Eq. 16: K_l x (actnorm, Householder, coupling), then a split where `keep` is less
-// than the block's variables.
+// One block of Eq. 16: K_l x (actnorm, mixing of channels, coupling), then a split where `keep` is
+// less than the block's variables.
 struct PieBlockConfig {
   std::string kind;     // "conv": downsamples first; "linear": flattens first
   int64_t keep;         // variables per image that go on to the next block
   int64_t steps;        // K_l
+  std::string mixing;   // "householder", "lu" (Glow's 1x1 convolutions) or "reversal" of channels
   int64_t reflections;  // of each Householder map
   int64_t hidden;       // width of the subnetworks
   int64_t depth;        // their hidden-to-hidden layers
   double scale_clamp;   // a of s = exp(a tanh(h/a)); 0 gives additive couplings
-  bool act_norm;        // an actnorm before each Householder map
+  bool act_norm;        // an actnorm before each mixing
+  bool final_act_norm;  // one behind the last coupling: NICE's scaling, where blocks are linear
 };
 
 struct PieConfig {
-  Shape3 input;                // of one image, channels first
-  std::string pre_transform;   // "affine" or "logit"
-  double pre_transform_value;  // scale, or alpha
-  double eps0_squared;         // variance of the residuals
+  Shape3 input;  // of one image, channels first
+  PreTransformConfig pre_transform;
+  double eps0_squared;  // variance of the residuals
   double eps0() const { return std::sqrt(eps0_squared); }
   std::string residual_mean;  // "network": r ~ N(g(z), eps0^2 I); "zero": g = 0
+  int64_t classes;            // of the classifier's head; 0: none
+  int64_t head_features;      // of its convolution; 0: it has none
   std::vector<PieBlockConfig> blocks;
 };
 

@@ -22,9 +22,13 @@ torch::Tensor PooledHead::maps(const torch::Tensor& x) const {
   return kernel_.defined() ? torch::conv2d(x, kernel_, {}, 1, 1) : x;
 }
 
-torch::Tensor PooledHead::forward(const torch::Tensor& x) {
+torch::Tensor PooledHead::features(const torch::Tensor& x) {
   const auto scaled = maps(x) * scale_.view({1, -1, 1, 1}) + shift_.view({1, -1, 1, 1});
-  return torch::addmm(bias_, torch::relu(scaled).mean({2, 3}), weight_.t());
+  return torch::relu(scaled).mean({2, 3});
+}
+
+torch::Tensor PooledHead::forward(const torch::Tensor& x) {
+  return torch::addmm(bias_, features(x), weight_.t());
 }
 
 void PooledHead::initialize(const torch::Tensor& x) {

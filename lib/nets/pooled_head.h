@@ -12,6 +12,8 @@ class PooledHead final : public torch::nn::Module {
  public:
   PooledHead(int64_t channels, int64_t classes, int64_t features = 0);
   torch::Tensor forward(const torch::Tensor& x);  // x: [N, C, H, W]; returns [N, classes]
+  // What the linear layer works on: [N, C], or [N, features].
+  torch::Tensor features(const torch::Tensor& x);
   // Sets s and t so that the channels of f(x) have mean 0 and variance 1.
   void initialize(const torch::Tensor& x);
   int64_t classes() const { return bias_.size(0); }

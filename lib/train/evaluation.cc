@@ -185,6 +185,20 @@ double classification_error(Model& model, const ImageSource& images, const Bytes
   return 100.0 * static_cast<double>(total) / static_cast<double>(images.size());
 }
 
+torch::Tensor classifier_features(Model& model, const ImageSet& images) {
+  const auto features_of = [&](size_t begin, size_t end) {
+    return model.features(to_unit(images.slice(begin, end)));
+  };
+  const torch::NoGradGuard no_grad;
+  const auto width = features_of(0, 1).size(1);
+  const auto features = torch::empty({static_cast<int64_t>(images.size()), width});
+  for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
+    features.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))
+        .copy_(features_of(begin, end));
+  });
+  return features;
+}
+
 double reconstruction_psnr(Model& model, const ImageSource& source, size_t at_most) {
   // Some at a time, because the source may be larger than the memory.
   constexpr size_t kImages = 16 * kBatch;

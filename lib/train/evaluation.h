@@ -57,6 +57,9 @@ InversionReport evaluate_inversion(FlowModel& model, const ImageSet& images,
 // Percentage of `images` whose class, the head's largest score, is not that of `labels`.
 double classification_error(Model& model, const ImageSource& images, const Bytes& labels);
 
+// What the classifier `model` decides by, of each image: [N, features].
+torch::Tensor classifier_features(Model& model, const ImageSet& images);
+
 // The images of `source` with these indices. Throws ShapeError naming one of another geometry than
 // `shape`.
 ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indices, Shape3 shape);

@@ -60,7 +60,7 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
     : preset_(preset), config_(parse_train_config(preset)), seed_(seed) {
   torch::manual_seed(seed);
   model_ = make_model(preset);
-  if (config_.task != "classify" && !model_->has_density()) {
+  if (config_.task != "classify" && model_->likelihood() == Likelihood::kNone) {
     throw UsageError(
         "pad_channels, coefficient: with a zero-padded input, or without a Lipschitz bound, there "
         "is no density; only --task classify can train such a model");
@@ -80,12 +80,13 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
 Trainer Trainer::from_state(const Json& json, const std::string& path) {
   try {
     const ConfigSection state(json, "state",
-                              {"preset", "seed", "step", "images", "elapsed_s", "bfloat16"});
+                              {"preset", "seed", "step", "images", "elapsed_s", "bfloat16", "curve"});
     Trainer trainer(state.get<Json>("preset"), state.get<uint64_t>("seed"));
     constexpr int64_t kMost = int64_t{1} << 40;
     trainer.adam_->steps = state.integer("step", 0, kMost);
     trainer.images_ = state.integer("images", 0, kMost);
     trainer.elapsed_s_ = state.number("elapsed_s", 0, 1e12);
+    if (state.has("curve")) trainer.curve_ = state.get<Json>("curve");
     if (state.has("bfloat16")) trainer.bfloat16_ = state.get<bool>("bfloat16");
     return trainer;
   } catch (const UsageError& error) {
@@ -121,7 +122,8 @@ Bytes Trainer::serialize_state() const {
                {"seed", seed_},
                {"step", adam_->steps},
                {"images", images_},
-               {"elapsed_s", elapsed_s_}};
+               {"elapsed_s", elapsed_s_},
+               {"curve", curve_}};
   if (bfloat16_) info["bfloat16"] = *bfloat16_;
   std::map<std::string, torch::Tensor> tensors{{"values", flat_->values},
                                                {"first_moment", adam_->first_moment},
@@ -248,7 +250,11 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
                           ? elapsed_s_ / run.time_limit_s
                           : static_cast<double>(status.step) / static_cast<double>(config_.steps);
     status.epoch = static_cast<double>(status.step * config_.batch) / static_cast<double>(images_);
-    if (density) status.bits_per_dim = 8 + loss.nats_per_dim / std::log(2.0);
+    if (density && model_->has_density()) {
+      status.bits_per_dim = 8 + loss.nats_per_dim / std::log(2.0);
+    } else if (density) {
+      status.loss = loss.nats_per_dim;
+    }
     if (classes) status.cross_entropy = loss.cross_entropy;
     status.elapsed_s = elapsed_s_;
     status.images_per_s = static_cast<double>((status.step - first_step) * config_.batch) /
@@ -258,8 +264,10 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
       set_bfloat16(false);
       with_averaged_weights([&](Model& model) {
         if (density) {
-          status.validation_bits_per_dim =
-              evaluate_likelihood(model, *run.validation, seed_, 1).bits_per_dim;
+          if (model.has_density()) {
+            status.validation_bits_per_dim =
+                evaluate_likelihood(model, *run.validation, seed_, 1).bits_per_dim;
+          }
           if (model.residuals() > 0) {
             status.validation_psnr_db = reconstruction_psnr(model, *run.validation, 1000);
           }
@@ -270,11 +278,23 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
         }
       });
       set_bfloat16(run.bfloat16);
+      remember(status);
     }
     report(status);
   }
   set_bfloat16(false);
   return end;
+}
+
+void Trainer::remember(const TrainStatus& status) {
+  Json point = {{"step", status.step}};  // no times: the same run gives the same file
+  const auto keep = [&](const char* key, double value) {
+    if (std::isfinite(value)) point[key] = value;
+  };
+  keep("held_out_bits_per_dim", status.validation_bits_per_dim);
+  keep("held_out_psnr_db_from_z", status.validation_psnr_db);
+  keep("held_out_error_percent", status.validation_error_percent);
+  curve_.push_back(point);
 }
 
 Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, int64_t step) {
@@ -354,7 +374,10 @@ void Trainer::with_averaged_weights(const std::function<void(Model&)>& use) cons
 }
 
 Bytes Trainer::serialize_averaged_model(const Json& measured) const {
-  const Json training = {{"steps", adam_->steps}, {"seed", seed_}, {"images", images_}};
+  const Json training = {{"steps", adam_->steps},
+                         {"seed", seed_},
+                         {"images", images_},
+                         {"curve", curve_}};
   Bytes bytes;
   with_averaged_weights(
       [&](Model& model) { bytes = serialize_model(model, preset_, training, measured); });

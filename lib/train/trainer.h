@@ -34,6 +34,7 @@ struct TrainStatus {
   int64_t step = 0, total_steps = 0;
   double epoch = 0, progress = 0;  // progress of the schedule in [0, 1]
   double bits_per_dim = NAN;       // of this step's batch; log-dets of residual blocks as estimated
+  double loss = NAN;               // instead, of a model without a density; per dimension
   double cross_entropy = NAN;      // of this step's labelled batch, nats
   double learning_rate = 0, gradient_norm = 0, elapsed_s = 0, images_per_s = 0;
   bool validated = false;
@@ -81,6 +82,8 @@ class Trainer {
   Model& model() { return *model_; }
 
  private:
+  // Adds the validation figures of `status` to the curve, which the model file keeps.
+  void remember(const TrainStatus& status);
   // A trainer at the place that `json`, a state's text, describes, still with random weights.
   static Trainer from_state(const Json& json, const std::string& path);
   struct Batch {
@@ -102,6 +105,7 @@ class Trainer {
   TrainConfig config_;
   uint64_t seed_;
   double elapsed_s_ = 0;
+  Json curve_ = Json::array();  // one object for each validation
   int64_t images_ = 0;  // in the training set
   std::optional<bool> bfloat16_;
   // The order of the images in the epoch and of the set that was asked for last: all, or labelled.

@@ -55,5 +55,15 @@ TEST(Version, NamesVersionAndRevision) {
   EXPECT_FALSE(git_revision().empty());
 }
 
+// The test vectors of RFC 4648, section 10.
+TEST(Base64, TestVectors) {
+  const std::string text = "foobar";
+  const std::vector<std::string> expected{"",         "Zg==",     "Zm8=",    "Zm9v",
+                                          "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+  for (std::size_t n = 0; n <= text.size(); ++n) {
+    EXPECT_EQ(to_base64(reinterpret_cast<const std::uint8_t*>(text.data()), n), expected[n]);
+  }
+}
+
 }  // namespace
 }  // namespace pie

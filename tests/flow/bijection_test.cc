@@ -4,6 +4,7 @@
 #include "lib/flow/act_norm.h"
 #include "lib/flow/affine_coupling.h"
 #include "lib/flow/householder.h"
+#include "lib/flow/lu_convolution.h"
 #include "lib/flow/pre_transform.h"
 #include "lib/flow/reshapes.h"
 #include "lib/flow/residual_block.h"
@@ -63,6 +64,10 @@ INSTANTIATE_TEST_SUITE_P(
         make_case<Householder>("HouseholderOfOneChannel", {1, 2, 3}, 1),
         make_case<Householder>("HouseholderOfTwoChannels", {2, 1, 3}, 3),
         make_case<Householder>("HouseholderOfFeatures", {8, 1, 1}, 3),
+        make_case<LuConvolution>("LuConvolution", {6, 3, 3}),
+        make_case<LuConvolution>("LuConvolutionOfOneChannel", {1, 2, 3}),
+        make_case<LuConvolution>("LuConvolutionOfFeatures", {8, 1, 1}),
+        make_case<Reversal>("Reversal", {3, 2, 4}),
         make_case<AffineCoupling>("ConvCoupling", {4, 4, 4}, 2.0, subnets(3)),
         make_case<AffineCoupling>("OddCoupling", {5, 3, 4}, 1.0, subnets(3)),
         make_case<AffineCoupling>("LinearCoupling", {9, 1, 1}, 2.0, subnets(1)),

@@ -47,6 +47,12 @@ TEST(Reshapes, OddSidesAreRefused) {
   EXPECT_THROW(Downsampling({1, 4, 5}), ShapeError);
 }
 
+TEST(Reshapes, ReversalExchangesTheHalves) {
+  const auto x = torch::arange(8, torch::kFloat64).view({1, 4, 1, 2});
+  const auto expected = torch::tensor({6, 7, 4, 5, 2, 3, 0, 1}, torch::kFloat64);
+  EXPECT_TRUE(torch::equal(Reversal({4, 1, 2}).latent(x).reshape(-1), expected));
+}
+
 TEST(Reshapes, FlattenIsRowMajor) {
   const auto x = torch::arange(24, torch::kFloat64).view({1, 2, 3, 4});
   EXPECT_TRUE(torch::equal(Flatten({2, 3, 4}).latent(x).view(-1), x.view(-1)));

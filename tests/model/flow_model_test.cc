@@ -67,6 +67,29 @@ TEST(FlowModels, LikelihoodWithLogit) {
   expect_likelihood_is_brute_force(preset);
 }
 
+// Glow's layers, and NICE's: permutations, additive couplings and a scaling at the end.
+TEST(FlowModels, LikelihoodOfTheBaselines) {
+  Json preset = tiny_preset(4, 2);
+  preset["conv"]["mixing"] = "lu";
+  preset["conv"].erase("reflections");
+  expect_likelihood_is_brute_force(preset);
+  preset["conv"]["mixing"] = "reversal";
+  preset["linear"]["mixing"] = "reversal";
+  preset["linear"]["final_act_norm"] = true;
+  expect_likelihood_is_brute_force(preset);
+  preset["blocks"] = {{{"kind", "linear"}, {"keep", 16}}};
+  expect_likelihood_is_brute_force(preset);
+}
+
+TEST(FlowModels, AHeadClassifiesLatents) {
+  Json preset = tiny_preset();
+  EXPECT_EQ(random_model(preset)->classes(), 0);
+  preset["classes"] = 3;
+  const auto model = random_model(preset);
+  EXPECT_EQ(model->logits(pixels(2, 8, 1).to(torch::kFloat32)).sizes(),
+            torch::IntArrayRef({2, 3}));
+}
+
 TEST(FlowModels, PartsSumToTheTotal) {
   const auto model = tiny_double(tiny_preset());
   const auto terms = model->log_likelihood(pixels(4, 8, 3));

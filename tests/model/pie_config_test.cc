@@ -46,6 +46,7 @@ TEST(PieConfigs, WrongValuesAreNamed) {
            {"blocks.3.scale_clamp=9", "blocks.3.scale_clamp"},
            {"blocks.3.act_norm=1", "blocks.3.act_norm"},
            {"blocks.3.colour=1", "blocks.3.colour"},
+           {"conv.reflections=3.5", "blocks.0.reflections"},
            {"blocks=[]", "blocks"},
            {"blocks=7", "blocks"},
            {"blocks.0=7", "blocks.0"},

@@ -100,13 +100,15 @@ class Progress {
     if (on_terminal_ && (s.validated || s.elapsed_s - shown_at_ > 0.5)) {
       shown_at_ = s.elapsed_s;
       const double left = s.progress > 0 ? s.elapsed_s * (1 / s.progress - 1) : 0;
-      std::fprintf(stderr, "\r\033[Kepoch %.1f  %.0f%%  step %lld  [%s<%s, %.0f img/s%s%s]",
+      std::fprintf(stderr, "\r\033[Kepoch %.1f  %.0f%%  step %lld  [%s<%s, %.0f img/s%s%s%s]",
                    s.epoch, 100 * s.progress, static_cast<long long>(s.step),
                    clock_text(s.elapsed_s).c_str(), clock_text(left).c_str(), s.images_per_s,
                    figure(", bpd %.4f", s.bits_per_dim).c_str(),
+                   figure(", loss %.5f", s.loss).c_str(),
                    figure(", cross-entropy %.4f", s.cross_entropy).c_str());
     }
     bits_ += s.bits_per_dim;
+    loss_ += s.loss;
     entropy_ += s.cross_entropy;
     ++count_;
     if (s.step % kLogEvery != 0 && !s.validated) return;
@@ -121,8 +123,9 @@ class Progress {
       if (std::isfinite(value)) line[key] = value;
     };
     keep("train_bits_per_dim", bits_ / static_cast<double>(count_));
+    keep("train_loss_per_dim", loss_ / static_cast<double>(count_));
     keep("train_cross_entropy", entropy_ / static_cast<double>(count_));
-    bits_ = entropy_ = 0;
+    bits_ = loss_ = entropy_ = 0;
     count_ = 0;
     if (s.validated) {
       keep("val_bits_per_dim", s.validation_bits_per_dim);
@@ -154,7 +157,7 @@ class Progress {
 
   bool on_terminal_;
   double shown_at_ = -1;
-  double bits_ = 0, entropy_ = 0;  // sums since the last line
+  double bits_ = 0, loss_ = 0, entropy_ = 0;  // sums since the last line
   int64_t count_ = 0;
   std::ofstream log_;
 };
@@ -166,9 +169,11 @@ Json final_figures(const Trainer& trainer, const TrainRun& run) {
   trainer.with_averaged_weights([&](Model& model) {
     figures["held_out_images"] = run.validation->size();
     if (trainer.config().task != "classify") {
-      const auto report = evaluate_likelihood(model, *run.validation, trainer.seed(), 1);
-      figures["held_out_bits_per_dim"] = report.bits_per_dim;
-      figures["held_out_bits_per_dim_stderr"] = report.standard_error;
+      if (model.has_density()) {
+        const auto report = evaluate_likelihood(model, *run.validation, trainer.seed(), 1);
+        figures["held_out_bits_per_dim"] = report.bits_per_dim;
+        figures["held_out_bits_per_dim_stderr"] = report.standard_error;
+      }
       if (model.residuals() > 0) {
         figures["held_out_psnr_db_from_z"] = reconstruction_psnr(model, *run.validation);
       }

@@ -1,0 +1,22 @@
+// JPEG as what a model's lossy codes are measured against.
+#pragma once
+
+#include <vector>
+
+#include "lib/image/image.h"
+
+namespace pie {
+
+struct JpegPoint {
+  int quality;          // 1 ... 100
+  std::size_t bytes;    // of the file
+  double bits_per_dim;  // of the samples in it
+  double psnr_db;
+};
+
+// Rate and distortion of one JPEG file (stb_image_write's coder) that holds the set's images side
+// by side in a square, as many as fill it. Throws UsageError unless images are gray or RGB and the
+// square fits JPEG's 65,535 pixels.
+std::vector<JpegPoint> jpeg_curve(const ImageSet& images);
+
+}  // namespace pie
