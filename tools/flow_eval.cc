@@ -69,9 +69,8 @@ int run(int argc, char** argv) {
                  "default: all that the model has")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::IsMember(
-          {"likelihood", "reconstruction", "classification", "sharpness", "samples", "latents",
-           "code"}));
+      ->check(CLI::IsMember({"likelihood", "reconstruction", "classification", "sharpness",
+                             "samples", "latents", "code"}));
   app.add_option("--logdet", options.log_det,
                  "How an i-ResNet's log-determinant is computed: exact (small images), series "
                  "(biased, within a bound) or roulette (unbiased; default); a PIE's is exact")
@@ -137,6 +136,8 @@ int run(int argc, char** argv) {
     if (options.images.empty()) throw UsageError("give images, or a model with -m; try --help");
     return measure_images(options, common);
   }
+  if (!options.html.empty() && options.iterations.empty())
+    options.iterations = {1, 2, 4, 8, 16, 32};
   if (options.data.empty()) options.data = options.images;
   if (options.data.empty()) throw UsageError("give images to evaluate the model on; try --help");
   return call_engine("eval", common, &options);

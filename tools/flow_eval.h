@@ -22,7 +22,7 @@ struct EvalOptions {
   std::string log_det;  // method; empty: exact for PIEs, roulette for i-ResNets
   int64_t terms = 0, probes = 1;
   std::vector<int64_t> iterations;  // inversion errors after these numbers of them
-  std::string features;  // a classifier, for Frechet distances
+  std::string features;             // a classifier, for Frechet distances
   std::string csv, html, pictures;
   bool force = false;
 

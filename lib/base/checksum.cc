@@ -75,8 +75,8 @@ std::string to_hex(const void* data, std::size_t size) {
 
 std::string to_base64(const std::uint8_t* data, std::size_t size) {
   std::string text(4 * ((size + 2) / 3) + 1, '\0');  // OpenSSL ends it with a zero
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), data,
-                                     static_cast<int>(size));
+  const int length =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), data, static_cast<int>(size));
   text.resize(static_cast<std::size_t>(length));
   return text;
 }

@@ -29,7 +29,8 @@ void require_decoder(const LoadedModel& loaded) {
 
 std::vector<size_t> symbols_per_item(const LoadedModel& loaded, const Geometry& item) {
   const auto integer = loaded.integer();
-  return integer ? integer_symbols_per_item(*integer, item) : flow_symbols_per_item(loaded.latent_model());
+  return integer ? integer_symbols_per_item(*integer, item)
+                 : flow_symbols_per_item(loaded.latent_model());
 }
 
 // How samples are shared out, if the model can code such images: a real-valued one has no extra.
@@ -231,7 +232,8 @@ EncodedImages encode_images(const LoadedModel& loaded, const ImageSet& images,
     }
   } else {
     const NormalSymbols table(options.step);
-    const auto symbols = quantized_latents(loaded.latent_model(), tiles, layers, options.step, result.z);
+    const auto symbols =
+        quantized_latents(loaded.latent_model(), tiles, layers, options.step, result.z);
     for (size_t layer = 0; layer < symbols.size(); ++layer) {
       frame.layers.push_back(encode_layer(symbols[layer], counts[layer], table));
       std::map<int32_t, uint64_t> histogram;

@@ -38,6 +38,18 @@ Bytes encode_jpeg(const Image& image, int quality) {
   return {file.begin(), file.end()};
 }
 
+// The samples of `decoded` as an image of `channels`: the coder stores gray as three equal ones.
+Bytes with_channels(const Image& decoded, int channels) {
+  const int stored = decoded.geometry.channels;
+  Bytes samples;
+  for (std::size_t i = 0; i < decoded.samples.size(); ++i) {
+    if (static_cast<int>(i % static_cast<std::size_t>(stored)) < channels) {
+      samples.push_back(decoded.samples[i]);
+    }
+  }
+  return samples;
+}
+
 }  // namespace
 
 std::vector<JpegPoint> jpeg_curve(const ImageSet& images) {
@@ -49,19 +61,19 @@ std::vector<JpegPoint> jpeg_curve(const ImageSet& images) {
   }
   MosaicOptions plain;
   plain.margin = 0;
-  const auto square = mosaic(images.slice(0, static_cast<std::size_t>(side) *
-                                                 static_cast<std::size_t>(side)),
-                             side, plain);
+  const auto square =
+      mosaic(images.slice(0, static_cast<std::size_t>(side) * static_cast<std::size_t>(side)), side,
+             plain);
   std::vector<JpegPoint> curve;
   for (const int quality : {1, 5, 10, 20, 35, 50, 70, 85, 95}) {
     const auto file = encode_jpeg(square, quality);
-    const auto decoded = decode_image(file, "JPEG").image;
+    const auto decoded = with_channels(decode_image(file, "JPEG").image, g.channels);
     Psnr psnr;
-    psnr.add(square.samples.data(), decoded.samples.data(), square.samples.size());
-    curve.push_back({quality, file.size(),
-                     8 * static_cast<double>(file.size()) /
-                         static_cast<double>(square.samples.size()),
-                     psnr.pooled_db()});
+    psnr.add(square.samples.data(), decoded.data(), square.samples.size());
+    curve.push_back(
+        {quality, file.size(),
+         8 * static_cast<double>(file.size()) / static_cast<double>(square.samples.size()),
+         psnr.pooled_db()});
   }
   return curve;
 }

@@ -142,8 +142,7 @@ double least_parameters(const PieConfig& config) {
                  depth = static_cast<double>(block.depth);
     const double mixed = block.mixing == "lu" ? channels : static_cast<double>(block.reflections);
     least += static_cast<double>(block.steps) *
-             (mixed * channels +
-              hidden * (channels * (conv ? 9 : 1) + 2 * depth * hidden));
+             (mixed * channels + hidden * (channels * (conv ? 9 : 1) + 2 * depth * hidden));
     channels = static_cast<double>(block.keep) / area;
   }
   return least;
@@ -211,10 +210,9 @@ Architecture architecture(const Parse& parse, const Make& make) {
 }
 
 const std::map<std::string, Architecture>& architectures() {
-  const auto autoencoder =
-      architecture(parse_autoencoder_config, [](const AutoencoderConfig& config) {
-        return std::make_shared<Autoencoder>(config);
-      });
+  const auto autoencoder = architecture(
+      parse_autoencoder_config,
+      [](const AutoencoderConfig& config) { return std::make_shared<Autoencoder>(config); });
   static const std::map<std::string, Architecture> all{
       {"pie", architecture(parse_pie_config,
                            [](const PieConfig& config) {

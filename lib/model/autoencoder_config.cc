@@ -4,8 +4,7 @@ namespace pie {
 
 AutoencoderConfig parse_autoencoder_config(const Json& json) {
   const ConfigSection top(
-      json, "",
-      {"name", "arch", "input", "latent", "filters", "scales", "mmd_weight", "train"});
+      json, "", {"name", "arch", "input", "latent", "filters", "scales", "mmd_weight", "train"});
   AutoencoderConfig config;
   config.variational = top.choice("arch", {"vae", "wae"}) == "vae";
   config.input = parse_input(top);

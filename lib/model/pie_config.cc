@@ -16,10 +16,9 @@ PieBlockConfig parse_block(const Json& preset, const Json& json, const std::stri
     merged = preset.at(kind.get<std::string>());
   }
   if (merged.is_object()) merged.update(json);
-  const ConfigSection s(
-      merged, path,
-      {"kind", "keep", "steps", "mixing", "reflections", "hidden", "depth", "scale_clamp",
-       "act_norm", "final_act_norm"});
+  const ConfigSection s(merged, path,
+                        {"kind", "keep", "steps", "mixing", "reflections", "hidden", "depth",
+                         "scale_clamp", "act_norm", "final_act_norm"});
   PieBlockConfig block;
   block.kind = s.choice("kind", {"conv", "linear"});
   block.keep = s.integer("keep", 1, int64_t{1} << 24);
@@ -38,10 +37,10 @@ PieBlockConfig parse_block(const Json& preset, const Json& json, const std::stri
 }  // namespace
 
 PieConfig parse_pie_config(const Json& json) {
-  const ConfigSection top(json, "",
-                          {"name", "arch", "input", "pre_transform", "eps0_squared",
-                           "residual_mean", "classes", "head_features", "conv", "linear",
-                           "blocks", "train"});
+  const ConfigSection top(
+      json, "",
+      {"name", "arch", "input", "pre_transform", "eps0_squared", "residual_mean", "classes",
+       "head_features", "conv", "linear", "blocks", "train"});
   top.choice("arch", {"pie"});
   PieConfig config;
   config.input = parse_input(top);

@@ -17,8 +17,8 @@ void check(const DcganOptions& o) {
   const int64_t cell = int64_t{1} << o.scales;
   if (o.height % cell != 0 || o.width % cell != 0) {
     throw ShapeError("DCGAN networks of " + std::to_string(o.scales) +
-                     " scales need sides that are multiples of " + std::to_string(cell) +
-                     ", not " + std::to_string(o.height) + "x" + std::to_string(o.width));
+                     " scales need sides that are multiples of " + std::to_string(cell) + ", not " +
+                     std::to_string(o.height) + "x" + std::to_string(o.width));
   }
 }
 
@@ -46,8 +46,8 @@ DcganEncoder::DcganEncoder(const DcganOptions& o, int64_t outputs) {
     shifts_.push_back(register_parameter("shift" + index, torch::zeros({out})));
   }
   const int64_t features = filters_at(o, o.scales) * (o.height >> o.scales) * (o.width >> o.scales);
-  weight_ = register_parameter("weight", random_weight({outputs, features},
-                                                       2 * static_cast<double>(features)));
+  weight_ = register_parameter(
+      "weight", random_weight({outputs, features}, 2 * static_cast<double>(features)));
   bias_ = register_parameter("bias", torch::zeros({outputs}));
 }
 
@@ -66,8 +66,8 @@ DcganDecoder::DcganDecoder(const DcganOptions& o, int64_t inputs)
     : height_(o.height >> o.scales), width_(o.width >> o.scales) {
   check(o);
   const int64_t features = filters_at(o, o.scales) * height_ * width_;
-  weight_ = register_parameter("weight",
-                               random_weight({features, inputs}, static_cast<double>(inputs)));
+  weight_ =
+      register_parameter("weight", random_weight({features, inputs}, static_cast<double>(inputs)));
   bias_ = register_parameter("bias", torch::zeros({features}));
   for (int64_t s = o.scales; s > 0; --s) {
     const int64_t in = filters_at(o, s), out = filters_at(o, s - 1);

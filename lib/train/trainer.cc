@@ -79,8 +79,8 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
 
 Trainer Trainer::from_state(const Json& json, const std::string& path) {
   try {
-    const ConfigSection state(json, "state",
-                              {"preset", "seed", "step", "images", "elapsed_s", "bfloat16", "curve"});
+    const ConfigSection state(
+        json, "state", {"preset", "seed", "step", "images", "elapsed_s", "bfloat16", "curve"});
     Trainer trainer(state.get<Json>("preset"), state.get<uint64_t>("seed"));
     constexpr int64_t kMost = int64_t{1} << 40;
     trainer.adam_->steps = state.integer("step", 0, kMost);
@@ -118,12 +118,8 @@ Trainer Trainer::resume(const Bytes& state, const std::string& path) {
 }
 
 Bytes Trainer::serialize_state() const {
-  Json info = {{"preset", preset_},
-               {"seed", seed_},
-               {"step", adam_->steps},
-               {"images", images_},
-               {"elapsed_s", elapsed_s_},
-               {"curve", curve_}};
+  Json info = {{"preset", preset_}, {"seed", seed_},           {"step", adam_->steps},
+               {"images", images_}, {"elapsed_s", elapsed_s_}, {"curve", curve_}};
   if (bfloat16_) info["bfloat16"] = *bfloat16_;
   std::map<std::string, torch::Tensor> tensors{{"values", flat_->values},
                                                {"first_moment", adam_->first_moment},
@@ -374,10 +370,8 @@ void Trainer::with_averaged_weights(const std::function<void(Model&)>& use) cons
 }
 
 Bytes Trainer::serialize_averaged_model(const Json& measured) const {
-  const Json training = {{"steps", adam_->steps},
-                         {"seed", seed_},
-                         {"images", images_},
-                         {"curve", curve_}};
+  const Json training = {
+      {"steps", adam_->steps}, {"seed", seed_}, {"images", images_}, {"curve", curve_}};
   Bytes bytes;
   with_averaged_weights(
       [&](Model& model) { bytes = serialize_model(model, preset_, training, measured); });

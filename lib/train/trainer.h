@@ -106,7 +106,7 @@ class Trainer {
   uint64_t seed_;
   double elapsed_s_ = 0;
   Json curve_ = Json::array();  // one object for each validation
-  int64_t images_ = 0;  // in the training set
+  int64_t images_ = 0;          // in the training set
   std::optional<bool> bfloat16_;
   // The order of the images in the epoch and of the set that was asked for last: all, or labelled.
   struct Order {

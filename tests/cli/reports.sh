@@ -16,7 +16,7 @@ expect 0 flow-eval --images "$digits"
 grep -q '^sharpness.data	0\.18' "$out" || fail "another sharpness"
 expect 0 flow-eval -m tiny "$digits[:20]" --samples 8 --noise-draws 2 --json --pictures pictures
 cp "$out" eval.json
-[ "$(ls pictures)" = $'tiny-reconstructions.png\ntiny-samples.png' ] ||
+[ "$(ls pictures)" = $'tiny-interpolations.png\ntiny-reconstructions.png\ntiny-samples.png' ] ||
   fail "pictures: $(ls pictures)"
 expect 0 flow-eval -m tiny -m tiny --metrics likelihood --noise-draws 2 "$digits[:20]" --csv two.csv
 head -n "$(($(wc -l <"$out") / 2))" "$out" >table.txt

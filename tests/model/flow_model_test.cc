@@ -86,8 +86,7 @@ TEST(FlowModels, AHeadClassifiesLatents) {
   EXPECT_EQ(random_model(preset)->classes(), 0);
   preset["classes"] = 3;
   const auto model = random_model(preset);
-  EXPECT_EQ(model->logits(pixels(2, 8, 1).to(torch::kFloat32)).sizes(),
-            torch::IntArrayRef({2, 3}));
+  EXPECT_EQ(model->logits(pixels(2, 8, 1).to(torch::kFloat32)).sizes(), torch::IntArrayRef({2, 3}));
 }
 
 TEST(FlowModels, PartsSumToTheTotal) {

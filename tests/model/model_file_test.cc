@@ -135,7 +135,7 @@ TEST(ModelFiles, ContradictionsAreRefused) {
       f.metadata["preset"] = preset.dump();
     });
   };
-  EXPECT_THROW(parse_model(with_preset("arch=vae"), "x"), UnsupportedError);
+  EXPECT_THROW(parse_model(with_preset("arch=gan"), "x"), UnsupportedError);
   EXPECT_THROW(parse_model(with_preset("arch=7"), "x"), UnsupportedError);
   EXPECT_THROW(parse_model(with_preset("conv.hidden=7"), "x"), DamagedError);
   EXPECT_THROW(parse_model(with_preset("conv.hidden=-7"), "x"), DamagedError);

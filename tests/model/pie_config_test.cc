@@ -27,7 +27,7 @@ TEST(PieConfigs, DefaultsOfTheKindAndOverridesOfTheBlock) {
 
 TEST(PieConfigs, WrongValuesAreNamed) {
   for (const auto& [assignment, key] : std::vector<std::pair<std::string, std::string>>{
-           {"arch=vae", "arch"},
+           {"arch=gan", "arch"},
            {"input.channels=0", "input.channels"},
            {"input.height=28.5", "input.height"},
            {"input.width=\"wide\"", "input.width"},

@@ -6,7 +6,7 @@
 #include "lib/image/image_io.h"
 #include "tools/common/files.h"
 #include "tools/engine/commands.h"
-#include "tools/engine/evaluation.h"
+#include "tools/engine/model_report.h"
 #include "tools/engine/report_page.h"
 
 namespace pie {

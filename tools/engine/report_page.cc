@@ -70,8 +70,8 @@ std::string name(const ModelReport& report) {
 std::string section(const std::string& title, const std::string& text, const std::string& body) {
   if (body.empty()) return "";
   return "<section><h2>" + escaped(title) + "</h2>" +
-         (text.empty() ? "" : "<p class=\"muted\">" + escaped(text) + "</p>") + "<div class=\"row\">" +
-         body + "</div></section>\n";
+         (text.empty() ? "" : "<p class=\"muted\">" + escaped(text) + "</p>") +
+         "<div class=\"row\">" + body + "</div></section>\n";
 }
 
 std::string figure(const std::string& body, const std::string& caption) {
@@ -226,26 +226,25 @@ std::string latent_maps(const Reports& reports) {
     for (const auto& item : labels) all.push_back(item.second);
     const auto shares = at(map, "/variance_shares");
     body += figure(scatter_chart(all, {"first principal component", "second"}),
-                   name(report) + ": z of the first " +
-                       std::to_string(at(map, "/points").size()) + " images on " +
-                       short_number(100 * shares[0].get<double>()) + " and " +
+                   name(report) + ": z of the first " + std::to_string(at(map, "/points").size()) +
+                       " images on " + short_number(100 * shares[0].get<double>()) + " and " +
                        short_number(100 * shares[1].get<double>()) + " % of the variance.");
   }
   return body;
 }
 
 std::string inversion(const Reports& reports) {
-  auto body = figure(
-      line_chart(series_of(reports, "/reconstruction/inverse/by_iterations", "iterations",
-                           "max_abs_error"),
-                 {"fixed-point iterations", "largest error of a pixel", false, true}),
-      "The iterative inverse: largest error of a pixel in [0, 1] after so many iterations.");
+  auto body =
+      figure(line_chart(series_of(reports, "/reconstruction/inverse/by_iterations", "iterations",
+                                  "max_abs_error"),
+                        {"fixed-point iterations", "largest error of a pixel", false, true}),
+             "The iterative inverse: largest error of a pixel in [0, 1] after so many iterations.");
   for (size_t i = 0; i < reports.size(); ++i) {
     std::vector<ChartBar> bars;
     for (const auto& bound :
          at(reports[i].figures, "/reconstruction/inverse/lipschitz_bound_of_blocks")) {
-      bars.push_back({"block " + std::to_string(bars.size()), bound.get<double>(),
-                      static_cast<int>(i % 10)});
+      bars.push_back(
+          {"block " + std::to_string(bars.size()), bound.get<double>(), static_cast<int>(i % 10)});
     }
     body += figure(bar_chart(bars, "Lipschitz bounds"),
                    name(reports[i]) + ": certified Lipschitz bound of each residual block.");

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/engine/evaluation.h"
+#include "tools/engine/model_report.h"
 
 namespace pie {
 

@@ -132,10 +132,12 @@ class Progress {
       keep("val_psnr_db_from_z", s.validation_psnr_db);
       keep("val_error_percent", s.validation_error_percent);
       clear_line();
+      const std::string figures =
+          figure(", %.4f bits/dim", s.validation_bits_per_dim) +
+          figure(", %.2f dB from z alone", s.validation_psnr_db) +
+          figure(", %.2f %% classified wrongly", s.validation_error_percent);
       log_note("step " + std::to_string(s.step) + " (" + clock_text(s.elapsed_s) + "): held-out" +
-               figure(" %.4f bits/dim", s.validation_bits_per_dim) +
-               figure(", %.2f dB from z alone", s.validation_psnr_db) +
-               figure(", %.2f %% classified wrongly", s.validation_error_percent));
+               (figures.empty() ? figures : figures.substr(1)));
     }
     if (log_.is_open()) log_ << line.dump() << std::endl;
   }

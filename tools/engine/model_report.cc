@@ -1,4 +1,4 @@
-#include "tools/engine/evaluation.h"
+#include "tools/engine/model_report.h"
 
 #include <chrono>
 #include <cmath>
@@ -81,10 +81,7 @@ class FeatureSpace {
 class Evaluation {
  public:
   Evaluation(const CommonOptions& common, const EvalOptions& options, const std::string& name)
-      : common_(common),
-        options_(options),
-        model_(find_model(name)),
-        data_(options.data) {
+      : common_(common), options_(options), model_(find_model(name)), data_(options.data) {
     report_ = {
         {"schema", "pie.flow-eval/1"},
         {"tool", "flow-eval " + version_string()},
@@ -261,8 +258,8 @@ class Evaluation {
       report_["sharpness"]["reconstructions_stderr"] = finite_or_null(
           report_, "sharpness.reconstructions_stderr", sharpness(decoded).standard_error());
     }
-    add_beside_originals("reconstructions", "Originals, and below them reconstructions from z alone",
-                         decoded);
+    add_beside_originals("reconstructions",
+                         "Originals, and below them reconstructions from z alone", decoded);
   }
 
   void labels_kept(const ImageSet& decoded) {
@@ -306,8 +303,8 @@ class Evaluation {
       Json figures = {{"temperature", temperature},
                       {"residual_temperature", options_.residual_temperature},
                       {"sharpness", sharpness(drawn).mean()}};
-      figures["sharpness_stderr"] = finite_or_null(report_, "samples.sharpness_stderr",
-                                                   sharpness(drawn).standard_error());
+      figures["sharpness_stderr"] =
+          finite_or_null(report_, "samples.sharpness_stderr", sharpness(drawn).standard_error());
       if (space) {
         figures["frechet_distance"] =
             finite_or_null(report_, "samples.frechet_distance", space->distance(drawn));
@@ -346,8 +343,8 @@ class Evaluation {
     constexpr int64_t kMostDims = 4096, kMostPoints = 1000;
     if (z.size(0) < 3 || z.size(1) < 2 || z.size(1) > kMostDims) return;
     const auto axes = principal_axes(z, 2);
-    const auto points = torch::mm(z.slice(0, 0, kMostPoints).to(torch::kFloat64) - axes.mean,
-                                  axes.directions.t());
+    const auto points =
+        torch::mm(z.slice(0, 0, kMostPoints).to(torch::kFloat64) - axes.mean, axes.directions.t());
     Bytes labels;
     try {
       labels = data_.labels(options_.labels);

@@ -1,0 +1,278 @@
+#!/usr/bin/env bash
+# Reproduces the tables and figures of the PIE paper and of the i-ResNet slides with this toolkit, and
+# prints ours beside the published figures:
+#
+#   models/reproduce.sh [--quick] [--data DIR] [--fashion DIR] [--out DIR] [--bin DIR] WHAT...
+#
+# WHAT: table1 figure7 figure8 figure9 likelihood classification across-tasks convergence, or all.
+# DIR of --data has MNIST's four files (default: $MNIST, else /usr/share/datasets/mnist), of --fashion
+# Fashion-MNIST's (Debian's dataset-fashion-mnist). Models and pictures go to --out (default:
+# reproduced). A training that was stopped goes on where it was when the same command is given again;
+# a model that is finished is used again. --quick trains for seconds on testdata/: it shows that all
+# of it runs, its figures mean nothing.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+quick= data=${MNIST:-/usr/share/datasets/mnist} fashion=/usr/share/datasets/fashion-mnist
+out=reproduced bin=$root/build/bin what=()
+usage() { sed -n '2,14s/^# \{0,1\}//p' "$0"; exit "$1"; }
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) quick=1 ;;
+    --data) data=$2; shift ;;
+    --fashion) fashion=$2; shift ;;
+    --out) out=$2; shift ;;
+    --bin) bin=$2; shift ;;
+    -h | --help) usage 0 ;;
+    -*) usage 2 >&2 ;;
+    *) what+=("$1") ;;
+  esac
+  shift
+done
+[ ${#what[@]} -gt 0 ] || usage 2 >&2
+all="table1 figure7 figure8 figure9 likelihood classification across-tasks convergence"
+[ "${what[0]}" != all ] || read -ra what <<<"$all"
+for item in "${what[@]}"; do [[ " $all " = *" $item "* ]] || usage 2 >&2; done
+mkdir -p "$out"
+
+if [ "$quick" ]; then
+  digits=$root/testdata/digits-images-idx3-ubyte.gz
+  train=$digits[:80] held_out=$digits[80:] test=$digits[:40] neighbours=$digits[40:] samples=40
+  clothes_train=$train clothes_held_out=$held_out clothes_test=$test
+else
+  train=$data/train-images-idx3-ubyte.gz[:55000] held_out=$data/train-images-idx3-ubyte.gz[55000:57000]
+  test=$data/t10k-images-idx3-ubyte.gz neighbours=$data/train-images-idx3-ubyte.gz samples=10000
+  clothes_train=$fashion/train-images-idx3-ubyte.gz[:55000]
+  clothes_held_out=$fashion/train-images-idx3-ubyte.gz[55000:57000]
+  clothes_test=$fashion/t10k-images-idx3-ubyte.gz
+fi
+features=iresnet-mnist-classifier
+
+# train_model NAME MINUTES PRESET OPTION...: a model trained for so long on one core, $out/NAME.safetensors.
+train_model() {
+  local file=$out/$1.safetensors minutes=$2 preset=$3
+  shift 3
+  if [ -f "$file" ] && [ ! -f "$file.state" ]; then return; fi  # finished
+  local command=("$bin/pie-train" -q -f -T 1 --data "${images:-$train}" --val "${validation:-$held_out}"
+    --log "$file.jsonl" -o "$file")
+  if [ -f "$file.state" ]; then
+    command+=(--resume "$file.state")
+  else
+    command+=(--preset "$preset" "$@")
+    [ ! "$quick" ] || command+=(--batch 8 --set train.validate_every=2)
+  fi
+  if [ "$quick" ]; then command+=(--steps 4); else command+=(--time "${minutes}m"); fi
+  echo "training $file: $preset $*" >&2
+  "${command[@]}" >/dev/null
+  rm "$file.state"
+}
+
+# evaluate NAME OPTION... DATA: the report of a model of train_model, or of a shipped one, in $out/NAME.json.
+evaluate() {
+  local name=$1 model=$out/$1.safetensors
+  shift
+  [ -f "$model" ] || model=$root/models/$name.safetensors
+  "$bin/flow-eval" -q -m "$model" --json "$@" >"$out/$name.json"
+}
+
+# The rows of a table on stdin, columns split by |; {NAME:a.b.0} is a figure of $out/NAME.json.
+table() {
+  python3 - "$out" /dev/fd/3 3<&0 <<'P'
+import json, re, sys
+folder, rows = sys.argv[1], open(sys.argv[2]).read().splitlines()
+
+def figure(match):
+    value = json.load(open(f"{folder}/{match[1]}.json"))
+    for key in match[2].split("."):
+        value = value[int(key)] if isinstance(value, list) else (value or {}).get(key)
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+cells = [[re.sub(r"\{([^:{}]+):([^{}]+)\}", figure, cell.strip()) for cell in row.split("|")] for row in rows]
+widths = [max(len(row[i]) for row in cells if i < len(row)) for i in range(max(map(len, cells)))]
+for row in cells:
+    print("  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))).rstrip())
+P
+}
+
+# How many images a second a model was trained with, by its log.
+training_speed() {
+  python3 - "$out/$1.safetensors.jsonl" "$out/$1.json" <<'P'
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+report = json.load(open(sys.argv[2]))
+report["training"]["images_per_s"] = round(lines[-1]["images_per_s"])
+report["training"]["minutes"] = round(lines[-1]["elapsed_s"] / 60)
+json.dump(report, open(sys.argv[2], "w"))
+P
+}
+
+# PIE for the three variances of its residuals; the shipped one is eps0^2 = 0.01.
+pie_of() {
+  case $1 in
+    0.01) if [ "$quick" ]; then echo pie-e0.01; else echo pie-mnist; fi ;;
+    *) echo "pie-e$1" ;;
+  esac
+}
+train_pies() {
+  local e
+  for e in 0.01 0.1 1.0; do
+    [ "$(pie_of $e)" = pie-mnist ] || train_model "pie-e$e" 30 pie-mnist --set eps0_squared=$e
+  done
+}
+
+table1() {
+  train_model vae 30 vae-mnist
+  train_model wae 30 wae-mnist
+  train_model pie8 30 pie-mnist --set blocks.3.keep=8 --set blocks.4.keep=8
+  train_pies
+  local common=(--metrics sharpness,samples --samples $samples --features $features "$test") name
+  for name in vae wae pie8 "$(pie_of 0.1)" "$(pie_of 1.0)"; do
+    evaluate $name --temperature 1,0.707,0.5 "${common[@]}"
+    cp "$out/$name.json" "$out/$name-r0.json"
+    evaluate $name --temperature 1,0.707,0.5 --residual-temperature 1 "${common[@]}"
+    cp "$out/$name.json" "$out/$name-r1.json"
+  done
+  echo "Table 1: sharpness of $samples samples, z of 8 numbers (data: of the test images); Frechet distance of"
+  echo "the samples from the test images in a classifier's features"
+  {
+    echo "model|published|T = 1|T = 0.707|T = 0.5|Frechet, T = 1|0.707|0.5"
+    echo "data|0.18|{vae-r0:sharpness.data}"
+    for name in vae:VAE:0.08 wae:WAE:0.07 pie8:PIE:0.49 "$(pie_of 0.1):PIE, eps0^2 = 0.1, 10 numbers:-" \
+      "$(pie_of 1.0):PIE, eps0^2 = 1, 10 numbers:-"; do
+      IFS=: read -r file label published <<<"$name"
+      for r in 0 1; do
+        echo "$label, R = $r|$published|{$file-r$r:samples.0.sharpness}|{$file-r$r:samples.1.sharpness}|{$file-r$r:samples.2.sharpness}|{$file-r$r:samples.0.frechet_distance}|{$file-r$r:samples.1.frechet_distance}|{$file-r$r:samples.2.frechet_distance}"
+      done
+    done
+  } | table
+}
+
+figure7() {
+  train_pies
+  local e name options=() metrics=(--metrics "reconstruction,sharpness,samples,latents" --samples $((samples / 5)))
+  for e in 0.01 0.1 1.0; do
+    name=$(pie_of $e)
+    evaluate "$name" "${metrics[@]}" --temperature 1,0.707,0.5 --neighbours "$neighbours" \
+      --pictures "$out/figure7" -f "$test"
+    if [ -f "$out/$name.safetensors" ]; then options+=(-m "$out/$name.safetensors"); else options+=(-m "$name"); fi
+  done
+  "$bin/flow-eval" -q "${options[@]}" "${metrics[@]}" --temperature 1,0.707,0.5 --html "$out/figure7.html" -f "$test" >/dev/null
+  echo "Figure 7: reconstructions from z (a), samples at T = 1 (b) and 0.707 (c), interpolations (d), maps of z (e):"
+  echo "$out/figure7/*.png, $out/figure7.html"
+  {
+    echo "eps0^2|PSNR from z, dB|digit kept, %|sharpness from z|of samples|nearest neighbour in z, %"
+    for e in 0.01 0.1 1.0; do
+      name=$(pie_of $e)
+      echo "$e|{$name:reconstruction.psnr_db}|{$name:reconstruction.labels_kept_percent}|{$name:sharpness.reconstructions}|{$name:sharpness.samples}|{$name:latents.labels_by_nearest_neighbour_percent}"
+    done
+  } | table
+}
+
+figure8() {
+  train_pies
+  local e model
+  for e in 0.01 0.1 1.0; do
+    model=$(pie_of $e)
+    [ ! -f "$out/$model.safetensors" ] || model=$out/$model.safetensors
+    "$bin/pie-sample" -q -m "$model" --interpolate "${test%%\[*}[0]" "${test%%\[*}[1]" --steps 12 -f -o "$out/figure8-e$e.png"
+    echo "Figure 8, interpolation at eps0^2 = $e: $out/figure8-e$e.png"
+  done
+}
+
+figure9() {
+  train_pies
+  local e model
+  for e in 0.01 0.1 1.0; do
+    model=$(pie_of $e)
+    [ ! -f "$out/$model.safetensors" ] || model=$out/$model.safetensors
+    "$bin/pie-sample" -q -m "$model" --grid 20x30 -f -o "$out/figure9-e$e.png"
+    echo "Figure 9, samples at eps0^2 = $e: $out/figure9-e$e.png"
+  done
+}
+
+likelihood() {
+  local name rows="nice:NICE:4.36 realnvp:Real_NVP:1.06 glow:Glow:1.05 pie:PIE:- iresnet:i-ResNet:1.06" row
+  train_model nice 60 nice-mnist
+  train_model realnvp 60 realnvp-mnist
+  train_model glow 60 glow-mnist
+  train_model pie 60 pie-mnist
+  train_model iresnet 60 iresnet-mnist-small
+  for name in nice realnvp glow pie iresnet; do
+    evaluate $name --metrics likelihood "$test"
+    training_speed $name
+  done
+  echo "Likelihood of MNIST's test images, bits/dim, after the same time on one core; published figures are of"
+  echo "much larger models and trainings, and i-ResNet's may be on another scale (see models/README.md)"
+  {
+    echo "model|published|ours|standard error|parameters|minutes|training images/s"
+    for row in $rows; do
+      IFS=: read -r name label published <<<"$row"
+      echo "${label/_/ }|$published|{$name:likelihood.bits_per_dim}|{$name:likelihood.stderr}|{$name:model.params}|{$name:training.minutes}|{$name:training.images_per_s}"
+    done
+  } | table
+}
+
+classification() {
+  train_model classifier 30 iresnet-mnist-classifier
+  train_model classifier-free 30 iresnet-mnist-classifier --set block.coefficient=0
+  evaluate classifier --metrics classification "$test"
+  evaluate classifier-free --metrics classification "$test"
+  echo "Classification of MNIST's test images, error in %"
+  table <<'T'
+model|published|ours
+i-ResNet, no constraint|0.38|{classifier-free:classification.error_percent}
+i-ResNet, c = 0.9|0.40|{classifier:classification.error_percent}
+T
+}
+
+across-tasks() {
+  local set images validation of
+  local common=(--task classify --set classes=10 --set train.shift=2 --set train.weight_decay=0.05)
+  for set in digits clothes; do
+    images=$train validation=$held_out of=$test
+    if [ $set = clothes ]; then images=$clothes_train validation=$clothes_held_out of=$clothes_test; fi
+    train_model glow-affine-$set 15 glow-mnist "${common[@]}"
+    train_model glow-additive-$set 15 glow-mnist "${common[@]}" --set conv.mixing=reversal --set conv.scale_clamp=0
+    train_model iresnet-glow-$set 15 iresnet-mnist-classifier "${common[@]}" --set pad_channels=0
+    train_model iresnet-$set 15 iresnet-mnist-classifier "${common[@]}"
+    for name in glow-affine glow-additive iresnet-glow iresnet; do
+      evaluate $name-$set --metrics classification "$of"
+    done
+  done
+  echo "Each architecture as a classifier, error in % (published: of CIFAR-10)"
+  table <<'T'
+architecture|published|MNIST|Fashion-MNIST|parameters
+affine Glow, 1x1 convolutions|12.63|{glow-affine-digits:classification.error_percent}|{glow-affine-clothes:classification.error_percent}|{glow-affine-digits:model.params}
+additive Glow, reversal|12.36|{glow-additive-digits:classification.error_percent}|{glow-additive-clothes:classification.error_percent}|{glow-additive-digits:model.params}
+i-ResNet, Glow-style|8.03|{iresnet-glow-digits:classification.error_percent}|{iresnet-glow-clothes:classification.error_percent}|{iresnet-glow-digits:model.params}
+i-ResNet|6.69|{iresnet-digits:classification.error_percent}|{iresnet-clothes:classification.error_percent}|{iresnet-digits:model.params}
+T
+}
+
+convergence() {
+  local c steps=1,2,3,4,5,6,8,10,15,20,30,40 models=()
+  for c in 0.5 0.7 0.9; do
+    train_model iresnet-c$c 4 iresnet-mnist-small --set block.coefficient=$c
+    evaluate iresnet-c$c --metrics reconstruction --iterations $steps "${test%%\[*}[:50]"
+    models+=(-m "$out/iresnet-c$c.safetensors")
+  done
+  "$bin/flow-eval" -q "${models[@]}" --metrics reconstruction --iterations $steps --html "$out/convergence.html" \
+    -f "${test%%\[*}[:50]" >/dev/null
+  echo "Convergence of the inverse: root mean square error of pixels after iterations; $out/convergence.html"
+  {
+    echo "iterations|c = 0.5|c = 0.7|c = 0.9"
+    c=0
+    for k in ${steps//,/ }; do
+      printf %s "$k"
+      for model in iresnet-c0.5 iresnet-c0.7 iresnet-c0.9; do
+        printf '|%s' "{$model:reconstruction.inverse.by_iterations.$c.rms_error}"
+      done
+      echo
+      c=$((c + 1))
+    done
+  } | table
+}
+
+for item in "${what[@]}"; do
+  "$item"
+  echo
+done
