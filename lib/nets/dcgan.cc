@@ -75,6 +75,7 @@ DcganDecoder::DcganDecoder(const DcganOptions& o, int64_t inputs)
     // A value is the sum over a quarter of the taps.
     kernels_.push_back(register_parameter(
         "kernel" + index, random_weight({in, out, 4, 4}, 4.0 * static_cast<double>(in))));
+    if (s == o.scales) continue;
     scales_.push_back(register_parameter("scale" + index, torch::ones({in})));
     shifts_.push_back(register_parameter("shift" + index, torch::zeros({in})));
   }
@@ -84,7 +85,8 @@ DcganDecoder::DcganDecoder(const DcganOptions& o, int64_t inputs)
 torch::Tensor DcganDecoder::forward(const torch::Tensor& z) {
   auto h = torch::addmm(bias_, z, weight_.t()).view({z.size(0), -1, height_, width_});
   for (size_t s = 0; s < kernels_.size(); ++s) {
-    h = torch::relu(normalised(h, scales_[s], shifts_[s]));
+    if (s > 0) h = normalised(h, scales_[s - 1], shifts_[s - 1]);
+    h = torch::relu(h);
     const bool last = s + 1 == kernels_.size();
     h = torch::conv_transpose2d(h, kernels_[s], last ? last_bias_ : torch::Tensor(), 2, 1);
   }

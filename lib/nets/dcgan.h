@@ -29,7 +29,8 @@ class DcganEncoder final : public torch::nn::Module {
 };
 
 // `inputs` numbers to images with values in (0, 1): a linear map, then transposed convolutions 4x4
-// of stride 2 with ReLU, normalised like the encoder but for the last, which ends in a sigmoid.
+// of stride 2 with ReLU and a sigmoid at the end. Only the maps between two of them are normalised:
+// before the first, the length of z would be lost.
 class DcganDecoder final : public torch::nn::Module {
  public:
   DcganDecoder(const DcganOptions& options, int64_t inputs);  // throws ShapeError

@@ -28,7 +28,7 @@ body { margin: 0 auto; padding: 1.5rem; max-width: 78rem; background: var(--pape
   font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.2rem; margin: 2rem 0 .6rem; }
 p { max-width: 46rem; } .muted, figcaption { color: var(--muted); }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; min-width: 0; max-width: 100%; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .8rem .25rem 0; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
