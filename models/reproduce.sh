@@ -36,11 +36,11 @@ mkdir -p "$out"
 
 if [ "$quick" ]; then
   digits=$root/testdata/digits-images-idx3-ubyte.gz
-  train=$digits[:80] held_out=$digits[80:] test=$digits[:40] neighbours=$digits[40:] samples=40
+  train=$digits[:80] held_out=$digits[80:] test=$digits[:40] neighbours=$digits[40:] samples=40 grid=4x6 inverted=8 threads=1
   clothes_train=$train clothes_held_out=$held_out clothes_test=$test
 else
   train=$data/train-images-idx3-ubyte.gz[:55000] held_out=$data/train-images-idx3-ubyte.gz[55000:57000]
-  test=$data/t10k-images-idx3-ubyte.gz neighbours=$data/train-images-idx3-ubyte.gz samples=10000
+  test=$data/t10k-images-idx3-ubyte.gz neighbours=$data/train-images-idx3-ubyte.gz samples=10000 grid=20x30 inverted=50 threads=0
   clothes_train=$fashion/train-images-idx3-ubyte.gz[:55000]
   clothes_held_out=$fashion/train-images-idx3-ubyte.gz[55000:57000]
   clothes_test=$fashion/t10k-images-idx3-ubyte.gz
@@ -71,7 +71,7 @@ evaluate() {
   local name=$1 model=$out/$1.safetensors
   shift
   [ -f "$model" ] || model=$root/models/$name.safetensors
-  "$bin/flow-eval" -q -m "$model" --json "$@" >"$out/$name.json"
+  "$bin/flow-eval" -T $threads -q -m "$model" --json "$@" >"$out/$name.json"
 }
 
 # The rows of a table on stdin, columns split by |; {NAME:a.b.0} is a figure of $out/NAME.json.
@@ -155,7 +155,7 @@ figure7() {
       --pictures "$out/figure7" -f "$test"
     if [ -f "$out/$name.safetensors" ]; then options+=(-m "$out/$name.safetensors"); else options+=(-m "$name"); fi
   done
-  "$bin/flow-eval" -q "${options[@]}" "${metrics[@]}" --temperature 1,0.707,0.5 --html "$out/figure7.html" -f "$test" >/dev/null
+  "$bin/flow-eval" -T $threads -q "${options[@]}" "${metrics[@]}" --temperature 1,0.707,0.5 --html "$out/figure7.html" -f "$test" >/dev/null
   echo "Figure 7: reconstructions from z (a), samples at T = 1 (b) and 0.707 (c), interpolations (d), maps of z (e):"
   echo "$out/figure7/*.png, $out/figure7.html"
   {
@@ -173,7 +173,7 @@ figure8() {
   for e in 0.01 0.1 1.0; do
     model=$(pie_of $e)
     [ ! -f "$out/$model.safetensors" ] || model=$out/$model.safetensors
-    "$bin/pie-sample" -q -m "$model" --interpolate "${test%%\[*}[0]" "${test%%\[*}[1]" --steps 12 -f -o "$out/figure8-e$e.png"
+    "$bin/pie-sample" -T $threads -q -m "$model" --interpolate "${test%%\[*}[0]" "${test%%\[*}[1]" --steps 12 -f -o "$out/figure8-e$e.png"
     echo "Figure 8, interpolation at eps0^2 = $e: $out/figure8-e$e.png"
   done
 }
@@ -184,7 +184,7 @@ figure9() {
   for e in 0.01 0.1 1.0; do
     model=$(pie_of $e)
     [ ! -f "$out/$model.safetensors" ] || model=$out/$model.safetensors
-    "$bin/pie-sample" -q -m "$model" --grid 20x30 -f -o "$out/figure9-e$e.png"
+    "$bin/pie-sample" -T $threads -q -m "$model" --grid $grid -f -o "$out/figure9-e$e.png"
     echo "Figure 9, samples at eps0^2 = $e: $out/figure9-e$e.png"
   done
 }
@@ -252,11 +252,11 @@ convergence() {
   local c steps=1,2,3,4,5,6,8,10,15,20,30,40 models=()
   for c in 0.5 0.7 0.9; do
     train_model iresnet-c$c 4 iresnet-mnist-small --set block.coefficient=$c
-    evaluate iresnet-c$c --metrics reconstruction --iterations $steps "${test%%\[*}[:50]"
+    evaluate iresnet-c$c --metrics reconstruction --iterations $steps "${test%%\[*}[:$inverted]"
     models+=(-m "$out/iresnet-c$c.safetensors")
   done
-  "$bin/flow-eval" -q "${models[@]}" --metrics reconstruction --iterations $steps --html "$out/convergence.html" \
-    -f "${test%%\[*}[:50]" >/dev/null
+  "$bin/flow-eval" -T $threads -q "${models[@]}" --metrics reconstruction --iterations $steps --html "$out/convergence.html" \
+    -f "${test%%\[*}[:$inverted]" >/dev/null
   echo "Convergence of the inverse: root mean square error of pixels after iterations; $out/convergence.html"
   {
     echo "iterations|c = 0.5|c = 0.7|c = 0.9"
