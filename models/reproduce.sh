@@ -68,10 +68,15 @@ train_model() {
 
 # evaluate NAME OPTION... DATA: the report of a model of train_model, or of a shipped one, in $out/NAME.json.
 evaluate() {
-  local name=$1 model=$out/$1.safetensors
+  local name=$1
   shift
-  [ -f "$model" ] || model=$root/models/$name.safetensors
-  "$bin/flow-eval" -T $threads -q -m "$model" --json "$@" >"$out/$name.json"
+  "$bin/flow-eval" -T $threads -q -m "$(file_of "$name")" --json "$@" >"$out/$name.json"
+}
+
+# The file of a model of train_model, or of a shipped one.
+file_of() {
+  local file=$out/$1.safetensors
+  if [ -f "$file" ]; then echo "$file"; else echo "$root/models/$1.safetensors"; fi
 }
 
 # The rows of a table on stdin, columns split by |; {NAME:a.b.0} is a figure of $out/NAME.json.
@@ -153,7 +158,7 @@ figure7() {
     name=$(pie_of $e)
     evaluate "$name" "${metrics[@]}" --temperature 1,0.707,0.5 --neighbours "$neighbours" \
       --pictures "$out/figure7" -f "$test"
-    if [ -f "$out/$name.safetensors" ]; then options+=(-m "$out/$name.safetensors"); else options+=(-m "$name"); fi
+    options+=(-m "$(file_of "$name")")
   done
   "$bin/flow-eval" -T $threads -q "${options[@]}" "${metrics[@]}" --temperature 1,0.707,0.5 --html "$out/figure7.html" -f "$test" >/dev/null
   echo "Figure 7: reconstructions from z (a), samples at T = 1 (b) and 0.707 (c), interpolations (d), maps of z (e):"
@@ -167,27 +172,18 @@ figure7() {
   } | table
 }
 
-figure8() {
+# pictures FIGURE WHAT OPTION...: pie-sample's picture for each of the three variances.
+pictures() {
+  local figure=$1 content=$2 e
+  shift 2
   train_pies
-  local e model
   for e in 0.01 0.1 1.0; do
-    model=$(pie_of $e)
-    [ ! -f "$out/$model.safetensors" ] || model=$out/$model.safetensors
-    "$bin/pie-sample" -T $threads -q -m "$model" --interpolate "${test%%\[*}[0]" "${test%%\[*}[1]" --steps 12 -f -o "$out/figure8-e$e.png"
-    echo "Figure 8, interpolation at eps0^2 = $e: $out/figure8-e$e.png"
+    "$bin/pie-sample" -T $threads -q -m "$(file_of "$(pie_of $e)")" "$@" -f -o "$out/figure$figure-e$e.png"
+    echo "Figure $figure, $content at eps0^2 = $e: $out/figure$figure-e$e.png"
   done
 }
-
-figure9() {
-  train_pies
-  local e model
-  for e in 0.01 0.1 1.0; do
-    model=$(pie_of $e)
-    [ ! -f "$out/$model.safetensors" ] || model=$out/$model.safetensors
-    "$bin/pie-sample" -T $threads -q -m "$model" --grid $grid -f -o "$out/figure9-e$e.png"
-    echo "Figure 9, samples at eps0^2 = $e: $out/figure9-e$e.png"
-  done
-}
+figure8() { pictures 8 interpolation --interpolate "${test%%\[*}[0]" "${test%%\[*}[1]" --steps 12; }
+figure9() { pictures 9 samples --grid $grid; }
 
 likelihood() {
   local name rows="nice:NICE:4.36 realnvp:Real_NVP:1.06 glow:Glow:1.05 pie:PIE:- iresnet:i-ResNet:1.06" row
