@@ -6,7 +6,8 @@
 namespace pie {
 
 // y = exp(log_scale) * x + shift per channel; log-det H*W * sum(log_scale). `initialize` sets both
-// so that the channels of `x` come out with mean 0 and variance 1; until then it is the identity.
+// so that the channels of `x` come out with mean 0 and variance 1, or less where a channel varies
+// less than a tenth as much as the average; until then it is the identity.
 class ActNorm final : public Bijection {
  public:
   explicit ActNorm(Shape3 in);

@@ -41,6 +41,18 @@ TEST(ActNormLayer, AConstantChannelStaysFinite) {
   EXPECT_TRUE(all_finite(mapped.log_det));
 }
 
+// A channel of tiny variance in one batch is not taken to have it in all.
+TEST(ActNormLayer, NoChannelIsBlownUpMuchMoreThanTheOthers) {
+  const auto layer = make();
+  auto x = data();
+  x.select(1, 0).mul_(1e-6);
+  layer->initialize(x);
+  const auto variance = layer->latent(x).square().mean({0, 2, 3});
+  EXPECT_LT(variance[0].item<double>(), 1e-8);
+  // The floors take at most 0.5 % off the others.
+  expect_close(variance.slice(0, 1), torch::ones({2}, torch::kFloat64), 5e-3);
+}
+
 TEST(ActNormLayer, InitialisationSurvivesSaving) {
   const auto layer = make();
   layer->initialize(data());
