@@ -31,13 +31,6 @@ std::vector<torch::Tensor> split(const IntegerPie& model, const ImageSet& items)
   return model.split(levels.expand({-1, model.input_shape().channels, -1, -1}));
 }
 
-// Calls use(i, indices) for the sample i of a plane.
-template <typename Use>
-void for_each_sample(const torch::Tensor& indices, const Use& use) {
-  const auto* row = indices.data_ptr<int32_t>();
-  for (int64_t i = 0; i < indices.size(0); ++i, row += indices.size(1)) use(i, row);
-}
-
 // Decodes one layer of a block, plane by plane.
 class LayerDecoder {
  public:
@@ -50,7 +43,7 @@ class LayerDecoder {
     const auto bytes = frame.block(layer, block);
     guarded([&] {
       if (mode == BlockMode::kRans) {
-        decoder_.emplace(bytes);
+        decoder_.emplace(bytes, count);
         symbols_.reserve(count);
       } else {
         symbols_ = decode_plain_symbols(mode, bytes, count);
@@ -64,15 +57,20 @@ class LayerDecoder {
   }
 
   torch::Tensor levels(const torch::Tensor& indices) {
+    const auto samples = static_cast<size_t>(indices.size(0));
     auto result = torch::empty({indices.size(0)});
     float* levels = result.data_ptr<float>();
-    for_each_sample(indices, [&](int64_t i, const int32_t* row) {
-      if (decoder_) {
-        symbols_.push_back(model_.mixture().decode(*decoder_, row, model_.components()) -
-                           kMiddleSample);
+    if (decoder_) {
+      model_.mixture().decode(*decoder_, indices.data_ptr<int32_t>(), model_.components(), samples,
+                              levels);
+      for (size_t i = 0; i < samples; ++i) {
+        symbols_.push_back(static_cast<int32_t>(levels[i]) - kMiddleSample);
       }
-      levels[i] = static_cast<float>(symbols_[used_++] + kMiddleSample);
-    });
+    } else {
+      for (size_t i = 0; i < samples; ++i) {
+        levels[i] = static_cast<float>(symbols_[used_++] + kMiddleSample);
+      }
+    }
     return result;
   }
 
@@ -96,7 +94,7 @@ class LayerDecoder {
   const StoredFrame& frame_;
   int layer_;
   uint64_t block_;
-  std::optional<FineRansDecoder> decoder_;  // none if the symbols were stored without a model
+  std::optional<RansLanesDecoder> decoder_;  // none if the symbols were stored without a model
   std::vector<int32_t> symbols_;
   size_t used_ = 0;
 };
@@ -118,25 +116,26 @@ IntegerBlock encode_items(IntegerPie& model, const ImageSet& items, int layers) 
   const auto count = static_cast<size_t>(layers);
   std::vector<FineRansEncoder> encoders(count);
   std::vector<std::vector<int32_t>> symbols(count);
+  std::vector<LogisticMixture::Interval> intervals;
   IntegerBlock result;
   result.ideal_bits.resize(count);
   generate(model, static_cast<int64_t>(items.size()), item,
            [&](size_t plane, const torch::Tensor& indices) {
              const size_t layer = planes[plane].layer;
              if (layer >= count) return known[plane];
-             const float* levels = known[plane].data_ptr<float>();
-             for_each_sample(indices, [&](int64_t i, const int32_t* row) {
-               const auto v = static_cast<int32_t>(levels[i]);
-               const auto own = model.mixture().interval(row, model.components(), v);
+             intervals.resize(static_cast<size_t>(indices.size(0)));
+             model.mixture().intervals(known[plane].data_ptr<float>(), indices.data_ptr<int32_t>(),
+                                       model.components(), intervals.size(), intervals.data());
+             for (const auto& own : intervals) {
                encoders[layer].put(own.start, own.freq, LogisticMixture::kTotalBits);
                result.ideal_bits[layer] += own.bits();
-               symbols[layer].push_back(v - kMiddleSample);
-             });
+               symbols[layer].push_back(own.level - kMiddleSample);
+             }
              return known[plane];
            });
   for (size_t layer = 0; layer < count; ++layer) {
-    result.layers.push_back(
-        smallest_block(symbols[layer].data(), symbols[layer].size(), encoders[layer].finish()));
+    result.layers.push_back(smallest_block(symbols[layer].data(), symbols[layer].size(),
+                                           finish_lanes(encoders[layer])));
   }
   return result;
 }

@@ -44,16 +44,13 @@ ImageSet sample_levels(IntegerPie& model, size_t count, const SamplingOptions& o
           if (planes[plane].layer > 0 && options.residual_temperature == 0) {
             return model.medians(indices);
           }
-          auto drawn = torch::empty({indices.size(0)});
           const auto each = static_cast<size_t>(planes[plane].samples());
-          const auto* row = indices.data_ptr<int32_t>();
-          for (size_t i = 0; i < n * each; ++i, row += indices.size(1)) {
+          std::vector<uint32_t> slots(n * each);
+          for (size_t i = 0; i < slots.size(); ++i) {
             const CounterRandom random(options.seed, plane << 40 | (first + i / each));
-            const uint32_t slot = random.bits(i % each) >> (32 - LogisticMixture::kTotalBits);
-            drawn.data_ptr<float>()[i] =
-                static_cast<float>(model.mixture().level_of(slot, row, model.components()));
+            slots[i] = random.bits(i % each) >> (32 - LogisticMixture::kTotalBits);
           }
-          return drawn;
+          return model.draws(indices, slots);
         });
     const auto drawn = from_levels(levels);
     std::copy_n(drawn.data(), drawn.pixels().size(), images.data(first));

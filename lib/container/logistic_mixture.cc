@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <utility>
 
+#include "lib/base/cpu_clones.h"
 #include "lib/base/error.h"
 
 namespace pie {
@@ -15,7 +15,7 @@ constexpr std::size_t size_of(IndexRange range) {
 }
 
 constexpr std::uint32_t kLargestEntry = 1U << 24;  // a float32 holds every integer up to it
-constexpr std::uint32_t kWhole = 1U << LogisticMixture::kTotalBits;
+constexpr std::int32_t kWhole = 1 << LogisticMixture::kTotalBits;
 
 std::uint32_t rounded(double value) {
   return static_cast<std::uint32_t>(std::lround(std::clamp(value, 1.0, double{kLargestEntry})));
@@ -25,6 +25,115 @@ bool all_within(const std::vector<std::uint32_t>& values, std::size_t size) {
   return values.size() == size && std::all_of(values.begin(), values.end(), [](std::uint32_t v) {
            return v >= 1 && v <= kLargestEntry;
          });
+}
+
+// Each entry is at most the one before it, and less by at most 2^21.
+bool falls_slowly(const std::vector<std::uint32_t>& tail) {
+  constexpr std::uint32_t kMost = 1U << 21;
+  return std::adjacent_find(tail.begin(), tail.end(), [](std::uint32_t near, std::uint32_t far) {
+           return far > near || near - far > kMost;
+         }) == tail.end();
+}
+
+// As many samples as are worked on at once, by an extension of the compilers: arithmetic of all
+// elements of a vector, on any CPU. Vectors are passed by reference, for values would be passed
+// differently by each CPU.
+constexpr std::size_t kWidth = kRansLanes;
+using Integers = std::int32_t __attribute__((vector_size(kWidth * sizeof(std::int32_t))));
+using Floats = float __attribute__((vector_size(kWidth * sizeof(float))));
+using Doubles = double __attribute__((vector_size(kWidth * sizeof(double))));
+using Longs = std::int64_t __attribute__((vector_size(kWidth * sizeof(std::int64_t))));
+#define PIE_INLINE __attribute__((always_inline)) inline  // into all clones of the caller
+
+// What the indices of a group of samples stand for.
+struct Mixtures {
+  std::size_t count;
+  std::array<Integers, kMaxComponents> means;
+  std::array<Floats, kMaxComponents> rates;
+  std::array<Doubles, kMaxComponents> weights;
+  Doubles total;         // of the weights
+  Integers level, step;  // a level near the mean of the heaviest, and its scale in levels
+};
+
+// Of the rows up to `last`, which is repeated if they are less than a group.
+PIE_INLINE void look_up(const float* weights, const float* rates, const std::int32_t* indices,
+                        int components, std::size_t last, Mixtures& mixtures) {
+  mixtures.count = static_cast<std::size_t>(components);
+  std::array<const std::int32_t*, kWidth> rows;
+  for (std::size_t i = 0; i < kWidth; ++i) {
+    rows[i] = indices + 3 * mixtures.count * std::min(i, last);
+  }
+  Doubles total{};
+  Floats heaviest{}, its_rate{};
+  Integers its_mean{};
+  for (std::size_t k = 0; k < mixtures.count; ++k) {
+    Integers mean;
+    Floats weight, rate;
+    for (std::size_t i = 0; i < kWidth; ++i) {
+      const std::int32_t* row = rows[i] + k;
+      weight[i] = weights[row[0] - kWeightIndices.low];
+      mean[i] = row[mixtures.count];
+      rate[i] = rates[row[2 * mixtures.count] - kScaleIndices.low];
+    }
+    mixtures.weights[k] = __builtin_convertvector(weight, Doubles);
+    mixtures.means[k] = mean;
+    mixtures.rates[k] = rate;
+    total += mixtures.weights[k];
+    its_mean = weight > heaviest ? mean : its_mean;
+    its_rate = weight > heaviest ? rate : its_rate;
+    heaviest = weight > heaviest ? weight : heaviest;
+  }
+  mixtures.total = total;
+  const Integers level = its_mean / kIndicesPerUnit;
+  const Integers least = level > 0 ? level : 0;
+  mixtures.level = least < LogisticMixture::kLevels ? least : LogisticMixture::kLevels - 1;
+  constexpr float kScale =  // times 1 / rate
+      1.0F * MixtureTables::kTailSteps * (1 << MixtureTables::kFractionBits) / kIndicesPerUnit;
+  mixtures.step = __builtin_convertvector(kScale / its_rate, Integers) + 1;
+}
+
+// Where the slots of `levels`, 0 to 256, begin (FORMAT.md, section 7). `falls` has each entry of
+// tail, and in the high half how much it falls to the next.
+//
+// Exact, though partly in floating point: products of distances and rates matter below 2^21 only,
+// and all others are integers below 2^53. Of the one division that leaves a rest, the quotient
+// mass / total <= 2^25 with total <= 2^28 is at least 2^-28 below the next integer, which a double
+// of this size resolves; so it is never rounded up to it.
+PIE_INLINE void first_slots(const std::int64_t* falls, const Mixtures& mixtures,
+                            const Integers& levels, Integers& result) {
+  constexpr int kBits = MixtureTables::kFractionBits;
+  constexpr float kBeyond = (MixtureTables::kTailEntries - 1) * (1 << kBits);  // tail is 0 there
+  constexpr std::int32_t kUnit = 1 << MixtureTables::kUnitBits;
+  const Integers edges = levels * kIndicesPerUnit - kIndicesPerUnit / 2;
+  Doubles mass{};
+  for (std::size_t k = 0; k < mixtures.count; ++k) {
+    const Integers distance = edges - mixtures.means[k];
+    Floats argument =
+        __builtin_convertvector(distance < 0 ? -distance : distance, Floats) * mixtures.rates[k];
+    argument = argument < kBeyond ? argument : kBeyond;
+    const Integers parts = __builtin_convertvector(argument, Integers);
+    Longs fall;
+    for (std::size_t i = 0; i < kWidth; ++i) fall[i] = falls[parts[i] >> kBits];
+    const Integers beyond =  // the edge
+        __builtin_convertvector(fall, Integers) -
+        (__builtin_convertvector(fall >> 32, Integers) * (parts & ((1 << kBits) - 1)) >> kBits);
+    mass += mixtures.weights[k] *
+            __builtin_convertvector(distance < 0 ? beyond : kUnit - beyond, Doubles);
+  }
+  constexpr double kShare = double{kWhole - LogisticMixture::kLevels} / kUnit;
+  const Integers below = __builtin_convertvector(mass / mixtures.total, Integers);
+  const Integers shares =
+      __builtin_convertvector(__builtin_convertvector(below, Doubles) * kShare, Integers);
+  const Integers slots = levels < LogisticMixture::kLevels ? levels + shares : kWhole;
+  result = levels > 0 ? slots : 0;
+}
+
+PIE_INLINE void store(const Integers& levels, const Integers& starts, const Integers& freqs,
+                      std::size_t last, LogisticMixture::Interval* result) {
+  for (std::size_t i = 0; i <= last; ++i) {
+    result[i] = {levels[i], static_cast<std::uint32_t>(starts[i]),
+                 static_cast<std::uint32_t>(freqs[i])};
+  }
 }
 
 }  // namespace
@@ -52,119 +161,89 @@ LogisticMixture::LogisticMixture(MixtureTables tables) : tables_(std::move(table
   if (!all_within(tables_.weights, size_of(kWeightIndices)) ||
       !all_within(tables_.rates, size_of(kScaleIndices)) ||
       tail.size() != MixtureTables::kTailEntries || tail.front() > kLargestEntry ||
-      tail.back() != 0 || !std::is_sorted(tail.begin(), tail.end(), std::greater<>())) {
+      tail.back() != 0 || !falls_slowly(tail)) {
     throw DamagedError("its tables of probabilities are out of their ranges");
   }
-}
-
-LogisticMixture::Components LogisticMixture::look_up(const std::int32_t* indices,
-                                                     int components) const {
-  Components mixture;  // NOLINT(cppcoreguidelines-pro-type-member-init): `count` entries are read
-  mixture.count = components;
-  mixture.total = 0;
-  std::uint32_t heaviest = 0;
-  std::int32_t mean = 0;
-  for (int k = 0; k < components; ++k) {
-    const auto at = static_cast<std::size_t>(k);
-    mixture.weights[at] =
-        tables_.weights[static_cast<std::size_t>(indices[k] - kWeightIndices.low)];
-    mixture.means[at] = indices[components + k];
-    mixture.rates[at] =
-        tables_.rates[static_cast<std::size_t>(indices[2 * components + k] - kScaleIndices.low)];
-    mixture.total += mixture.weights[at];
-    if (mixture.weights[at] > heaviest) {
-      heaviest = mixture.weights[at];
-      mean = mixture.means[at];
-    }
+  weights_.assign(tables_.weights.begin(), tables_.weights.end());
+  rates_.assign(tables_.rates.begin(), tables_.rates.end());
+  for (std::size_t i = 0; i < tail.size(); ++i) {
+    const std::int64_t fall = i + 1 < tail.size() ? tail[i] - tail[i + 1] : 0;
+    falls_.push_back(fall << 32 | tail[i]);
   }
-  mixture.likely = std::clamp((mean + kIndicesPerUnit / 2) / kIndicesPerUnit, 0, kLevels - 1);
-  return mixture;
-}
-
-std::uint32_t LogisticMixture::start(const Components& mixture, int v) const {
-  if (v <= 0) return 0;
-  if (v >= kLevels) return kWhole;
-  constexpr std::uint64_t kFraction = 1U << MixtureTables::kFractionBits;
-  const std::int32_t edge = kIndicesPerUnit * v - kIndicesPerUnit / 2;  // the lower one of v
-  std::uint64_t mass = 0;
-  for (std::size_t k = 0; k < static_cast<std::size_t>(mixture.count); ++k) {
-    const std::int32_t distance = edge - mixture.means[k];
-    const std::uint64_t argument =
-        std::uint64_t{static_cast<std::uint32_t>(std::abs(distance))} * mixture.rates[k];
-    const std::uint64_t at = argument / kFraction;
-    std::uint64_t tail = 0;
-    if (at + 1 < MixtureTables::kTailEntries) {
-      const std::uint64_t near = tables_.tail[at], far = tables_.tail[at + 1];
-      tail = near - (near - far) * (argument % kFraction) / kFraction;
-    }
-    const std::uint64_t below =
-        distance < 0 ? tail : (std::uint64_t{1} << MixtureTables::kUnitBits) - tail;
-    mass += mixture.weights[k] * below;
-  }
-  const std::uint64_t share =
-      (mass / mixture.total * (kWhole - kLevels)) >> MixtureTables::kUnitBits;
-  return static_cast<std::uint32_t>(v) + static_cast<std::uint32_t>(share);
-}
-
-// Steps that double lead from the likely level to both sides of the one sought; halving does the
-// rest.
-LogisticMixture::Found LogisticMixture::find(std::uint32_t slot, const Components& mixture) const {
-  int low = mixture.likely, high = 0;
-  std::uint32_t first = start(mixture, low), last = 0;
-  if (first <= slot) {
-    for (int step = 1;; step *= 2) {
-      high = std::min(low + step, kLevels);
-      last = start(mixture, high);
-      if (last > slot) break;
-      low = high;
-      first = last;
-    }
-  } else {
-    for (int step = 1; first > slot; step *= 2) {
-      high = low;
-      last = first;
-      low = std::max(high - step, 0);
-      first = start(mixture, low);
-    }
-  }
-  while (high - low > 1) {
-    const int middle = (low + high) / 2;
-    const std::uint32_t at = start(mixture, middle);
-    (at <= slot ? low : high) = middle;
-    (at <= slot ? first : last) = at;
-  }
-  return {low, first, last};
-}
-
-std::uint32_t LogisticMixture::start(const std::int32_t* indices, int components, int v) const {
-  return start(look_up(indices, components), v);
 }
 
 double LogisticMixture::Interval::bits() const {
   return kTotalBits - std::log2(static_cast<double>(freq));
 }
 
-LogisticMixture::Interval LogisticMixture::interval(const std::int32_t* indices, int components,
-                                                    int v) const {
-  const auto mixture = look_up(indices, components);
-  const std::uint32_t first = start(mixture, v);
-  return {first, start(mixture, v + 1) - first};
+PIE_CPU_CLONES void LogisticMixture::intervals(const float* levels, const std::int32_t* indices,
+                                               int components, std::size_t samples,
+                                               Interval* result) const {
+  for (std::size_t i = 0; i < samples; i += kWidth) {
+    const std::size_t last = std::min(samples - i, kWidth) - 1;
+    Mixtures mixtures;
+    look_up(weights_.data(), rates_.data(), indices, components, last, mixtures);
+    Integers own;
+    for (std::size_t j = 0; j < kWidth; ++j) {
+      own[j] = static_cast<std::int32_t>(levels[i + std::min(j, last)]);
+    }
+    Integers first, end;
+    first_slots(falls_.data(), mixtures, own, first);
+    first_slots(falls_.data(), mixtures, own + 1, end);
+    store(own, first, end - first, last, result + i);
+    indices += 3 * kWidth * static_cast<std::size_t>(components);
+  }
 }
 
-int LogisticMixture::decode(FineRansDecoder& decoder, const std::int32_t* indices,
-                            int components) const {
-  const auto found = find(decoder.slot(kTotalBits), look_up(indices, components));
-  decoder.advance(found.first, found.last - found.first, kTotalBits);
-  return found.level;
+// Galloping from a likely level, then halving. A sample that is found stays where it is until the
+// others of its group are.
+PIE_CPU_CLONES void LogisticMixture::find(const std::uint32_t* slots, const std::int32_t* indices,
+                                          int components, std::size_t samples,
+                                          Interval* result) const {
+  for (std::size_t i = 0; i < samples; i += kWidth) {
+    const std::size_t last = std::min(samples - i, kWidth) - 1;
+    Mixtures mixtures;
+    look_up(weights_.data(), rates_.data(), indices, components, last, mixtures);
+    Integers sought;
+    for (std::size_t j = 0; j < kWidth; ++j) {
+      sought[j] = static_cast<std::int32_t>(slots[i + std::min(j, last)]);
+    }
+    Integers low{}, high = low + kLevels, first{}, end = first + kWhole;
+    Integers probe = mixtures.level, step = mixtures.step;
+    bool found = false;
+    for (; !found; step += step) {
+      Integers at;
+      first_slots(falls_.data(), mixtures, probe, at);
+      const Integers up = at <= sought;
+      low = up ? probe : low;
+      high = up ? high : probe;
+      first = up ? at : first;
+      end = up ? end : at;
+      const Integers middle = (low + high) >> 1;
+      const Integers next = up ? low + step : high - step;
+      probe = (next < middle) == up ? next : middle;
+      found = true;
+      for (std::size_t j = 0; j < kWidth; ++j) found = found && high[j] - low[j] == 1;
+    }
+    store(low, first, end - first, last, result + i);
+    indices += 3 * kWidth * static_cast<std::size_t>(components);
+  }
 }
 
-int LogisticMixture::level_of(std::uint32_t slot, const std::int32_t* indices,
-                              int components) const {
-  return find(slot, look_up(indices, components)).level;
-}
-
-int LogisticMixture::median(const std::int32_t* indices, int components) const {
-  return level_of(kWhole / 2 - 1, indices, components);
+void LogisticMixture::decode(RansLanesDecoder& decoder, const std::int32_t* indices, int components,
+                             std::size_t samples, float* levels) const {
+  for (std::size_t i = 0; i < samples;) {
+    const std::size_t now = std::min(decoder.lanes(), samples - i);
+    std::array<std::uint32_t, kRansLanes> slots;
+    for (std::size_t j = 0; j < now; ++j) slots[j] = decoder.slot(j, kTotalBits);
+    std::array<Interval, kRansLanes> found;
+    find(slots.data(), indices, components, now, found.data());
+    for (std::size_t j = 0; j < now; ++j) {
+      decoder.advance(found[j].start, found[j].freq, kTotalBits);
+      levels[i++] = static_cast<float>(found[j].level);
+    }
+    indices += 3 * now * static_cast<std::size_t>(components);
+  }
 }
 
 }  // namespace pie

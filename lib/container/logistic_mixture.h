@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "lib/container/rans.h"
+#include "lib/container/rans_lanes.h"
 
 namespace pie {
 
@@ -42,59 +42,47 @@ struct MixtureTables {
 // P(v) of v in 0 ... 255 as a frequency out of 2^24: the mass from v - 1/2 to v + 1/2, with the
 // tails beyond 0 and 255 added to those two, and at least one count for each (FORMAT.md, "Mixtures
 // of logistics").
+//
+// All functions take many samples at once. `indices` has a row for each of them: the weights of all
+// `components` (1 to kMaxComponents), then the means, then the scales, each within its range.
 class LogisticMixture {
  public:
   static constexpr int kTotalBits = 24;
   static constexpr int kLevels = 256;
 
-  // Throws DamagedError unless the tables have their sizes, tail falls from at most 2^24 to 0, and
-  // weights and rates are from 1 to 2^24, which is what bounds every intermediate result.
+  // Throws DamagedError unless the tables have their sizes, tail falls from at most 2^24 to 0 by at
+  // most 2^21 a step, and weights and rates are from 1 to 2^24, which is what bounds every
+  // intermediate result.
   explicit LogisticMixture(MixtureTables tables);
 
   const MixtureTables& tables() const { return tables_; }
 
-  // `indices`: the weights of all `components` (1 to kMaxComponents), then the means, then the
-  // scales, each within its range.
-  //
-  // The first slot of level `v`, 0 to 256: strictly increasing from 0 to 2^24.
-  std::uint32_t start(const std::int32_t* indices, int components, int v) const;
-
-  // The slots of level `v`, 0 to 255.
+  // The slots of a level, 0 to 255. Those of level 0 begin at 0, those of level 255 end at 2^24.
   struct Interval {
+    std::int32_t level;
     std::uint32_t start, freq;
     // -log2 of its share: what coding it costs, for reports.
     double bits() const;
   };
-  Interval interval(const std::int32_t* indices, int components, int v) const;
 
-  int decode(FineRansDecoder& decoder, const std::int32_t* indices, int components) const;
+  // The intervals of the samples' `levels`.
+  void intervals(const float* levels, const std::int32_t* indices, int components,
+                 std::size_t samples, Interval* result) const;
 
-  // The level that owns `slot`, which is below 2^24: a draw, if the slot is random.
-  int level_of(std::uint32_t slot, const std::int32_t* indices, int components) const;
+  // Of the samples, the intervals that own `slots`, which are below 2^24: draws, if they are
+  // random; medians, if they are 2^23 - 1.
+  void find(const std::uint32_t* slots, const std::int32_t* indices, int components,
+            std::size_t samples, Interval* result) const;
 
-  // The least v of which at least half of the mass is not above it.
-  int median(const std::int32_t* indices, int components) const;
+  // The next symbols: the samples' levels.
+  void decode(RansLanesDecoder& decoder, const std::int32_t* indices, int components,
+              std::size_t samples, float* levels) const;
 
  private:
-  // What the indices of one sample stand for.
-  struct Components {
-    int count;
-    std::uint64_t total;  // of the weights
-    std::array<std::uint32_t, kMaxComponents> weights, rates;
-    std::array<std::int32_t, kMaxComponents> means;
-    int likely;  // a level near the mean of the heaviest
-  };
-  Components look_up(const std::int32_t* indices, int components) const;
-  std::uint32_t start(const Components& mixture, int v) const;
-
-  // The level whose slots hold `slot`, and these.
-  struct Found {
-    int level;
-    std::uint32_t first, last;  // where they begin and end
-  };
-  Found find(std::uint32_t slot, const Components& mixture) const;
-
   MixtureTables tables_;
+  std::vector<float> weights_, rates_;  // the same
+  // Of each entry of tail, itself and in the upper half how much it falls to the next.
+  std::vector<std::int64_t> falls_;
 };
 
 }  // namespace pie

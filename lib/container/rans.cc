@@ -1,6 +1,7 @@
 #include "lib/container/rans.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/error.h"
 
@@ -18,24 +19,36 @@ void BasicRansEncoder<State>::put_bits(std::uint32_t value, int count) {
 
 template <typename State>
 Bytes BasicRansEncoder<State>::finish() {
-  // rANS is last in, first out. The state starts at zero rather than at the lower bound of its
+  return std::move(finish(1).front());
+}
+
+template <typename State>
+std::vector<Bytes> BasicRansEncoder<State>::finish(std::size_t lanes) {
+  // rANS is last in, first out. A state starts at zero rather than at the lower bound of its
   // range: until the first byte leaves it, it is simply smaller, and the decoder is in the same
   // situation exactly when its bytes have run out.
-  Bytes reversed;
-  State state = 0;
+  std::vector<State> states(lanes);
+  std::vector<Bytes> coded(lanes);
+  std::size_t lane = steps_.size() % lanes;
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+    lane = (lane == 0 ? lanes : lane) - 1;
+    State state = states[lane];
     const State freq = State{step->freq_minus_one} + 1;
     const State limit = ((RansTraits<State>::kLowest >> step->bits) << 8) * freq;
     while (state >= limit) {
-      reversed.push_back(static_cast<std::uint8_t>(state));
+      coded[lane].push_back(static_cast<std::uint8_t>(state));
       state >>= 8;
     }
     state = ((state / freq) << step->bits) + state % freq + step->start;
+    states[lane] = state;
   }
-  for (; state != 0; state >>= 8) reversed.push_back(static_cast<std::uint8_t>(state));
+  for (lane = 0; lane < lanes; ++lane) {
+    State state = states[lane];
+    for (; state != 0; state >>= 8) coded[lane].push_back(static_cast<std::uint8_t>(state));
+    std::reverse(coded[lane].begin(), coded[lane].end());
+  }
   steps_.clear();
-  std::reverse(reversed.begin(), reversed.end());
-  return reversed;
+  return coded;
 }
 
 template <typename State>

@@ -51,9 +51,14 @@ class BasicRansEncoder {
   // The `count` (0 to 32) lowest bits of `value`, at exactly that cost.
   void put_bits(std::uint32_t value, int count);
 
+  std::size_t size() const { return steps_.size(); }  // symbols, and pieces of put_bits
+
   // The coded bytes; the encoder is empty afterwards. No symbols, or only symbols of slot 0, cost
   // nothing at all: the state starts at zero and no leading zero byte is stored.
   Bytes finish();
+
+  // The coded bytes of `lanes` encoders to which the symbols go in turn.
+  std::vector<Bytes> finish(std::size_t lanes);
 
  private:
   struct Step {
@@ -69,6 +74,8 @@ class BasicRansEncoder {
 template <typename State>
 class BasicRansDecoder {
  public:
+  // Of no bytes: all of its symbols are of slot 0.
+  BasicRansDecoder() = default;
   // Throws DamagedError if the first byte is zero, which no encoder writes.
   explicit BasicRansDecoder(ByteSpan bytes);
 
@@ -91,8 +98,8 @@ class BasicRansDecoder {
     while (state_ < RansTraits<State>::kLowest && next_ != end_) state_ = state_ << 8 | *next_++;
   }
 
-  const std::uint8_t* next_;
-  const std::uint8_t* end_;
+  const std::uint8_t* next_ = nullptr;
+  const std::uint8_t* end_ = nullptr;
   State state_ = 0;
 };
 

@@ -4,22 +4,19 @@
 
 namespace pie {
 
-ActNorm::ActNorm(Shape3 in) : Bijection(in) {
+ActNorm::ActNorm(Shape3 in, double least) : Bijection(in), least_(least) {
   log_scale_ = register_parameter("log_scale", torch::zeros({in.channels}));
   shift_ = register_parameter("shift", torch::zeros({in.channels}));
 }
 
 void ActNorm::initialize(const torch::Tensor& x) {
   torch::NoGradGuard no_grad;
-  // A channel that is constant in this batch (a pixel of the margin, say) need not be in the next.
-  // The floors keep it from being blown up without bound, and from being blown up much more than
-  // the others: training finds a larger scale soon, but hardly back from one that is too large.
-  constexpr double kFloor = 1e-3, kRelativeFloor = 0.1;
+  // The floor keeps a channel that is constant in the data from being blown up without bound.
+  constexpr double kFloor = 1e-3;
   const auto rows = to_rows(x);
   const auto mean = rows.mean(0);
   const auto variance = (rows - mean).square().mean(0);
-  const auto floor = kRelativeFloor * variance.mean().sqrt();
-  const auto deviation = variance.sqrt().maximum(floor) + kFloor;
+  const auto deviation = variance.sqrt().maximum(least_ * variance.mean().sqrt()) + kFloor;
   log_scale_.copy_(-deviation.log());
   shift_.copy_(-mean / deviation);
 }

@@ -6,11 +6,13 @@
 namespace pie {
 
 // y = exp(log_scale) * x + shift per channel; log-det H*W * sum(log_scale). `initialize` sets both
-// so that the channels of `x` come out with mean 0 and variance 1, or less where a channel varies
-// less than a tenth as much as the average; until then it is the identity.
+// so that the channels of `x` come out with mean 0 and variance 1; until then it is the identity.
 class ActNorm final : public Bijection {
  public:
-  explicit ActNorm(Shape3 in);
+  // Channels that vary less than `least` times the average are initialised as if they varied so
+  // much: a pixel of the margin that is constant in one batch need not be in the next, and training
+  // finds a larger scale sooner than it comes back from one that is too large.
+  explicit ActNorm(Shape3 in, double least = 0);
   void initialize(const torch::Tensor& x);  // x: [N, C, H, W]; the state is saved with the model
 
  private:
@@ -18,6 +20,7 @@ class ActNorm final : public Bijection {
   torch::Tensor do_latent(const torch::Tensor& x) override;
   torch::Tensor do_inverse(const torch::Tensor& z) override;
 
+  double least_;
   torch::Tensor log_scale_, shift_;  // [C]
 };
 

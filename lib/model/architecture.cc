@@ -84,7 +84,8 @@ FlowParts make_pie(const PieConfig& config) {
       steps.push_back(
           std::make_shared<AffineCoupling>(shape, block.scale_clamp, subnet_factory(block)));
     }
-    if (block.final_act_norm) steps.push_back(std::make_shared<ActNorm>(shape));
+    constexpr double kLeast = 0.1;
+    if (block.final_act_norm) steps.push_back(std::make_shared<ActNorm>(shape, kLeast));
     const auto factory =
         config.residual_mean == "network" ? subnet_factory(block) : SubnetFactory();
     const auto split =

@@ -1,5 +1,6 @@
 #include "lib/model/integer_pie.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -358,13 +359,20 @@ std::vector<torch::Tensor> IntegerPie::split(const torch::Tensor& levels) const 
   return planes;
 }
 
-torch::Tensor IntegerPie::medians(const torch::Tensor& indices) const {
+torch::Tensor IntegerPie::draws(const torch::Tensor& indices,
+                                const std::vector<uint32_t>& slots) const {
   auto levels = torch::empty({indices.size(0)});
-  const auto* row = indices.data_ptr<int32_t>();
-  for (int64_t i = 0; i < indices.size(0); ++i, row += indices.size(1)) {
-    levels.data_ptr<float>()[i] = static_cast<float>(mixture_->median(row, components()));
-  }
+  std::vector<LogisticMixture::Interval> found(slots.size());
+  mixture_->find(slots.data(), indices.data_ptr<int32_t>(), components(), slots.size(),
+                 found.data());
+  std::transform(found.begin(), found.end(), levels.data_ptr<float>(),
+                 [](const auto& own) { return static_cast<float>(own.level); });
   return levels;
+}
+
+torch::Tensor IntegerPie::medians(const torch::Tensor& indices) const {
+  constexpr uint32_t kHalf = (1U << (LogisticMixture::kTotalBits - 1)) - 1;
+  return draws(indices, std::vector<uint32_t>(static_cast<size_t>(indices.size(0)), kHalf));
 }
 
 LogLikelihood IntegerPie::sum_up(const torch::Tensor& x,
@@ -407,12 +415,11 @@ LogLikelihood IntegerPie::measured_log_likelihood(const torch::Tensor& x, const 
   std::vector<torch::Tensor> nats(planes.size());
   generate(x.size(0), x.size(2), x.size(3), [&](size_t plane, const torch::Tensor& indices) {
     nats[plane] = torch::empty(planes[plane].sizes());
-    const auto* row = indices.data_ptr<int32_t>();
-    for (int64_t i = 0; i < indices.size(0); ++i, row += indices.size(1)) {
-      const int v = static_cast<int>(planes[plane].data_ptr<float>()[i]);
-      nats[plane].data_ptr<float>()[i] =
-          static_cast<float>(-std::log(2.0) * mixture_->interval(row, components(), v).bits());
-    }
+    std::vector<LogisticMixture::Interval> found(static_cast<size_t>(indices.size(0)));
+    mixture_->intervals(planes[plane].data_ptr<float>(), indices.data_ptr<int32_t>(), components(),
+                        found.size(), found.data());
+    std::transform(found.begin(), found.end(), nats[plane].data_ptr<float>(),
+                   [](const auto& own) { return static_cast<float>(-std::log(2.0) * own.bits()); });
     return planes[plane];
   });
   return sum_up(x, nats);

@@ -60,6 +60,8 @@ class IntegerPie final : public Model {
 
   // The planes of images [N, C, H, W] of levels, as a PlaneChoice would return them.
   std::vector<torch::Tensor> split(const torch::Tensor& levels) const;
+  // The levels of a plane that own `slots`, one for each sample: draws, if the slots are random.
+  torch::Tensor draws(const torch::Tensor& indices, const std::vector<uint32_t>& slots) const;
   // The medians that stand in for a plane that is not known.
   torch::Tensor medians(const torch::Tensor& indices) const;
 

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "lib/base/error.h"
 #include "lib/base/random.h"
@@ -19,12 +21,51 @@ const LogisticMixture& standard() {
   return mixture;
 }
 
+LogisticMixture::Interval interval(const std::vector<std::int32_t>& indices, int v) {
+  LogisticMixture::Interval own{};
+  const auto level = static_cast<float>(v);
+  standard().intervals(&level, indices.data(), static_cast<int>(indices.size() / 3), 1, &own);
+  EXPECT_EQ(own.level, v);
+  return own;
+}
+
+int level_of(std::uint32_t slot, const std::vector<std::int32_t>& indices) {
+  LogisticMixture::Interval own{};
+  standard().find(&slot, indices.data(), static_cast<int>(indices.size() / 3), 1, &own);
+  EXPECT_LE(own.start, slot);
+  EXPECT_GT(own.start + own.freq, slot);
+  return own.level;
+}
+
+// FORMAT.md, section 7, to the letter.
+std::uint32_t start_by_integers(const std::vector<std::int32_t>& indices, int v) {
+  if (v == 0) return 0;
+  if (v == LogisticMixture::kLevels) return kTotal;
+  const auto& tables = standard().tables();
+  const std::size_t components = indices.size() / 3;
+  std::uint64_t mass = 0, total = 0;
+  for (std::size_t k = 0; k < components; ++k) {
+    const std::uint64_t weight =
+        tables.weights[static_cast<std::size_t>(indices[k] - kWeightIndices.low)];
+    const std::int32_t d = 8 * v - 4 - indices[components + k];
+    const std::uint64_t q =
+        std::uint64_t{static_cast<std::uint32_t>(std::abs(d))} *
+        tables.rates[static_cast<std::size_t>(indices[2 * components + k] - kScaleIndices.low)];
+    const std::uint64_t i = q / 1024, f = q % 1024;
+    const std::uint64_t beyond =
+        i < 1152 ? tables.tail[i] - (tables.tail[i] - tables.tail[i + 1]) * f / 1024 : 0;
+    mass += weight * (d < 0 ? beyond : (1U << 25) - beyond);
+    total += weight;
+  }
+  return static_cast<std::uint32_t>(static_cast<std::uint64_t>(v) +
+                                    ((mass / total * (kTotal - 256)) >> 25));
+}
+
 // Every level has at least one slot, and together they have all of them.
 void expect_partition(const std::vector<std::int32_t>& indices) {
-  const int components = static_cast<int>(indices.size() / 3);
   std::uint32_t at = 0;
   for (int v = 0; v < LogisticMixture::kLevels; ++v) {
-    const auto own = standard().interval(indices.data(), components, v);
+    const auto own = interval(indices, v);
     ASSERT_EQ(own.start, at) << "level " << v;
     ASSERT_GE(own.freq, 1U) << "level " << v;
     ASSERT_LE(own.freq, kTotal);
@@ -80,8 +121,7 @@ TEST(LogisticMixtures, FollowTheFormula) {
         const double above = v == 255 ? 1 : logistic((v + 0.5 - mean) / scale);
         mass += std::exp(indices[k] / 8.0) / weights * (above - below);
       }
-      const double found =
-          static_cast<double>(standard().interval(indices.data(), kComponents, v).freq) / kTotal;
+      const double found = static_cast<double>(interval(indices, v).freq) / kTotal;
       // Interpolation is off by at most 0.1 / 8 / 64^2 of the whole, rates by 0.4 %, weights by
       // their rounding, above and below the line; the floor is 2^-24.
       EXPECT_NEAR(found, mass, (0.01 + 2 * rounding) * mass + 1e-5)
@@ -90,37 +130,91 @@ TEST(LogisticMixtures, FollowTheFormula) {
   }
 }
 
-TEST(LogisticMixtures, DecodeWhatWasEncoded) {
-  std::vector<std::vector<std::int32_t>> mixtures;
-  std::vector<int> levels;
-  FineRansEncoder encoder;
-  double ideal = 0;
-  for (std::uint64_t seed = 0; seed < 3000; ++seed) {
-    mixtures.push_back(random_indices(seed, 4));
-    const CounterRandom random(seed, 8);
-    // Mostly as the mixture says, sometimes anything.
-    levels.push_back(seed % 8 == 0
-                         ? static_cast<int>(random.bits(0) % 256)
-                         : standard().level_of(random.bits(0) >> 8, mixtures.back().data(), 4));
-    const auto own = standard().interval(mixtures.back().data(), 4, levels.back());
-    encoder.put(own.start, own.freq, LogisticMixture::kTotalBits);
-    ideal += own.bits();
+TEST(LogisticMixtures, AreTheFormatsIntegers) {
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    const CounterRandom random(seed, 9);
+    auto indices = random_indices(seed, 1 + static_cast<int>(seed % kMaxComponents));
+    const auto components = static_cast<std::ptrdiff_t>(indices.size() / 3);
+    // The largest sums of all: equal weights, whatever their size.
+    if (seed % 2 == 0) {
+      std::fill_n(indices.begin(), components, seed % 4 == 0 ? kWeightIndices.high : indices[0]);
+    }
+    for (std::uint32_t trial = 0; trial < 16; ++trial) {
+      const int v = static_cast<int>(random.bits(trial) % LogisticMixture::kLevels);
+      const auto own = interval(indices, v);
+      ASSERT_EQ(own.start, start_by_integers(indices, v)) << "seed " << seed << ", level " << v;
+      ASSERT_EQ(own.start + own.freq, start_by_integers(indices, v + 1));
+    }
   }
-  const Bytes bytes = encoder.finish();
-  EXPECT_LE(8.0 * static_cast<double>(bytes.size()), ideal * 1.001 + 32);
-  FineRansDecoder decoder({bytes.data(), bytes.size()});
-  for (std::size_t i = 0; i < levels.size(); ++i) {
-    ASSERT_EQ(standard().decode(decoder, mixtures[i].data(), 4), levels[i]);
-  }
-  decoder.finish();
 }
 
-TEST(LogisticMixtures, MedianHalvesTheMass) {
+// A sample's results do not depend on which others are with it, or how many.
+TEST(LogisticMixtures, ManyAtOnceAreTheSameAsOneByOne) {
+  constexpr int kComponents = 4;
+  for (std::size_t count = 0; count < 12; ++count) {
+    const CounterRandom random(count, 10);
+    std::vector<std::int32_t> rows;
+    std::vector<float> levels;
+    std::vector<std::uint32_t> slots;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto row = random_indices(100 * count + i, kComponents);
+      rows.insert(rows.end(), row.begin(), row.end());
+      levels.push_back(static_cast<float>(random.bits(2 * i) % LogisticMixture::kLevels));
+      slots.push_back(random.bits(2 * i + 1) >> 8);
+    }
+    std::vector<LogisticMixture::Interval> own(count), found(count);
+    standard().intervals(levels.data(), rows.data(), kComponents, count, own.data());
+    standard().find(slots.data(), rows.data(), kComponents, count, found.data());
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto row = random_indices(100 * count + i, kComponents);
+      EXPECT_EQ(own[i].start, interval(row, static_cast<int>(levels[i])).start);
+      EXPECT_EQ(found[i].level, level_of(slots[i], row));
+    }
+  }
+}
+
+TEST(LogisticMixtures, DecodeWhatWasEncoded) {
+  constexpr int kComponents = 4;
+  // With one lane and with several, and with a rest.
+  for (const std::size_t count : {std::size_t{3000}, kLeastForLanes + 1}) {
+    std::vector<std::int32_t> rows;
+    std::vector<float> levels;
+    FineRansEncoder encoder;
+    double ideal = 0;
+    for (std::uint64_t seed = 0; seed < count; ++seed) {
+      const auto row = random_indices(seed, kComponents);
+      rows.insert(rows.end(), row.begin(), row.end());
+      const CounterRandom random(seed, 8);
+      // Mostly as the mixture says, sometimes anything.
+      const int level = seed % 8 == 0 ? static_cast<int>(random.bits(0) % 256)
+                                      : level_of(random.bits(0) >> 8, row);
+      levels.push_back(static_cast<float>(level));
+      const auto own = interval(row, level);
+      encoder.put(own.start, own.freq, LogisticMixture::kTotalBits);
+      ideal += own.bits();
+    }
+    const Bytes bytes = finish_lanes(encoder);
+    // A lane has up to four bytes more than its symbols are worth, and two for its length.
+    EXPECT_LE(8.0 * static_cast<double>(bytes.size()), ideal * 1.001 + 8 * 6 * kRansLanes);
+    RansLanesDecoder decoder({bytes.data(), bytes.size()}, count);
+    std::vector<float> decoded(count);
+    // In pieces that do not care for lanes.
+    for (std::size_t at = 0, piece = 1; at < count; at += piece, ++piece) {
+      piece = std::min(piece, count - at);
+      standard().decode(decoder, rows.data() + 3 * kComponents * at, kComponents, piece,
+                        decoded.data() + at);
+    }
+    decoder.finish();
+    EXPECT_EQ(decoded, levels);
+  }
+}
+
+TEST(LogisticMixtures, TheMiddleSlotIsTheMedians) {
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     const auto indices = random_indices(seed, 3);
-    const int median = standard().median(indices.data(), 3);
-    EXPECT_LT(standard().start(indices.data(), 3, median), kTotal / 2);
-    EXPECT_GE(standard().start(indices.data(), 3, median + 1), kTotal / 2);
+    const auto own = interval(indices, level_of(kTotal / 2 - 1, indices));
+    EXPECT_LT(own.start, kTotal / 2);
+    EXPECT_GE(own.start + own.freq, kTotal / 2);
   }
 }
 
@@ -134,6 +228,7 @@ TEST(LogisticMixtures, ImpossibleTablesAreRefused) {
   refuse([](MixtureTables& t) { t.tail[5] = t.tail[4] + 1; });
   refuse([](MixtureTables& t) { t.tail.front() = (1U << 24) + 1; });
   refuse([](MixtureTables& t) { t.tail.pop_back(); });
+  refuse([](MixtureTables& t) { std::fill(t.tail.begin() + 1, t.tail.end(), 0); });
   refuse([](MixtureTables& t) { t.weights[3] = 0; });
   refuse([](MixtureTables& t) { t.rates.push_back(1); });
   refuse([](MixtureTables& t) { t.rates[0] = (1U << 24) + 1; });

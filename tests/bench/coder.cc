@@ -1,0 +1,167 @@
+// The entropy coder of integer PIEs, eight symbols at once, against the same by FORMAT.md to the
+// letter: integers, one symbol after the other. Both code the same symbols in one run, in turns.
+//
+//   bench_coder [SYMBOLS]
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "lib/base/random.h"
+#include "lib/container/logistic_mixture.h"
+
+namespace {
+
+using pie::LogisticMixture;
+
+constexpr int kComponents = 5;
+constexpr std::size_t kColumns = 3 * kComponents;
+constexpr std::uint32_t kWhole = 1U << LogisticMixture::kTotalBits;
+
+struct Symbols {
+  std::vector<std::int32_t> indices;
+  std::vector<float> levels;
+};
+
+// Levels drawn from mixtures as networks give them for photographs: means near each other.
+Symbols draw(const LogisticMixture& mixture, std::size_t count) {
+  Symbols symbols;
+  std::vector<std::uint32_t> slots;
+  for (std::size_t i = 0; i < count; ++i) {
+    const pie::CounterRandom random(i, 0);
+    const auto below = [&](std::uint32_t at, std::uint32_t size) {
+      return static_cast<std::int32_t>(random.bits(at) % size);
+    };
+    const std::int32_t middle = 8 * below(0, LogisticMixture::kLevels);
+    for (std::uint32_t k = 1; k <= kComponents; ++k) symbols.indices.push_back(below(k, 32));
+    for (std::uint32_t k = 11; k <= 10 + kComponents; ++k) {
+      symbols.indices.push_back(std::clamp(middle + below(k, 64) - 32, 0, 2047));
+    }
+    for (std::uint32_t k = 21; k <= 20 + kComponents; ++k) {
+      symbols.indices.push_back(below(k, 24) - 8);
+    }
+    slots.push_back(random.bits(31) >> 8);
+  }
+  std::vector<LogisticMixture::Interval> found(count);
+  mixture.find(slots.data(), symbols.indices.data(), kComponents, count, found.data());
+  for (const auto& own : found) symbols.levels.push_back(static_cast<float>(own.level));
+  return symbols;
+}
+
+std::uint32_t start(const pie::MixtureTables& tables, const std::int32_t* row, int v) {
+  if (v <= 0) return 0;
+  if (v >= LogisticMixture::kLevels) return kWhole;
+  std::uint64_t mass = 0, total = 0;
+  for (std::size_t k = 0; k < kComponents; ++k) {
+    const std::uint64_t weight =
+        tables.weights[static_cast<std::size_t>(row[k] - pie::kWeightIndices.low)];
+    const std::int32_t d = 8 * v - 4 - row[kComponents + k];
+    const std::uint64_t q =
+        std::uint64_t{static_cast<std::uint32_t>(std::abs(d))} *
+        tables.rates[static_cast<std::size_t>(row[2 * kComponents + k] - pie::kScaleIndices.low)];
+    const std::uint64_t i = q / 1024, f = q % 1024;
+    const std::uint64_t beyond =
+        i < 1152 ? tables.tail[i] - (tables.tail[i] - tables.tail[i + 1]) * f / 1024 : 0;
+    mass += weight * (d < 0 ? beyond : (1U << 25) - beyond);
+    total += weight;
+  }
+  return static_cast<std::uint32_t>(v) +
+         static_cast<std::uint32_t>((mass / total * (kWhole - 256)) >> 25);
+}
+
+pie::Bytes encode_plainly(const pie::MixtureTables& tables, const Symbols& symbols) {
+  pie::FineRansEncoder encoder;
+  const auto* row = symbols.indices.data();
+  for (const float level : symbols.levels) {
+    const int v = static_cast<int>(level);
+    const std::uint32_t first = start(tables, row, v);
+    encoder.put(first, start(tables, row, v + 1) - first, LogisticMixture::kTotalBits);
+    row += kColumns;
+  }
+  return encoder.finish();
+}
+
+std::vector<float> decode_plainly(const pie::MixtureTables& tables, const Symbols& symbols,
+                                  const pie::Bytes& bytes) {
+  pie::FineRansDecoder decoder({bytes.data(), bytes.size()});
+  std::vector<float> levels;
+  const auto* row = symbols.indices.data();
+  for (std::size_t i = 0; i < symbols.levels.size(); ++i, row += kColumns) {
+    const std::uint32_t slot = decoder.slot(LogisticMixture::kTotalBits);
+    // Galloping from a mean, then halving.
+    int low = 0, high = LogisticMixture::kLevels, step = 1;
+    std::uint32_t first = 0, last = kWhole;
+    for (int probe = row[kComponents] / 8; high - low > 1; step *= 2) {
+      const std::uint32_t at = start(tables, row, probe);
+      const bool up = at <= slot;
+      (up ? low : high) = probe;
+      (up ? first : last) = at;
+      const int middle = (low + high) / 2;
+      probe = up ? std::min(low + step, middle) : std::max(high - step, middle);
+    }
+    decoder.advance(first, last - first, LogisticMixture::kTotalBits);
+    levels.push_back(static_cast<float>(low));
+  }
+  decoder.finish();
+  return levels;
+}
+
+pie::Bytes encode(const LogisticMixture& mixture, const Symbols& symbols) {
+  std::vector<LogisticMixture::Interval> intervals(symbols.levels.size());
+  mixture.intervals(symbols.levels.data(), symbols.indices.data(), kComponents, intervals.size(),
+                    intervals.data());
+  pie::FineRansEncoder encoder;
+  for (const auto& own : intervals) encoder.put(own.start, own.freq, LogisticMixture::kTotalBits);
+  return pie::finish_lanes(encoder);
+}
+
+std::vector<float> decode(const LogisticMixture& mixture, const Symbols& symbols,
+                          const pie::Bytes& bytes) {
+  pie::RansLanesDecoder decoder({bytes.data(), bytes.size()}, symbols.levels.size());
+  std::vector<float> levels(symbols.levels.size());
+  mixture.decode(decoder, symbols.indices.data(), kComponents, levels.size(), levels.data());
+  decoder.finish();
+  return levels;
+}
+
+template <typename Work>
+double seconds(const Work& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+void report(const char* what, std::size_t symbols, double plain, double lanes) {
+  const double millions = static_cast<double>(symbols) / 1e6;
+  std::printf("%s: %.1f million symbols/s, one by one %.1f, ratio %.2f\n", what, millions / lanes,
+              millions / plain, plain / lanes);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::size_t count = argc > 1 ? std::stoul(argv[1]) : 1'000'000;
+  const auto tables = pie::MixtureTables::standard();
+  const LogisticMixture mixture(tables);
+  const Symbols symbols = draw(mixture, count);
+  pie::Bytes plain, lanes;
+  bool same = true;
+  double times[4] = {1e9, 1e9, 1e9, 1e9};  // the best of each
+  for (int round = 0; round < 5; ++round) {
+    times[0] = std::min(times[0], seconds([&] { plain = encode_plainly(tables, symbols); }));
+    times[1] = std::min(times[1], seconds([&] { lanes = encode(mixture, symbols); }));
+    times[2] = std::min(times[2], seconds([&] {
+                          same = same && decode_plainly(tables, symbols, plain) == symbols.levels;
+                        }));
+    times[3] = std::min(times[3], seconds([&] {
+                          same = same && decode(mixture, symbols, lanes) == symbols.levels;
+                        }));
+  }
+  report("encoding", count, times[0], times[1]);
+  report("decoding", count, times[2], times[3]);
+  std::printf("bytes: %zu, one by one %zu; symbols restored: %s\n", lanes.size(), plain.size(),
+              same ? "yes" : "NO");
+  return same ? 0 : 1;
+}
