@@ -15,7 +15,7 @@ namespace pie {
 
 inline constexpr std::size_t kRansLanes = 8;
 // A block of fewer symbols has one lane: it would feel the bytes that more of them cost.
-inline constexpr std::size_t kLeastForLanes = 1U << 15;
+inline constexpr std::size_t kLeastForLanes = 1U << 16;
 
 // Hands over the bytes of all symbols of `encoder`, which is empty afterwards.
 Bytes finish_lanes(FineRansEncoder& encoder);

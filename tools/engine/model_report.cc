@@ -412,6 +412,8 @@ class Evaluation {
       previous = errors;
       ideal_bits += layer.ideal_bits;
       const double coded_bits = 8 * static_cast<double>(layer.payload_bytes);
+      const double psnr = pooled.pooled_db();
+      const bool exact = std::isinf(psnr);  // all pixels are restored
       layers.push_back(
           {{"name", layer.name},
            {"payload_bytes", layer.payload_bytes},
@@ -422,7 +424,7 @@ class Evaluation {
            {"gap_percent", 100 * (coded_bits / layer.ideal_bits - 1)},
            {"prefix_bytes_per_image", static_cast<double>(ends[k].offset) / count},
            {"prefix_bits_per_dim", 8 * static_cast<double>(ends[k].offset) / dims},
-           {"psnr_db", finite_or_null(report_, "code.layers.psnr_db", pooled.pooled_db())},
+           {"psnr_db", exact ? Json() : finite_or_null(report_, "code.layers.psnr_db", psnr)},
            {"images_made_worse_percent", 100 * static_cast<double>(worse) / count}});
     }
     out["ideal_bits_per_dim"] = ideal_bits / dims;

@@ -52,7 +52,8 @@ class Axis {
     for (const double digit : {5.0, 2.0, 1.0}) {
       if (digit * power >= rough) step = digit * power;
     }
-    for (double k = std::ceil(low_ / step); k * step <= high_; ++k) found.push_back(k * step);
+    // + 0: not -0.
+    for (double k = std::ceil(low_ / step) + 0.0; k * step <= high_; ++k) found.push_back(k * step);
     return found;
   }
 
