@@ -159,10 +159,18 @@ figure7() {
     evaluate "$name" "${metrics[@]}" --temperature 1,0.707,0.5 --neighbours "$neighbours" \
       --pictures "$out/figure7" -f "$test"
     options+=(-m "$(file_of "$name")")
+    "$bin/pie-encode" -T $threads -q -m "$(file_of "$name")" --latents "$out/figure7/e$e.npy" -f "$test"
   done
   "$bin/flow-eval" -T $threads -q "${options[@]}" "${metrics[@]}" --temperature 1,0.707,0.5 --html "$out/figure7.html" -f "$test" >/dev/null
   echo "Figure 7: reconstructions from z (a), samples at T = 1 (b) and 0.707 (c), interpolations (d), maps of z (e):"
   echo "$out/figure7/*.png, $out/figure7.html"
+  if python3 -c "import umap, matplotlib" 2>/dev/null; then
+    local labels=${test%%\[*}
+    python3 "$root/models/latent_map.py" "${labels/images-idx3/labels-idx1}" -o "$out/figure7/umap.png" "$out"/figure7/e{0.01,0.1,1.0}.npy
+    echo "(e) by UMAP: $out/figure7/umap.png"
+  else
+    echo "(e) by UMAP: needs Debian's umap-learn and python3-matplotlib; the maps on the page are by principal components"
+  fi
   {
     echo "eps0^2|PSNR from z, dB|digit kept, %|sharpness from z|of samples|nearest neighbour in z, %"
     for e in 0.01 0.1 1.0; do
