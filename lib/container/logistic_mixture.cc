@@ -35,6 +35,10 @@ bool falls_slowly(const std::vector<std::uint32_t>& tail) {
          }) == tail.end();
 }
 
+std::uint32_t at(const std::vector<std::uint32_t>& table, IndexRange range, std::int32_t index) {
+  return table[static_cast<std::size_t>(index - range.low)];
+}
+
 // As many samples as are worked on at once, by an extension of the compilers: arithmetic of all
 // elements of a vector, on any CPU. Vectors are passed by reference, for values would be passed
 // differently by each CPU.
@@ -195,6 +199,49 @@ PIE_CPU_CLONES void LogisticMixture::intervals(const float* levels, const std::i
   }
 }
 
+std::uint32_t LogisticMixture::first_slot(const std::int32_t* row, std::size_t components,
+                                          std::int32_t level) const {
+  if (level <= 0) return 0;
+  if (level >= kLevels) return kWhole;
+  constexpr std::uint64_t kUnit = 1U << MixtureTables::kUnitBits;
+  const std::int32_t edge = level * kIndicesPerUnit - kIndicesPerUnit / 2;
+  std::uint64_t mass = 0, total = 0;
+  for (std::size_t k = 0; k < components; ++k) {
+    const std::uint64_t weight = at(tables_.weights, kWeightIndices, row[k]);
+    const std::uint64_t rate = at(tables_.rates, kScaleIndices, row[2 * components + k]);
+    const std::int32_t distance = edge - row[components + k];
+    const std::uint64_t argument = static_cast<std::uint32_t>(std::abs(distance)) * rate;
+    const std::uint64_t step = argument >> MixtureTables::kFractionBits;
+    const std::uint64_t part = argument % (1U << MixtureTables::kFractionBits);
+    std::uint64_t beyond = 0;  // the edge
+    if (step + 1 < MixtureTables::kTailEntries) {
+      const std::uint64_t near = tables_.tail[step], far = tables_.tail[step + 1];
+      beyond = near - ((near - far) * part >> MixtureTables::kFractionBits);
+    }
+    mass += weight * (distance < 0 ? beyond : kUnit - beyond);
+    total += weight;
+  }
+  const std::uint64_t share = mass / total * (kWhole - kLevels) >> MixtureTables::kUnitBits;
+  return static_cast<std::uint32_t>(level) + static_cast<std::uint32_t>(share);
+}
+
+LogisticMixture::Interval LogisticMixture::find_one(std::uint32_t slot, const std::int32_t* row,
+                                                    std::size_t components) const {
+  const auto* heaviest = std::max_element(row, row + components);
+  std::int32_t probe = std::clamp(heaviest[components] / kIndicesPerUnit, 0, kLevels - 1);
+  std::int32_t low = 0, high = kLevels;
+  std::uint32_t first = 0, end = kWhole;
+  for (std::int32_t step = 1; high - low > 1; step += step) {
+    const std::uint32_t here = first_slot(row, components, probe);
+    const bool up = here <= slot;
+    (up ? low : high) = probe;
+    (up ? first : end) = here;
+    const std::int32_t middle = (low + high) / 2;
+    probe = up ? std::min(low + step, middle) : std::max(high - step, middle);
+  }
+  return {low, first, end - first};
+}
+
 // Galloping from a likely level, then halving. A sample that is found stays where it is until the
 // others of its group are.
 PIE_CPU_CLONES void LogisticMixture::find(const std::uint32_t* slots, const std::int32_t* indices,
@@ -232,17 +279,21 @@ PIE_CPU_CLONES void LogisticMixture::find(const std::uint32_t* slots, const std:
 
 void LogisticMixture::decode(RansLanesDecoder& decoder, const std::int32_t* indices, int components,
                              std::size_t samples, float* levels) const {
+  const auto columns = 3 * static_cast<std::size_t>(components);
+  std::array<std::uint32_t, kRansLanes> slots;
+  std::array<Interval, kRansLanes> found;
   for (std::size_t i = 0; i < samples;) {
     const std::size_t now = std::min(decoder.lanes(), samples - i);
-    std::array<std::uint32_t, kRansLanes> slots;
     for (std::size_t j = 0; j < now; ++j) slots[j] = decoder.slot(j, kTotalBits);
-    std::array<Interval, kRansLanes> found;
-    find(slots.data(), indices, components, now, found.data());
+    if (now == 1) {  // integers are faster, then
+      found[0] = find_one(slots[0], indices + i * columns, columns / 3);
+    } else {
+      find(slots.data(), indices + i * columns, components, now, found.data());
+    }
     for (std::size_t j = 0; j < now; ++j) {
       decoder.advance(found[j].start, found[j].freq, kTotalBits);
       levels[i++] = static_cast<float>(found[j].level);
     }
-    indices += 3 * now * static_cast<std::size_t>(components);
   }
 }
 

@@ -79,6 +79,11 @@ class LogisticMixture {
               std::size_t samples, float* levels) const;
 
  private:
+  // Where the slots of `level`, 0 to 256, begin: FORMAT.md, section 7, to the letter.
+  std::uint32_t first_slot(const std::int32_t* row, std::size_t components,
+                           std::int32_t level) const;
+  Interval find_one(std::uint32_t slot, const std::int32_t* row, std::size_t components) const;
+
   MixtureTables tables_;
   std::vector<float> weights_, rates_;  // the same
   // Of each entry of tail, itself and in the upper half how much it falls to the next.

@@ -31,12 +31,12 @@ class RansLanesDecoder {
 
   // The slot of the symbol `ahead` of the next, which is below lanes().
   std::uint32_t slot(std::size_t ahead, int bits) const {
-    return lanes_[(next_ + ahead) % count_].slot(bits);
+    return lanes_[(next_ + ahead) & (count_ - 1)].slot(bits);
   }
   // Goes over the next symbol.
   void advance(std::uint32_t start, std::uint32_t freq, int bits) {
     lanes_[next_].advance(start, freq, bits);
-    next_ = (next_ + 1) % count_;
+    next_ = (next_ + 1) & (count_ - 1);
   }
 
   // Throws DamagedError unless every byte was used and all states are the encoder's first.
@@ -44,7 +44,7 @@ class RansLanesDecoder {
 
  private:
   std::array<FineRansDecoder, kRansLanes> lanes_;
-  std::size_t count_, next_ = 0;
+  std::size_t count_, next_ = 0;  // count_ is a power of two
 };
 
 }  // namespace pie

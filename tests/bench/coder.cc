@@ -1,7 +1,7 @@
 // The entropy coder of integer PIEs, eight symbols at once, against the same by FORMAT.md to the
 // letter: integers, one symbol after the other. Both code the same symbols in one run, in turns.
 //
-//   bench_coder [SYMBOLS]
+//   bench_coder [SYMBOLS [COMPONENTS]]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -16,8 +16,7 @@ namespace {
 
 using pie::LogisticMixture;
 
-constexpr int kComponents = 5;
-constexpr std::size_t kColumns = 3 * kComponents;
+int components = 5;  // not known to the compiler
 constexpr std::uint32_t kWhole = 1U << LogisticMixture::kTotalBits;
 
 struct Symbols {
@@ -35,17 +34,18 @@ Symbols draw(const LogisticMixture& mixture, std::size_t count) {
       return static_cast<std::int32_t>(random.bits(at) % size);
     };
     const std::int32_t middle = 8 * below(0, LogisticMixture::kLevels);
-    for (std::uint32_t k = 1; k <= kComponents; ++k) symbols.indices.push_back(below(k, 32));
-    for (std::uint32_t k = 11; k <= 10 + kComponents; ++k) {
+    for (std::uint32_t k = 1; k <= static_cast<std::uint32_t>(components); ++k)
+      symbols.indices.push_back(below(k, 32));
+    for (std::uint32_t k = 11; k <= 10 + static_cast<std::uint32_t>(components); ++k) {
       symbols.indices.push_back(std::clamp(middle + below(k, 64) - 32, 0, 2047));
     }
-    for (std::uint32_t k = 21; k <= 20 + kComponents; ++k) {
+    for (std::uint32_t k = 21; k <= 20 + static_cast<std::uint32_t>(components); ++k) {
       symbols.indices.push_back(below(k, 24) - 8);
     }
     slots.push_back(random.bits(31) >> 8);
   }
   std::vector<LogisticMixture::Interval> found(count);
-  mixture.find(slots.data(), symbols.indices.data(), kComponents, count, found.data());
+  mixture.find(slots.data(), symbols.indices.data(), components, count, found.data());
   for (const auto& own : found) symbols.levels.push_back(static_cast<float>(own.level));
   return symbols;
 }
@@ -54,13 +54,13 @@ std::uint32_t start(const pie::MixtureTables& tables, const std::int32_t* row, i
   if (v <= 0) return 0;
   if (v >= LogisticMixture::kLevels) return kWhole;
   std::uint64_t mass = 0, total = 0;
-  for (std::size_t k = 0; k < kComponents; ++k) {
+  for (int k = 0; k < components; ++k) {
     const std::uint64_t weight =
         tables.weights[static_cast<std::size_t>(row[k] - pie::kWeightIndices.low)];
-    const std::int32_t d = 8 * v - 4 - row[kComponents + k];
+    const std::int32_t d = 8 * v - 4 - row[components + k];
     const std::uint64_t q =
         std::uint64_t{static_cast<std::uint32_t>(std::abs(d))} *
-        tables.rates[static_cast<std::size_t>(row[2 * kComponents + k] - pie::kScaleIndices.low)];
+        tables.rates[static_cast<std::size_t>(row[2 * components + k] - pie::kScaleIndices.low)];
     const std::uint64_t i = q / 1024, f = q % 1024;
     const std::uint64_t beyond =
         i < 1152 ? tables.tail[i] - (tables.tail[i] - tables.tail[i + 1]) * f / 1024 : 0;
@@ -78,7 +78,7 @@ pie::Bytes encode_plainly(const pie::MixtureTables& tables, const Symbols& symbo
     const int v = static_cast<int>(level);
     const std::uint32_t first = start(tables, row, v);
     encoder.put(first, start(tables, row, v + 1) - first, LogisticMixture::kTotalBits);
-    row += kColumns;
+    row += 3 * components;
   }
   return encoder.finish();
 }
@@ -88,12 +88,12 @@ std::vector<float> decode_plainly(const pie::MixtureTables& tables, const Symbol
   pie::FineRansDecoder decoder({bytes.data(), bytes.size()});
   std::vector<float> levels;
   const auto* row = symbols.indices.data();
-  for (std::size_t i = 0; i < symbols.levels.size(); ++i, row += kColumns) {
+  for (std::size_t i = 0; i < symbols.levels.size(); ++i, row += 3 * components) {
     const std::uint32_t slot = decoder.slot(LogisticMixture::kTotalBits);
     // Galloping from a mean, then halving.
     int low = 0, high = LogisticMixture::kLevels, step = 1;
     std::uint32_t first = 0, last = kWhole;
-    for (int probe = row[kComponents] / 8; high - low > 1; step *= 2) {
+    for (int probe = row[components] / 8; high - low > 1; step *= 2) {
       const std::uint32_t at = start(tables, row, probe);
       const bool up = at <= slot;
       (up ? low : high) = probe;
@@ -110,7 +110,7 @@ std::vector<float> decode_plainly(const pie::MixtureTables& tables, const Symbol
 
 pie::Bytes encode(const LogisticMixture& mixture, const Symbols& symbols) {
   std::vector<LogisticMixture::Interval> intervals(symbols.levels.size());
-  mixture.intervals(symbols.levels.data(), symbols.indices.data(), kComponents, intervals.size(),
+  mixture.intervals(symbols.levels.data(), symbols.indices.data(), components, intervals.size(),
                     intervals.data());
   pie::FineRansEncoder encoder;
   for (const auto& own : intervals) encoder.put(own.start, own.freq, LogisticMixture::kTotalBits);
@@ -121,7 +121,7 @@ std::vector<float> decode(const LogisticMixture& mixture, const Symbols& symbols
                           const pie::Bytes& bytes) {
   pie::RansLanesDecoder decoder({bytes.data(), bytes.size()}, symbols.levels.size());
   std::vector<float> levels(symbols.levels.size());
-  mixture.decode(decoder, symbols.indices.data(), kComponents, levels.size(), levels.data());
+  mixture.decode(decoder, symbols.indices.data(), components, levels.size(), levels.data());
   decoder.finish();
   return levels;
 }
@@ -143,6 +143,7 @@ void report(const char* what, std::size_t symbols, double plain, double lanes) {
 
 int main(int argc, char** argv) {
   const std::size_t count = argc > 1 ? std::stoul(argv[1]) : 1'000'000;
+  if (argc > 2) components = std::stoi(argv[2]);
   const auto tables = pie::MixtureTables::standard();
   const LogisticMixture mixture(tables);
   const Symbols symbols = draw(mixture, count);
