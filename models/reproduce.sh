@@ -7,13 +7,13 @@
 # WHAT: table1 figure7 figure8 figure9 likelihood classification across-tasks convergence, or all.
 # DIR of --data has MNIST's four files (default: $MNIST, else /usr/share/datasets/mnist), of --fashion
 # Fashion-MNIST's (Debian's dataset-fashion-mnist). Models and pictures go to --out (default:
-# reproduced). A training that was stopped goes on where it was when the same command is given again;
+# reproduced, or reproduced-quick). A training that was stopped goes on where it was when the same command is given again;
 # a model that is finished is used again. --quick trains for seconds on testdata/: it shows that all
 # of it runs, its figures mean nothing.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 quick= data=${MNIST:-/usr/share/datasets/mnist} fashion=/usr/share/datasets/fashion-mnist
-out=reproduced bin=$root/build/bin what=()
+out= bin=$root/build/bin what=()
 usage() { sed -n '2,14s/^# \{0,1\}//p' "$0"; exit "$1"; }
 while [ $# -gt 0 ]; do
   case $1 in
@@ -32,6 +32,7 @@ done
 all="table1 figure7 figure8 figure9 likelihood classification across-tasks convergence"
 [ "${what[0]}" != all ] || read -ra what <<<"$all"
 for item in "${what[@]}"; do [[ " $all " = *" $item "* ]] || usage 2 >&2; done
+out=${out:-reproduced${quick:+-quick}}
 mkdir -p "$out"
 
 if [ "$quick" ]; then
@@ -46,6 +47,7 @@ else
   clothes_test=$fashion/t10k-images-idx3-ubyte.gz
 fi
 features=iresnet-mnist-classifier
+images= validation= # of train_model, if not MNIST's
 
 # train_model NAME MINUTES PRESET OPTION...: a model trained for so long on one core, $out/NAME.safetensors.
 train_model() {
@@ -88,7 +90,7 @@ folder, rows = sys.argv[1], open(sys.argv[2]).read().splitlines()
 def figure(match):
     value = json.load(open(f"{folder}/{match[1]}.json"))
     for key in match[2].split("."):
-        value = value[int(key)] if isinstance(value, list) else (value or {}).get(key)
+        value = value[int(key)] if isinstance(value, list) else value[key]
     return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 cells = [[re.sub(r"\{([^:{}]+):([^{}]+)\}", figure, cell.strip()) for cell in row.split("|")] for row in rows]

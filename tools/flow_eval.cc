@@ -61,7 +61,7 @@ int run(int argc, char** argv) {
                  "Labels of DATA (IDX); default: the sibling labels-idx1 file");
   app.add_option("--neighbours", options.neighbours,
                  "Labelled reference images: report how many reconstructions keep the label of "
-                 "their nearest neighbour in pixels")
+                 "their nearest neighbour in pixels, and how many labels the nearest in z gives")
       ->allow_extra_args(false);
   app.add_option("--metrics", options.metrics,
                  "Some of likelihood, reconstruction, classification, sharpness, samples, latents, "
@@ -127,6 +127,9 @@ int run(int argc, char** argv) {
   if (options.models.empty() && !options.features.empty()) {
     if (options.images.empty() || options.data.empty()) {
       throw UsageError("--features without a model compares --images with DATA; give both");
+    }
+    if (!options.csv.empty() || !options.html.empty() || !options.pictures.empty()) {
+      throw UsageError("--csv, --html and --pictures need a model; give one with -m");
     }
     return call_engine("eval", common, &options);
   }

@@ -42,6 +42,7 @@ Bytes encode_jpeg(const Image& image, int quality) {
 Bytes with_channels(const Image& decoded, int channels) {
   const int stored = decoded.geometry.channels;
   Bytes samples;
+  samples.reserve(decoded.samples.size());
   for (std::size_t i = 0; i < decoded.samples.size(); ++i) {
     if (static_cast<int>(i % static_cast<std::size_t>(stored)) < channels) {
       samples.push_back(decoded.samples[i]);
@@ -54,7 +55,11 @@ Bytes with_channels(const Image& decoded, int channels) {
 
 std::vector<JpegPoint> jpeg_curve(const ImageSet& images) {
   const auto& g = images.geometry();
-  const int side = static_cast<int>(std::sqrt(static_cast<double>(images.size())));
+  // More images would say little more, and take much memory.
+  constexpr double kMostSamples = 1 << 26;
+  const double fit = std::min(static_cast<double>(images.size()),
+                              std::max(1.0, kMostSamples / static_cast<double>(g.samples())));
+  const int side = static_cast<int>(std::sqrt(fit));
   if ((g.channels != 1 && g.channels != 3) || side * std::max(g.width, g.height) > 65535) {
     throw UsageError("JPEG cannot hold " + std::to_string(images.size()) + " images of " +
                      to_string(g));

@@ -15,8 +15,8 @@ struct JpegPoint {
 };
 
 // Rate and distortion of one JPEG file (stb_image_write's coder) that holds the set's images side
-// by side in a square, as many as fill it. Throws UsageError unless images are gray or RGB and the
-// square fits JPEG's 65,535 pixels.
+// by side in a square: the first of them, as many as fill it, up to 2^26 samples. Throws UsageError
+// unless images are gray or RGB and the square fits JPEG's 65,535 pixels.
 std::vector<JpegPoint> jpeg_curve(const ImageSet& images);
 
 }  // namespace pie

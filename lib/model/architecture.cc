@@ -131,6 +131,14 @@ FlowParts make_iresnet(const IResNetConfig& config) {
   return parts;
 }
 
+// Of make_head.
+double head_parameters(double channels, int64_t classes, int64_t features) {
+  const auto sums = features > 0 ? static_cast<double>(features) : channels;
+  return classes == 0
+             ? 0
+             : static_cast<double>(classes) * sums + (features > 0 ? 9 * channels * sums : 0);
+}
+
 double least_parameters(const PieConfig& config) {
   auto channels = static_cast<double>(config.input.channels);
   auto area = static_cast<double>(config.input.height * config.input.width);
@@ -146,7 +154,7 @@ double least_parameters(const PieConfig& config) {
              (mixed * channels + hidden * (channels * (conv ? 9 : 1) + 2 * depth * hidden));
     channels = static_cast<double>(block.keep) / area;
   }
-  return least;
+  return least + head_parameters(channels, config.classes, config.head_features);
 }
 
 double least_parameters(const IResNetConfig& config) {
@@ -172,7 +180,7 @@ double least_parameters(const IResNetConfig& config) {
     least += static_cast<double>(scale.blocks) * std::max(weights, channels * area / 64);
     if (scale.keep > 0) channels = static_cast<double>(scale.keep) / area;
   }
-  return least;
+  return least + head_parameters(channels, config.classes, config.head_features);
 }
 
 double least_parameters(const IntegerPieConfig& config) {

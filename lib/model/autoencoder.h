@@ -21,7 +21,8 @@ class Autoencoder final : public LatentModel {
   explicit Autoencoder(const AutoencoderConfig& config);
 
   // Draws z, and the WAE's prior samples, by how.seed and how.keys. The terms are -KL (or -w MMD^2
-  // of the batch) as z, and the reconstruction's as r_1.
+  // of all images of `x`, none for one image) as z, and the reconstruction's as r_1. In training
+  // `x` is one thread's share of a batch.
   LogLikelihood log_likelihood(const torch::Tensor& x, const LogDetEstimator& how) override;
   Latents latents(const torch::Tensor& x) override;
   torch::Tensor decode(const torch::Tensor& z, const ResidualChoice& residual) override;

@@ -1,6 +1,7 @@
 #include "lib/numerics/moments.h"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 namespace pie {
@@ -23,15 +24,18 @@ torch::Tensor square_root(const torch::Tensor& matrix) {
   return torch::mm(vectors * values.clamp_min(0).sqrt(), vectors.t());
 }
 
+bool all_finite(const torch::Tensor& x) { return torch::isfinite(x).all().item<bool>(); }
+
 }  // namespace
 
 double frechet_distance(const torch::Tensor& a, const torch::Tensor& b) {
+  if (std::min(a.size(0), b.size(0)) < 2 || !all_finite(a) || !all_finite(b)) return NAN;
   const auto first = moments(a), second = moments(b);
   const auto root = square_root(first.covariance);
   // S_a S_b has the eigenvalues of this matrix, which is symmetric.
   const auto product = torch::mm(torch::mm(root, second.covariance), root);
-  const auto trace =
-      first.covariance.trace() + second.covariance.trace() - 2 * square_root(product).trace();
+  const auto trace = first.covariance.trace() + second.covariance.trace() -
+                     2 * torch::linalg_eigvalsh(product).clamp_min(0).sqrt().sum();
   return ((first.mean - second.mean).square().sum() + trace).item<double>();
 }
 

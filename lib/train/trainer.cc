@@ -86,7 +86,7 @@ Trainer Trainer::from_state(const Json& json, const std::string& path) {
     trainer.adam_->steps = state.integer("step", 0, kMost);
     trainer.images_ = state.integer("images", 0, kMost);
     trainer.elapsed_s_ = state.number("elapsed_s", 0, 1e12);
-    if (state.has("curve")) trainer.curve_ = state.get<Json>("curve");
+    if (state.has("curve")) trainer.curve_ = state.get<Json::array_t>("curve");
     if (state.has("bfloat16")) trainer.bfloat16_ = state.get<bool>("bfloat16");
     return trainer;
   } catch (const UsageError& error) {

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "lib/base/random.h"
 #include "lib/container/logistic_mixture.h"
+#include "tests/support/mixture_by_format.h"
 
 namespace {
 
@@ -50,34 +50,14 @@ Symbols draw(const LogisticMixture& mixture, std::size_t count) {
   return symbols;
 }
 
-std::uint32_t start(const pie::MixtureTables& tables, const std::int32_t* row, int v) {
-  if (v <= 0) return 0;
-  if (v >= LogisticMixture::kLevels) return kWhole;
-  std::uint64_t mass = 0, total = 0;
-  for (int k = 0; k < components; ++k) {
-    const std::uint64_t weight =
-        tables.weights[static_cast<std::size_t>(row[k] - pie::kWeightIndices.low)];
-    const std::int32_t d = 8 * v - 4 - row[components + k];
-    const std::uint64_t q =
-        std::uint64_t{static_cast<std::uint32_t>(std::abs(d))} *
-        tables.rates[static_cast<std::size_t>(row[2 * components + k] - pie::kScaleIndices.low)];
-    const std::uint64_t i = q / 1024, f = q % 1024;
-    const std::uint64_t beyond =
-        i < 1152 ? tables.tail[i] - (tables.tail[i] - tables.tail[i + 1]) * f / 1024 : 0;
-    mass += weight * (d < 0 ? beyond : (1U << 25) - beyond);
-    total += weight;
-  }
-  return static_cast<std::uint32_t>(v) +
-         static_cast<std::uint32_t>((mass / total * (kWhole - 256)) >> 25);
-}
-
 pie::Bytes encode_plainly(const pie::MixtureTables& tables, const Symbols& symbols) {
   pie::FineRansEncoder encoder;
   const auto* row = symbols.indices.data();
   for (const float level : symbols.levels) {
     const int v = static_cast<int>(level);
-    const std::uint32_t first = start(tables, row, v);
-    encoder.put(first, start(tables, row, v + 1) - first, LogisticMixture::kTotalBits);
+    const std::uint32_t first = pie::start_by_format(tables, row, components, v);
+    encoder.put(first, pie::start_by_format(tables, row, components, v + 1) - first,
+                LogisticMixture::kTotalBits);
     row += 3 * components;
   }
   return encoder.finish();
@@ -94,7 +74,7 @@ std::vector<float> decode_plainly(const pie::MixtureTables& tables, const Symbol
     int low = 0, high = LogisticMixture::kLevels, step = 1;
     std::uint32_t first = 0, last = kWhole;
     for (int probe = row[components] / 8; high - low > 1; step *= 2) {
-      const std::uint32_t at = start(tables, row, probe);
+      const std::uint32_t at = pie::start_by_format(tables, row, components, probe);
       const bool up = at <= slot;
       (up ? low : high) = probe;
       (up ? first : last) = at;

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "lib/base/error.h"
 #include "lib/base/random.h"
+#include "tests/support/mixture_by_format.h"
 
 namespace pie {
 namespace {
@@ -35,30 +35,6 @@ int level_of(std::uint32_t slot, const std::vector<std::int32_t>& indices) {
   EXPECT_LE(own.start, slot);
   EXPECT_GT(own.start + own.freq, slot);
   return own.level;
-}
-
-// FORMAT.md, section 7, to the letter.
-std::uint32_t start_by_integers(const std::vector<std::int32_t>& indices, int v) {
-  if (v == 0) return 0;
-  if (v == LogisticMixture::kLevels) return kTotal;
-  const auto& tables = standard().tables();
-  const std::size_t components = indices.size() / 3;
-  std::uint64_t mass = 0, total = 0;
-  for (std::size_t k = 0; k < components; ++k) {
-    const std::uint64_t weight =
-        tables.weights[static_cast<std::size_t>(indices[k] - kWeightIndices.low)];
-    const std::int32_t d = 8 * v - 4 - indices[components + k];
-    const std::uint64_t q =
-        std::uint64_t{static_cast<std::uint32_t>(std::abs(d))} *
-        tables.rates[static_cast<std::size_t>(indices[2 * components + k] - kScaleIndices.low)];
-    const std::uint64_t i = q / 1024, f = q % 1024;
-    const std::uint64_t beyond =
-        i < 1152 ? tables.tail[i] - (tables.tail[i] - tables.tail[i + 1]) * f / 1024 : 0;
-    mass += weight * (d < 0 ? beyond : (1U << 25) - beyond);
-    total += weight;
-  }
-  return static_cast<std::uint32_t>(static_cast<std::uint64_t>(v) +
-                                    ((mass / total * (kTotal - 256)) >> 25));
 }
 
 // Every level has at least one slot, and together they have all of them.
@@ -131,19 +107,37 @@ TEST(LogisticMixtures, FollowTheFormula) {
 }
 
 TEST(LogisticMixtures, AreTheFormatsIntegers) {
-  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
-    const CounterRandom random(seed, 9);
-    auto indices = random_indices(seed, 1 + static_cast<int>(seed % kMaxComponents));
-    const auto components = static_cast<std::ptrdiff_t>(indices.size() / 3);
-    // The largest sums of all: equal weights, whatever their size.
-    if (seed % 2 == 0) {
-      std::fill_n(indices.begin(), components, seed % 4 == 0 ? kWeightIndices.high : indices[0]);
+  // The tables of a model, and some at the limits of what a model file may hold.
+  std::vector<MixtureTables> all(3, MixtureTables::standard());
+  constexpr std::uint32_t kLargest = 1U << 24, kSteepest = 1U << 21;
+  for (std::size_t t = 1; t < all.size(); ++t) {
+    std::fill(all[t].weights.begin(), all[t].weights.end(), kLargest);
+    std::fill(all[t].rates.begin(), all[t].rates.end(), t == 1 ? 1 : kLargest);
+    std::uint32_t tail = kLargest;
+    for (std::uint32_t& entry : all[t].tail) {
+      entry = tail;
+      tail -= std::min(tail, kSteepest - (t == 1 ? 0 : 12345));
     }
-    for (std::uint32_t trial = 0; trial < 16; ++trial) {
-      const int v = static_cast<int>(random.bits(trial) % LogisticMixture::kLevels);
-      const auto own = interval(indices, v);
-      ASSERT_EQ(own.start, start_by_integers(indices, v)) << "seed " << seed << ", level " << v;
-      ASSERT_EQ(own.start + own.freq, start_by_integers(indices, v + 1));
+  }
+  for (const auto& tables : all) {
+    const LogisticMixture mixture(tables);
+    for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+      const CounterRandom random(seed, 9);
+      const int components = 1 + static_cast<int>(seed % kMaxComponents);
+      auto indices = random_indices(seed, components);
+      // The largest sums of all: equal weights, whatever their size.
+      if (seed % 2 == 0) {
+        std::fill_n(indices.begin(), components, seed % 4 == 0 ? kWeightIndices.high : indices[0]);
+      }
+      for (std::uint32_t trial = 0; trial < 16; ++trial) {
+        const auto v = static_cast<int>(random.bits(trial) % LogisticMixture::kLevels);
+        const auto level = static_cast<float>(v);
+        LogisticMixture::Interval own{};
+        mixture.intervals(&level, indices.data(), components, 1, &own);
+        ASSERT_EQ(own.start, start_by_format(tables, indices.data(), components, v))
+            << "seed " << seed << ", level " << v;
+        ASSERT_EQ(own.start + own.freq, start_by_format(tables, indices.data(), components, v + 1));
+      }
     }
   }
 }

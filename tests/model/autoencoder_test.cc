@@ -6,6 +6,7 @@
 #include "lib/image/quality.h"
 #include "lib/model/architecture.h"
 #include "lib/numerics/gaussian.h"
+#include "lib/numerics/mmd.h"
 #include "tests/support/tensors.h"
 #include "tests/support/tiny_model.h"
 
@@ -96,9 +97,26 @@ TEST(Autoencoders, AWaeHasNoDensity) {
   const auto model = make_tiny("wae", 3);
   EXPECT_EQ(model->likelihood(), Likelihood::kScore);
   EXPECT_FALSE(model->has_density());
-  // Its penalty falls where the latents are drawn from the prior: the encoder's are, at first, not.
-  const auto score = model->log_likelihood(pixels(8), keyed({0, 1, 2, 3, 4, 5, 6, 7}));
-  EXPECT_TRUE(all_finite(score.total()));
+}
+
+// -w MMD^2 between the latents and the prior: on average over the prior's samples, those here too.
+TEST(Autoencoders, AWaePaysForLatentsUnlikeThePrior) {
+  const torch::NoGradGuard no_grad;
+  const auto model = make_tiny("wae", 3);
+  const auto x = pixels(8);
+  const auto z = model->latents(x).z.flatten(1);
+  const double weight = tiny_autoencoder("wae", 3)["mmd_weight"].get<double>();
+  RunningMean paid, expected;
+  for (uint64_t seed = 0; seed < 1000; ++seed) {
+    const auto score = model->log_likelihood(x, keyed({0, 1, 2, 3, 4, 5, 6, 7}, seed)).z;
+    EXPECT_EQ(score.min().item<float>(), score.max().item<float>());  // one for all of the batch
+    paid.add(score[0].item<double>());
+    const auto prior = normal_tensor({8, 3}, seed).to(torch::kFloat32);
+    expected.add(-weight * squared_mmd(z, prior).item<double>());
+  }
+  EXPECT_LT(paid.mean(), -10 * paid.standard_error());  // at first they are unlike it
+  EXPECT_NEAR(paid.mean(), expected.mean(),
+              5 * std::hypot(paid.standard_error(), expected.standard_error()));
 }
 
 TEST(Autoencoders, GradientsReachEveryParameter) {

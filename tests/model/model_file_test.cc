@@ -140,6 +140,15 @@ TEST(ModelFiles, ContradictionsAreRefused) {
   EXPECT_THROW(parse_model(with_preset("conv.hidden=7"), "x"), DamagedError);
   EXPECT_THROW(parse_model(with_preset("conv.hidden=-7"), "x"), DamagedError);
   EXPECT_THROW(parse_model(with_preset("residual_mean=zero"), "x"), DamagedError);
+  // More than the file has is refused before it is allocated, the head's weights too.
+  const auto with_head = changed([](TensorFile& f) {
+    Json preset = Json::parse(f.metadata["preset"]);
+    preset["classes"] = 100000;
+    preset["head_features"] = 512;
+    f.metadata["preset"] = preset.dump();
+  });
+  EXPECT_TRUE(contains(message_of<DamagedError>([&] { parse_model(with_head, "x"); }),
+                       "needs more weights than it holds"));
   EXPECT_THROW(parse_model(with_preset("blocks.0.keep=7"), "x"), DamagedError);
   EXPECT_THROW(parse_model(changed([](TensorFile& f) { f.tensors.erase(f.tensors.begin()); }), "x"),
                DamagedError);

@@ -7,12 +7,18 @@
 namespace pie {
 namespace {
 
+// What only --json and --html show: lists that grow with images or training, and the whole preset.
+bool is_long(const std::string& key) {
+  return key == "curve" || key == "points" || key == "configuration";
+}
+
 void flatten(const Json& json, const std::string& path,
              std::vector<std::pair<std::string, std::string>>& out) {
   if (json.is_structured()) {
     size_t index = 0;
     for (const auto& item : json.items()) {
       const auto key = json.is_array() ? std::to_string(index++) : item.key();
+      if (is_long(key)) continue;
       flatten(item.value(), path.empty() ? key : path + "." + key, out);
     }
   } else {

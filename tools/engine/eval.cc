@@ -1,7 +1,11 @@
 // The second half of flow-eval: figures that need a model.
 #include <filesystem>
 #include <iostream>
+#include <set>
+#include <string>
+#include <vector>
 
+#include "lib/base/error.h"
 #include "lib/base/file.h"
 #include "lib/image/image_io.h"
 #include "tools/common/files.h"
@@ -25,7 +29,9 @@ void write_text(const std::string& path, const std::string& text, bool force) {
 
 int run_eval(const CommonOptions& common, const EvalOptions& options) {
   const auto print = [&](const Json& report) {
-    std::cout << (common.json ? report.dump() + "\n" : as_table(report)) << std::flush;
+    std::cout << (common.json ? report.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"
+                              : as_table(report))
+              << std::flush;
   };
   if (options.models.empty()) {
     print(compare_images(options));
@@ -33,8 +39,17 @@ int run_eval(const CommonOptions& common, const EvalOptions& options) {
   }
   // Refuses before the work, not after it.
   if (!options.pictures.empty()) {
+    std::vector<std::string> kinds{"reconstructions", "inverses", "samples", "interpolations"};
+    for (const double temperature : options.temperatures) {
+      kinds.push_back(samples_kind(temperature));
+    }
+    std::set<std::string> labels;
     for (const auto& name : options.models) {
-      for (const char* kind : {"reconstructions", "inverses", "samples", "interpolations"}) {
+      if (!labels.insert(model_label(name)).second) {
+        throw UsageError("two models are called " + model_label(name) +
+                         ", and so would their pictures be; rename one");
+      }
+      for (const auto& kind : kinds) {
         const auto path = picture_path(options.pictures, model_label(name), kind);
         if (std::filesystem::exists(path)) OutputFile probe(path, options.force);
       }

@@ -16,6 +16,7 @@
 #include "lib/image/mosaic.h"
 #include "lib/image/quality.h"
 #include "lib/model/model_store.h"
+#include "lib/model/pixels.h"
 #include "lib/numerics/moments.h"
 #include "lib/train/evaluation.h"
 #include "lib/train/neighbours.h"
@@ -52,11 +53,17 @@ ImageSet decode_all(const LoadedModel& model, const StoredFrame& frame, int laye
   return images;
 }
 
+std::string in_short(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
 // A classifier's features of the images that others are compared with.
 class FeatureSpace {
  public:
-  FeatureSpace(const std::string& classifier, const ImageSet& data)
-      : classifier_(find_model(classifier)), data_(features(data)) {}
+  FeatureSpace(LoadedModel classifier, const ImageSet& data)
+      : classifier_(std::move(classifier)), data_(features(data)) {}
 
   double distance(const ImageSet& images) const {
     return frechet_distance(features(images), data_);
@@ -64,15 +71,13 @@ class FeatureSpace {
 
  private:
   torch::Tensor features(const ImageSet& images) const {
-    if (classifier_.model->input_shape() != to_shape(images.geometry())) {
+    if (!(to_geometry(classifier_.model->input_shape()) == images.geometry())) {
       throw ShapeError("the classifier " + classifier_.name() + " takes " +
                        to_string(classifier_.model->input_shape()) + " images, not " +
                        to_string(images.geometry()));
     }
     return classifier_features(*classifier_.model, images);
   }
-
-  static Shape3 to_shape(const Geometry& g) { return {g.channels, g.height, g.width}; }
 
   LoadedModel classifier_;
   torch::Tensor data_;
@@ -101,6 +106,15 @@ class Evaluation {
   ModelReport run() {
     time("load", [&] { images_ = load_all(data_, model_.model->input_shape()); });
     const bool decodes = model_.model->likelihood() != Likelihood::kNone;
+    // What may be refused comes before the work.
+    if (!options_.features.empty() && decodes && options_.wants("samples")) {
+      space_.emplace(find_model(options_.features), images_);
+    }
+    if (!options_.neighbours.empty()) {
+      const ImageSource source(options_.neighbours);
+      neighbours_ = Neighbours{load_all(source, model_.model->input_shape()), source.labels()};
+      data_.labels(options_.labels);
+    }
     if (wants("likelihood", model_.model->has_density())) {
       time("likelihood", [&] { likelihood(); });
     }
@@ -115,9 +129,7 @@ class Evaluation {
       time("classification", [&] { classification(); });
     }
     if (options_.wants("sharpness")) {
-      report_["sharpness"]["data"] = sharpness(images_).mean();
-      report_["sharpness"]["data_stderr"] =
-          finite_or_null(report_, "sharpness.data_stderr", sharpness(images_).standard_error());
+      put_sharpness(report_["sharpness"], "data", images_);
     }
     if (wants("samples", decodes)) time("samples", [&] { samples(); });
     if (wants("latents", decodes && !model_.integer())) time("latents", [&] { latents(); });
@@ -156,6 +168,26 @@ class Evaluation {
     const Stopwatch watch;
     work();
     report_["time_s"][name] = watch.seconds();
+  }
+
+  // The mean sharpness of images, and its standard error.
+  void put_sharpness(Json& out, const std::string& key, const ImageSet& images) {
+    const auto values = sharpness(images);
+    out[key] = values.mean();
+    out[key + "_stderr"] =
+        finite_or_null(report_, "sharpness." + key + "_stderr", values.standard_error());
+  }
+
+  // The labels of the images; none, with a warning if `what` is not empty, unless they were asked
+  // for.
+  Bytes labels(const std::string& what) {
+    try {
+      return data_.labels(options_.labels);
+    } catch (const UsageError& error) {
+      if (!options_.labels.empty()) throw;
+      if (!what.empty()) report_["warnings"].push_back(what + ": " + error.what());
+      return {};
+    }
   }
 
   void likelihood() {
@@ -231,15 +263,10 @@ class Evaluation {
   }
 
   void classification() {
-    Bytes labels;
-    try {
-      labels = data_.labels(options_.labels);
-    } catch (const UsageError& error) {
-      if (!options_.metrics.empty() || !options_.labels.empty()) throw;
-      report_["warnings"].push_back(std::string("classification: ") + error.what());
-      return;
-    }
-    report_["classification"]["error_percent"] = classification_error(*model_.model, data_, labels);
+    const auto right =
+        options_.metrics.empty() ? labels("classification") : data_.labels(options_.labels);
+    if (right.empty()) return;
+    report_["classification"]["error_percent"] = classification_error(*model_.model, data_, right);
   }
 
   void reconstruction() {
@@ -252,18 +279,16 @@ class Evaluation {
     out["psnr_db_mean_of_images"] =
         finite_or_null(report_, "reconstruction.psnr_db_mean_of_images", psnr.mean_of_images_db());
     out["ssim"] = finite_or_null(report_, "reconstruction.ssim", ssim(images_, decoded).mean());
-    if (!options_.neighbours.empty()) labels_kept(decoded);
+    if (neighbours_) labels_kept(decoded);
     if (options_.wants("sharpness")) {
-      report_["sharpness"]["reconstructions"] = sharpness(decoded).mean();
-      report_["sharpness"]["reconstructions_stderr"] = finite_or_null(
-          report_, "sharpness.reconstructions_stderr", sharpness(decoded).standard_error());
+      put_sharpness(report_["sharpness"], "reconstructions", decoded);
     }
     add_beside_originals("reconstructions",
                          "Originals, and below them reconstructions from z alone", decoded);
   }
 
   void labels_kept(const ImageSet& decoded) {
-    const auto& references = neighbours();
+    const auto& references = *neighbours_;
     const auto percent = [&](const ImageSet& images) {
       return percent_right(nearest_labels(images, references.images, references.labels));
     };
@@ -276,14 +301,6 @@ class Evaluation {
     Bytes labels;
   };
 
-  const Neighbours& neighbours() {
-    if (!neighbours_) {
-      const ImageSource source(options_.neighbours);
-      neighbours_ = Neighbours{load_all(source, model_.model->input_shape()), source.labels()};
-    }
-    return *neighbours_;
-  }
-
   // How many of the images' labels are `found`.
   double percent_right(const Bytes& found) const {
     const auto labels = data_.labels(options_.labels);
@@ -293,21 +310,17 @@ class Evaluation {
   }
 
   void samples() {
-    std::optional<FeatureSpace> space;
-    if (!options_.features.empty()) space.emplace(options_.features, images_);
     // Levels are drawn by their probabilities, which have no temperature.
     const auto temperatures = model_.integer() ? std::vector<double>{1} : options_.temperatures;
     for (const double temperature : temperatures) {
       const SamplingOptions sampling{temperature, options_.residual_temperature, common_.seed};
       const auto drawn = sample(model_, options_.samples, sampling);
       Json figures = {{"temperature", temperature},
-                      {"residual_temperature", options_.residual_temperature},
-                      {"sharpness", sharpness(drawn).mean()}};
-      figures["sharpness_stderr"] =
-          finite_or_null(report_, "samples.sharpness_stderr", sharpness(drawn).standard_error());
-      if (space) {
+                      {"residual_temperature", options_.residual_temperature}};
+      put_sharpness(figures, "sharpness", drawn);
+      if (space_) {
         figures["frechet_distance"] =
-            finite_or_null(report_, "samples.frechet_distance", space->distance(drawn));
+            finite_or_null(report_, "samples.frechet_distance", space_->distance(drawn));
       }
       auto& sharp = report_["sharpness"];
       if (!sharp.contains("samples")) {
@@ -317,10 +330,8 @@ class Evaluation {
       }
       report_["samples"].push_back(figures);
       const bool first = report_["samples"].size() == 1;
-      char value[32];
-      std::snprintf(value, sizeof value, "%g", temperature);
-      add_picture(first ? "samples" : "samples-t" + std::string(value),
-                  "Samples at temperature " + std::string(value),
+      add_picture(first ? "samples" : samples_kind(temperature),
+                  "Samples at temperature " + in_short(temperature),
                   mosaic(drawn.slice(0, std::min<size_t>(100, drawn.size())), 10));
     }
   }
@@ -330,8 +341,8 @@ class Evaluation {
     const auto z = encode_latents(model_, images_);
     auto& out = report_["latents"];
     out["dims"] = z.size(1);
-    if (!options_.neighbours.empty()) {
-      const auto& references = neighbours();
+    if (neighbours_) {
+      const auto& references = *neighbours_;
       out["labels_by_nearest_neighbour_percent"] = percent_right(
           nearest_labels(z, encode_latents(model_, references.images), references.labels));
     }
@@ -342,14 +353,14 @@ class Evaluation {
   void map(const torch::Tensor& z) {
     constexpr int64_t kMostDims = 4096, kMostPoints = 1000;
     if (z.size(0) < 3 || z.size(1) < 2 || z.size(1) > kMostDims) return;
+    if (!torch::isfinite(z).all().item<bool>() || z.std().item<double>() == 0) {
+      report_["warnings"].push_back("latents: no map, z is not finite or always the same");
+      return;
+    }
     const auto axes = principal_axes(z, 2);
     const auto points =
         torch::mm(z.slice(0, 0, kMostPoints).to(torch::kFloat64) - axes.mean, axes.directions.t());
-    Bytes labels;
-    try {
-      labels = data_.labels(options_.labels);
-    } catch (const UsageError&) {  // a map without colours
-    }
+    const auto colours = labels("");
     auto& out = report_["latents"]["map"];
     out["method"] = "principal components";
     out["variance_shares"] = axes.shares;
@@ -358,7 +369,7 @@ class Evaluation {
         return std::round(points[k][axis].item<double>() * 1e4) / 1e4;
       };
       Json point = {rounded(0), rounded(1)};
-      if (!labels.empty()) point.push_back(labels[static_cast<size_t>(k)]);
+      if (!colours.empty()) point.push_back(colours[static_cast<size_t>(k)]);
       out["points"].push_back(point);
     }
   }
@@ -463,6 +474,7 @@ class Evaluation {
   LoadedModel model_;
   ImageSource data_;
   ImageSet images_;
+  std::optional<FeatureSpace> space_;
   std::optional<Neighbours> neighbours_;
   Json report_;
   std::vector<ReportPicture> pictures_;
@@ -475,14 +487,17 @@ ModelReport evaluate_model(const CommonOptions& common, const EvalOptions& optio
   return Evaluation(common, options, name).run();
 }
 
+std::string samples_kind(double temperature) { return "samples-t" + in_short(temperature); }
+
 std::string model_label(const std::string& name) {
   return std::filesystem::path(name).stem().string();
 }
 
 Json compare_images(const EvalOptions& options) {
   const ImageSource data(options.data), images(options.images);
-  const auto shape = find_model(options.features).model->input_shape();
-  const FeatureSpace space(options.features, load_all(data, shape));
+  auto classifier = find_model(options.features);
+  const auto shape = classifier.model->input_shape();
+  const FeatureSpace space(std::move(classifier), load_all(data, shape));
   Json report = {{"schema", "pie.flow-eval/1"},
                  {"data", {{"images", data.size()}}},
                  {"images", {{"images", images.size()}}},

@@ -29,6 +29,9 @@ ModelReport evaluate_model(const CommonOptions& common, const EvalOptions& optio
 // The name of a model in reports and of its pictures: its file's without folder and suffix.
 std::string model_label(const std::string& name);
 
+// The kind of the picture of samples at a temperature that is not the first.
+std::string samples_kind(double temperature);
+
 // With --features and without a model: how far `images` are from `data`, by that classifier.
 Json compare_images(const EvalOptions& options);
 

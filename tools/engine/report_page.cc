@@ -111,10 +111,10 @@ std::string comparison(const Reports& reports) {
   for (const auto& report : reports) table += "<th>" + escaped(name(report)) + "</th>";
   table += "</tr>";
   const std::function<std::string(const Json&)> cell = [&](const Json& value) -> std::string {
-    if (value.is_null()) return "-";
     if (value.is_string()) return escaped(value.get<std::string>());
     if (value.is_number_integer()) return value.dump();
     if (value.is_number()) return short_number(value.get<double>());
+    if (!value.is_array()) return "-";
     std::string list;
     for (const auto& item : value) list += (list.empty() ? "" : ", ") + cell(item);
     return list.empty() ? "-" : list;
@@ -178,7 +178,9 @@ std::string rate_distortion(const Reports& reports) {
 }
 
 std::string sharpness_bars(const Reports& reports) {
-  std::vector<ChartBar> bars{{"data", number(reports[0].figures, "/sharpness/data"), 8}};
+  std::vector<ChartBar> bars;
+  const double data = number(reports[0].figures, "/sharpness/data");
+  if (std::isfinite(data)) bars.push_back({"data", data, 8});
   for (size_t i = 0; i < reports.size(); ++i) {
     const int colour = static_cast<int>(i % 10);
     const auto add = [&](const std::string& what, double value) {
@@ -189,7 +191,6 @@ std::string sharpness_bars(const Reports& reports) {
       add(", T = " + short_number(number(item, "/temperature")), number(item, "/sharpness"));
     }
   }
-  if (!std::isfinite(bars[0].value)) return "";
   return figure(bar_chart(bars, "sharpness"),
                 "Variance of the Laplacian, mean over images. As sharp as the data is right; "
                 "sharper is noise.");
@@ -269,13 +270,30 @@ std::string pictures(const Reports& reports, const std::string& kind) {
   return body;
 }
 
+// What the likelihoods are, each definition with the models it holds for.
+std::string definitions(const Reports& reports) {
+  std::map<std::string, std::string> models;
+  for (const auto& report : reports) {
+    const auto definition = at(report.figures, "/likelihood/definition");
+    if (!definition.is_string()) continue;
+    auto& names = models[definition.get<std::string>()];
+    names += (names.empty() ? "" : ", ") + name(report);
+  }
+  std::string text;
+  for (const auto& [definition, names] : models) {
+    text += (text.empty() ? "" : " ") + ("Likelihood of " + names) + ": " + definition + ".";
+  }
+  return text;
+}
+
 std::string details(const Reports& reports) {
   std::string body;
   for (const auto& report : reports) {
     auto figures = report.figures;
     if (figures.contains("latents")) figures["latents"].erase("map");
     body += "<details><summary>" + escaped(name(report)) + ": all figures</summary><pre>" +
-            escaped(figures.dump(1)) + "</pre></details>\n";
+            escaped(figures.dump(1, ' ', false, Json::error_handler_t::replace)) +
+            "</pre></details>\n";
   }
   return body;
 }
@@ -291,16 +309,13 @@ std::string report_page(const Reports& reports) {
       warnings += "<p>" + escaped(name(report) + ": " + warning.get<std::string>()) + "</p>";
     }
   }
-  const auto definition = at(reports[0].figures, "/likelihood/definition");
   return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
          "<link rel=\"icon\" href=\"data:,\"><title>" +
          escaped(names) + "</title><style>" + kStyle + "</style></head><body>\n<h1>" +
          escaped(names) + "</h1><p class=\"muted\">" +
          escaped(at(reports[0].figures, "/tool").get<std::string>()) + "</p>\n" + warnings +
-         section("Figures",
-                 definition.is_string() ? "Likelihood: " + definition.get<std::string>() + "." : "",
-                 comparison(reports)) +
+         section("Figures", definitions(reports), comparison(reports)) +
          section("Training", "", training_curves(reports)) +
          section("Reconstructions", "", pictures(reports, "reconstructions")) +
          section("Samples", "", pictures(reports, "samples")) +

@@ -53,7 +53,11 @@ class Axis {
       if (digit * power >= rough) step = digit * power;
     }
     // + 0: not -0.
-    for (double k = std::ceil(low_ / step) + 0.0; k * step <= high_; ++k) found.push_back(k * step);
+    const double first = std::ceil(low_ / step) + 0.0;
+    constexpr int kMost = 20;  // where numbers are so large that one more is the same
+    for (int k = 0; k < kMost && (first + k) * step <= high_; ++k) {
+      found.push_back((first + k) * step);
+    }
     return found;
   }
 
