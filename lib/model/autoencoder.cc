@@ -30,7 +30,7 @@ constexpr uint64_t kPosterior = 0x706f7374, kPrior = 0x7072696f72;
 torch::Tensor log_prob(const torch::Tensor& x, const torch::Tensor& mean,
                        const torch::Tensor& log_sigma) {
   const auto squares = (x - mean).square().flatten(1).sum(1);
-  const auto dims = static_cast<double>(x.numel() / x.size(0));
+  const auto dims = static_cast<double>(x.numel()) / static_cast<double>(x.size(0));
   return squares * (log_sigma * -2).exp() * -0.5 - (log_sigma + 0.5 * std::log(2 * M_PI)) * dims;
 }
 

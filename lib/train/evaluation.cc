@@ -191,7 +191,7 @@ torch::Tensor classifier_features(Model& model, const ImageSet& images) {
   };
   const torch::NoGradGuard no_grad;
   const auto width = features_of(0, 1).size(1);
-  const auto features = torch::empty({static_cast<int64_t>(images.size()), width});
+  auto features = torch::empty({static_cast<int64_t>(images.size()), width});
   for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
     features.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))
         .copy_(features_of(begin, end));

@@ -225,6 +225,7 @@ std::string latent_maps(const Reports& reports) {
       series.points.emplace_back(point[0].get<double>(), point[1].get<double>());
     }
     std::vector<ChartSeries> all;
+    all.reserve(labels.size());
     for (const auto& item : labels) all.push_back(item.second);
     const auto shares = at(map, "/variance_shares");
     body += figure(scatter_chart(all, {"first principal component", "second"}),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 namespace pie {
 namespace {
@@ -37,7 +38,8 @@ class Axis {
     std::vector<double> found;
     if (log_) {
       const bool few = high_ - low_ > 2.5;
-      for (double decade = std::floor(low_); decade <= high_; ++decade) {
+      const int last = static_cast<int>(std::floor(high_));
+      for (int decade = static_cast<int>(std::floor(low_)); decade <= last; ++decade) {
         for (const double digit : {1.0, 2.0, 5.0}) {
           if (few && digit != 1.0) continue;
           const double value = digit * std::pow(10, decade);
@@ -109,7 +111,8 @@ std::string legend(const std::vector<ChartSeries>& series) {
 }
 
 std::string plot(const std::vector<ChartSeries>& series, const ChartAxes& axes, bool lines) {
-  double low_x = INFINITY, high_x = -INFINITY, low_y = INFINITY, high_y = -INFINITY;
+  constexpr double kNone = std::numeric_limits<double>::infinity();
+  double low_x = kNone, high_x = -kNone, low_y = kNone, high_y = -kNone;
   for (const auto& s : series) {
     for (const auto& point : s.points) {
       if (!drawable(point, axes)) continue;
