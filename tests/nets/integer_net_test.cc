@@ -8,11 +8,13 @@
 namespace pie {
 namespace {
 
-const std::vector<OutputGrid> kGrids = {{3, -64, 63}, {9, -2559, 2559}, {3, -32, 31}};
+const std::vector<OutputGrid> kOutputGrids = {{3, -64, 63}, {9, -2559, 2559}, {3, -32, 31}};
 
 constexpr int64_t kIn = 6, kHidden = 10, kFeatures = 2;
 
-IntegerNetOptions options_for(int64_t heads) { return {kIn, kHidden, 2, kGrids, heads, kFeatures}; }
+IntegerNetOptions options_for(int64_t heads) {
+  return {kIn, kHidden, 2, kOutputGrids, heads, kFeatures};
+}
 
 // A network with random fixed-point weights, `scale` times as large as training starts with.
 std::shared_ptr<IntegerNet> random_net(uint64_t seed, double scale, int64_t heads = 1) {
@@ -144,7 +146,7 @@ TEST(IntegerNets, SamplesDoNotDependOnTheBatch) {
 // whole with the change of the loss over a move much larger than a step.
 TEST(IntegerNets, GradientsPredictLargeMoves) {
   torch::manual_seed(6);
-  IntegerNet net({kIn, 16, 1, kGrids, 2, kFeatures});
+  IntegerNet net({kIn, 16, 1, kOutputGrids, 2, kFeatures});
   const RowGrid grid{16, 6, 6};
   const auto x = random_activations(grid.rows(), kIn, 3);
   const auto target = normal_tensor({6}, 1, torch::kFloat32);
