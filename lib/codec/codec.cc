@@ -10,8 +10,8 @@
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
 #include "lib/codec/extra_samples.h"
-#include "lib/codec/flow_codec.h"
 #include "lib/codec/integer_codec.h"
+#include "lib/codec/latent_codec.h"
 #include "lib/image/tiling.h"
 #include "lib/model/pixels.h"
 #include "lib/numerics/batches.h"
@@ -30,7 +30,7 @@ void require_decoder(const LoadedModel& loaded) {
 std::vector<size_t> symbols_per_item(const LoadedModel& loaded, const Geometry& item) {
   const auto integer = loaded.integer();
   return integer ? integer_symbols_per_item(*integer, item)
-                 : flow_symbols_per_item(loaded.latent_model());
+                 : latent_symbols_per_item(loaded.latent_model());
 }
 
 // How samples are shared out, if the model can code such images: a real-valued one has no extra.
@@ -302,8 +302,8 @@ bool decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
       symbols.push_back(
           frame.decode_block(layer, block, counts[static_cast<size_t>(layer)], *table));
     }
-    return decode_flow_items(loaded.latent_model(), symbols,
-                             static_cast<size_t>(header.items_in_block(block)), header.step);
+    return decode_latent_items(loaded.latent_model(), symbols,
+                               static_cast<size_t>(header.items_in_block(block)), header.step);
   };
   const uint64_t tiles_per_image = header.tiles_per_image(), each = header.items_per_block();
   std::vector<uint64_t> order;
@@ -346,7 +346,7 @@ ImageSet decode_latents(const LoadedModel& loaded, const torch::Tensor& z) {
   auto& model = loaded.latent_model();
   const auto shape = model.latent_shape();
   ImageSet images(to_geometry(model.input_shape()), static_cast<size_t>(z.size(0)));
-  for_each_batch(images.size(), kFlowBatch, [&](size_t begin, size_t end) {
+  for_each_batch(images.size(), kLatentBatch, [&](size_t begin, size_t end) {
     const auto part = z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
     const auto decoded =
         to_images(model.decode(part.reshape({-1, shape.channels, shape.height, shape.width})));
@@ -359,7 +359,7 @@ torch::Tensor encode_latents(const LoadedModel& loaded, const ImageSet& images) 
   if (const auto integer = loaded.integer()) return coarse_samples(*integer, images);
   auto& model = loaded.latent_model();
   auto z = torch::empty({static_cast<int64_t>(images.size()), model.latent_shape().elements()});
-  for_each_batch(images.size(), kFlowBatch, [&](size_t begin, size_t end) {
+  for_each_batch(images.size(), kLatentBatch, [&](size_t begin, size_t end) {
     z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))
         .copy_(model.latents(to_unit(images.slice(begin, end))).z.flatten(1));
   });

@@ -59,10 +59,18 @@ struct Mixtures {
   Integers level, step;  // a level near the mean of the heaviest, and its scale in levels
 };
 
-// Of the rows up to `last`, which is repeated if they are less than a group.
+// A value for each sample up to `last`, which is repeated if they are less than a group.
+template <typename T>
+PIE_INLINE void load(const T* values, std::size_t last, Integers& result) {
+  for (std::size_t i = 0; i < kWidth; ++i) {
+    result[i] = static_cast<std::int32_t>(values[std::min(i, last)]);
+  }
+}
+
+// Of the rows up to `last`, as above.
 PIE_INLINE void look_up(const float* weights, const float* rates, const std::int32_t* indices,
-                        int components, std::size_t last, Mixtures& mixtures) {
-  mixtures.count = static_cast<std::size_t>(components);
+                        std::size_t components, std::size_t last, Mixtures& mixtures) {
+  mixtures.count = components;
   std::array<const std::int32_t*, kWidth> rows;
   for (std::size_t i = 0; i < kWidth; ++i) {
     rows[i] = indices + 3 * mixtures.count * std::min(i, last);
@@ -183,19 +191,16 @@ double LogisticMixture::Interval::bits() const {
 PIE_CPU_CLONES void LogisticMixture::intervals(const float* levels, const std::int32_t* indices,
                                                int components, std::size_t samples,
                                                Interval* result) const {
+  const auto count = static_cast<std::size_t>(components);
+  Mixtures mixtures;
+  Integers own, first, end;
   for (std::size_t i = 0; i < samples; i += kWidth) {
     const std::size_t last = std::min(samples - i, kWidth) - 1;
-    Mixtures mixtures;
-    look_up(weights_.data(), rates_.data(), indices, components, last, mixtures);
-    Integers own;
-    for (std::size_t j = 0; j < kWidth; ++j) {
-      own[j] = static_cast<std::int32_t>(levels[i + std::min(j, last)]);
-    }
-    Integers first, end;
+    look_up(weights_.data(), rates_.data(), indices + 3 * count * i, count, last, mixtures);
+    load(levels + i, last, own);
     first_slots(falls_.data(), mixtures, own, first);
     first_slots(falls_.data(), mixtures, own + 1, end);
     store(own, first, end - first, last, result + i);
-    indices += 3 * kWidth * static_cast<std::size_t>(components);
   }
 }
 
@@ -247,14 +252,13 @@ LogisticMixture::Interval LogisticMixture::find_one(std::uint32_t slot, const st
 PIE_CPU_CLONES void LogisticMixture::find(const std::uint32_t* slots, const std::int32_t* indices,
                                           int components, std::size_t samples,
                                           Interval* result) const {
+  const auto count = static_cast<std::size_t>(components);
+  Mixtures mixtures;
+  Integers sought;
   for (std::size_t i = 0; i < samples; i += kWidth) {
     const std::size_t last = std::min(samples - i, kWidth) - 1;
-    Mixtures mixtures;
-    look_up(weights_.data(), rates_.data(), indices, components, last, mixtures);
-    Integers sought;
-    for (std::size_t j = 0; j < kWidth; ++j) {
-      sought[j] = static_cast<std::int32_t>(slots[i + std::min(j, last)]);
-    }
+    look_up(weights_.data(), rates_.data(), indices + 3 * count * i, count, last, mixtures);
+    load(slots + i, last, sought);
     Integers low{}, high = low + kLevels, first{}, end = first + kWhole;
     Integers probe = mixtures.level, step = mixtures.step;
     bool found = false;
@@ -273,7 +277,6 @@ PIE_CPU_CLONES void LogisticMixture::find(const std::uint32_t* slots, const std:
       for (std::size_t j = 0; j < kWidth; ++j) found = found && high[j] - low[j] == 1;
     }
     store(low, first, end - first, last, result + i);
-    indices += 3 * kWidth * static_cast<std::size_t>(components);
   }
 }
 

@@ -13,10 +13,10 @@ namespace pie {
 
 // Items a network call holds; the last batch is filled up with black ones. Small, because a file of
 // one image pays for a whole batch.
-inline constexpr size_t kFlowBatch = 16;
+inline constexpr size_t kLatentBatch = 16;
 
 // Symbols an item has in each layer, coarse to fine: z, r_L, ..., r_1.
-std::vector<size_t> flow_symbols_per_item(const LatentModel& model);
+std::vector<size_t> latent_symbols_per_item(const LatentModel& model);
 
 // The symbols of the first `layers` layers of items, item by item; `z` receives the latents
 // [items, d].
@@ -24,7 +24,7 @@ std::vector<std::vector<int32_t>> quantized_latents(LatentModel& model, const Im
                                                     int layers, uint32_t step, torch::Tensor& z);
 
 // The images of `items` items with these symbols in each decoded layer.
-ImageSet decode_flow_items(LatentModel& model, const std::vector<std::vector<int32_t>>& layers,
-                           size_t items, uint32_t step);
+ImageSet decode_latent_items(LatentModel& model, const std::vector<std::vector<int32_t>>& layers,
+                             size_t items, uint32_t step);
 
 }  // namespace pie

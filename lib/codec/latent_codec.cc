@@ -1,4 +1,4 @@
-#include "lib/codec/flow_codec.h"
+#include "lib/codec/latent_codec.h"
 
 #include <algorithm>
 #include <utility>
@@ -36,13 +36,13 @@ void store(std::vector<int32_t>& to, size_t begin, const torch::Tensor& symbols,
 // `images` with black ones appended up to the batch size.
 ImageSet padded(const ImageSet& images) {
   Bytes pixels = images.pixels();
-  pixels.resize(kFlowBatch * images.geometry().samples());
+  pixels.resize(kLatentBatch * images.geometry().samples());
   return {images.geometry(), std::move(pixels)};
 }
 
 }  // namespace
 
-std::vector<size_t> flow_symbols_per_item(const LatentModel& model) {
+std::vector<size_t> latent_symbols_per_item(const LatentModel& model) {
   std::vector<size_t> counts{static_cast<size_t>(model.latent_shape().elements())};
   const auto& shapes = model.residual_shapes();
   for (auto shape = shapes.rbegin(); shape != shapes.rend(); ++shape) {
@@ -51,17 +51,17 @@ std::vector<size_t> flow_symbols_per_item(const LatentModel& model) {
   return counts;
 }
 
-ImageSet decode_flow_items(LatentModel& model, const std::vector<std::vector<int32_t>>& layers,
-                           size_t items, uint32_t step) {
-  const auto counts = flow_symbols_per_item(model);
+ImageSet decode_latent_items(LatentModel& model, const std::vector<std::vector<int32_t>>& layers,
+                             size_t items, uint32_t step) {
+  const auto counts = latent_symbols_per_item(model);
   const auto input = to_geometry(model.input_shape());
   const size_t residuals = counts.size() - 1;
   ImageSet images(input, items);
-  for_each_batch(items, kFlowBatch, [&](size_t begin, size_t end) {
+  for_each_batch(items, kLatentBatch, [&](size_t begin, size_t end) {
     const size_t n = end - begin;
     const auto batch = [&](size_t layer, Shape3 shape) {
       auto symbols = torch::zeros(
-          {static_cast<int64_t>(kFlowBatch), shape.channels, shape.height, shape.width},
+          {static_cast<int64_t>(kLatentBatch), shape.channels, shape.height, shape.width},
           torch::kInt32);
       const auto* from = layers[layer].data() + begin * counts[layer];
       std::copy_n(from, n * counts[layer], symbols.data_ptr<int32_t>());
@@ -82,7 +82,7 @@ ImageSet decode_flow_items(LatentModel& model, const std::vector<std::vector<int
 
 std::vector<std::vector<int32_t>> quantized_latents(LatentModel& model, const ImageSet& items,
                                                     int layers, uint32_t step, torch::Tensor& z) {
-  const auto counts = flow_symbols_per_item(model);
+  const auto counts = latent_symbols_per_item(model);
   const double z_step = step_size(step);
   const double r_step = z_step * model.eps0();
   std::vector<std::vector<int32_t>> symbols(static_cast<size_t>(layers));
@@ -90,7 +90,7 @@ std::vector<std::vector<int32_t>> quantized_latents(LatentModel& model, const Im
     symbols[layer].resize(items.size() * counts[layer]);
   }
   z = torch::empty({static_cast<int64_t>(items.size()), model.latent_shape().elements()});
-  for_each_batch(items.size(), kFlowBatch, [&](size_t begin, size_t end) {
+  for_each_batch(items.size(), kLatentBatch, [&](size_t begin, size_t end) {
     const size_t n = end - begin;
     const auto latents = model.latents(to_unit(padded(items.slice(begin, end))));
     z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end))
