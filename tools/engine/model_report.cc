@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <numeric>
 #include <optional>
@@ -20,6 +19,7 @@
 #include "lib/numerics/moments.h"
 #include "lib/train/evaluation.h"
 #include "lib/train/neighbours.h"
+#include "tools/engine/svg_chart.h"
 
 namespace pie {
 namespace {
@@ -51,12 +51,6 @@ ImageSet decode_all(const LoadedModel& model, const StoredFrame& frame, int laye
     interleaved_to_planar(image.geometry, image.samples.data(), images.data(index));
   });
   return images;
-}
-
-std::string in_short(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  return text;
 }
 
 // A classifier's features of the images that others are compared with.
@@ -331,7 +325,7 @@ class Evaluation {
       report_["samples"].push_back(figures);
       const bool first = report_["samples"].size() == 1;
       add_picture(first ? "samples" : samples_kind(temperature),
-                  "Samples at temperature " + in_short(temperature),
+                  "Samples at temperature " + short_number(temperature),
                   mosaic(drawn.slice(0, std::min<size_t>(100, drawn.size())), 10));
     }
   }
@@ -487,7 +481,7 @@ ModelReport evaluate_model(const CommonOptions& common, const EvalOptions& optio
   return Evaluation(common, options, name).run();
 }
 
-std::string samples_kind(double temperature) { return "samples-t" + in_short(temperature); }
+std::string samples_kind(double temperature) { return "samples-t" + short_number(temperature); }
 
 std::string model_label(const std::string& name) {
   return std::filesystem::path(name).stem().string();
