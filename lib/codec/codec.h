@@ -8,7 +8,7 @@
 #include <functional>
 #include <vector>
 
-#include "lib/container/code_file.h"
+#include "lib/container/frame.h"
 #include "lib/image/image.h"
 #include "lib/model/model_file.h"
 

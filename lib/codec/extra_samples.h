@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "lib/container/code_file.h"
+#include "lib/container/frame.h"
 #include "lib/image/image.h"
 
 namespace pie {

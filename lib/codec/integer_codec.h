@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "lib/container/code_file.h"
+#include "lib/container/frame.h"
 #include "lib/image/image.h"
 #include "lib/model/integer_pie.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "lib/base/file.h"
-#include "lib/container/code_file.h"
+#include "lib/container/frame_header.h"
 #include "lib/model/config_section.h"
 #include "lib/model/flow_model.h"
 #include "lib/model/integer_pie.h"

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "lib/base/random.h"
+#include "lib/container/code_file.h"
 #include "lib/container/normal_table.h"
 #include "lib/image/quality.h"
 #include "lib/model/pixels.h"

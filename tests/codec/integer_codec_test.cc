@@ -9,6 +9,7 @@
 
 #include "lib/codec/codec.h"
 #include "lib/codec/sampling.h"
+#include "lib/container/code_file.h"
 #include "lib/model/pixels.h"
 #include "tests/support/tiny_integer.h"
 

@@ -11,6 +11,7 @@
 #include "lib/base/version.h"
 #include "lib/codec/codec.h"
 #include "lib/codec/sampling.h"
+#include "lib/container/code_file.h"
 #include "lib/image/jpeg_curve.h"
 #include "lib/image/mosaic.h"
 #include "lib/image/quality.h"

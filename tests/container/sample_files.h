@@ -1,0 +1,106 @@
+// Code files of made-up symbols for the container's tests.
+#pragma once
+
+#include <cmath>
+#include <initializer_list>
+
+#include "lib/base/error.h"
+#include "lib/base/random.h"
+#include "lib/container/code_file.h"
+
+namespace pie::test {
+
+using Symbols = std::vector<std::int32_t>;
+
+inline constexpr std::uint32_t kStep = 256;
+inline const Fingerprint kModel = {0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7};
+
+// Symbols each item has in layer 0, 1, ...: z is small, detail grows.
+inline std::size_t symbols_per_item(int layer) {
+  return layer == 0 ? 16 : 20 * static_cast<std::size_t>(layer);
+}
+
+inline Symbols layer_symbols(std::uint64_t items, int layer) {
+  const CounterRandom random(11, static_cast<std::uint64_t>(layer));
+  Symbols symbols(static_cast<std::size_t>(items) * symbols_per_item(layer));
+  for (std::size_t i = 0; i < symbols.size(); ++i) {
+    symbols[i] = static_cast<std::int32_t>(std::lround(random.normal(i) * 1024 / kStep));
+  }
+  return symbols;
+}
+
+inline FrameHeader digits_header(std::uint64_t images, int layers) {
+  FrameHeader header;
+  header.fingerprint = kModel;
+  header.archive = images > 1;
+  header.images = images;
+  header.width = header.height = 28;
+  header.step = kStep;
+  header.total_layers = layers;
+  return header;
+}
+
+inline Frame make_frame(const FrameHeader& header) {
+  Frame frame;
+  frame.header = header;
+  for (int layer = 0; layer < header.total_layers; ++layer) {
+    frame.layers.push_back(encode_layer(layer_symbols(header.items(), layer),
+                                        symbols_per_item(layer), NormalSymbols(kStep)));
+  }
+  return frame;
+}
+
+inline Frame digits(std::uint64_t images, int layers) {
+  return make_frame(digits_header(images, layers));
+}
+
+// A frame of an integer model; how its symbols are coded is not the container's business.
+inline Frame lossless_digits(std::uint64_t images, int layers) {
+  Frame frame = digits(images, layers);
+  frame.header.step = 0;
+  for (std::uint64_t g = 0; g < frame.header.pixel_groups(); ++g) {
+    frame.header.pixel_hashes.push_back(0x0123456789ABCDEF * (g + 1));
+  }
+  return frame;
+}
+
+// All symbols of a file, layer by layer, as a decoder would get them.
+inline std::vector<Symbols> decode_all(const Bytes& bytes) {
+  const CodeFile file(bytes);
+  file.require_layers();
+  std::vector<Symbols> all;
+  for (const StoredFrame& frame : file.frames()) {
+    const NormalSymbols table(kStep);
+    for (int layer = 0; layer < frame.layers(); ++layer) {
+      Symbols& symbols = all.emplace_back();
+      for (std::uint64_t b = 0; b < frame.blocks(); ++b) {
+        const Symbols part = frame.decode_block(layer, b, symbols_per_item(layer), table);
+        symbols.insert(symbols.end(), part.begin(), part.end());
+      }
+    }
+    frame.chunks();
+  }
+  return all;
+}
+
+template <typename Action>
+std::string message_of(const Action& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+inline Bytes concatenated(std::initializer_list<Bytes> parts) {
+  Bytes all;
+  for (const Bytes& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+inline Bytes first_bytes(const Bytes& bytes, std::size_t count) {
+  return Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+}  // namespace pie::test
