@@ -68,11 +68,17 @@ train_model() {
   rm "$file.state"
 }
 
-# evaluate NAME OPTION... DATA: the report of a model of train_model, or of a shipped one, in $out/NAME.json.
+# evaluate NAMES OPTION... DATA: the report of each model of train_model, or shipped one, in $out/NAME.json.
 evaluate() {
-  local name=$1
+  local names name models=() report line
+  read -ra names <<<"$1"
   shift
-  "$bin/flow-eval" -T $threads -q -m "$(file_of "$name")" --json "$@" >"$out/$name.json"
+  for name in "${names[@]}"; do models+=(-m "$(file_of "$name")"); done
+  report=$("$bin/flow-eval" -T $threads -q "${models[@]}" --json "$@")
+  for name in "${names[@]}"; do
+    read -r line
+    echo "$line" >"$out/$name.json"
+  done <<<"$report"
 }
 
 # The file of a model of train_model, or of a shipped one.
@@ -155,15 +161,12 @@ table1() {
 
 figure7() {
   train_pies
-  local e name options=() metrics=(--metrics "reconstruction,sharpness,samples,latents" --samples $((samples / 5)))
+  local e name
+  evaluate "$(pie_of 0.01) $(pie_of 0.1) $(pie_of 1.0)" --metrics reconstruction,sharpness,samples,latents --samples $((samples / 5)) --temperature 1,0.707,0.5 \
+    --neighbours "$neighbours" --pictures "$out/figure7" --html "$out/figure7.html" -f "$test"
   for e in 0.01 0.1 1.0; do
-    name=$(pie_of $e)
-    evaluate "$name" "${metrics[@]}" --temperature 1,0.707,0.5 --neighbours "$neighbours" \
-      --pictures "$out/figure7" -f "$test"
-    options+=(-m "$(file_of "$name")")
-    "$bin/pie-encode" -T $threads -q -m "$(file_of "$name")" --latents "$out/figure7/e$e.npy" -f "$test"
+    "$bin/pie-encode" -T $threads -q -m "$(file_of "$(pie_of $e)")" --latents "$out/figure7/e$e.npy" -f "$test"
   done
-  "$bin/flow-eval" -T $threads -q "${options[@]}" "${metrics[@]}" --temperature 1,0.707,0.5 --html "$out/figure7.html" -f "$test" >/dev/null
   echo "Figure 7: reconstructions from z (a), samples at T = 1 (b) and 0.707 (c), interpolations (d), maps of z (e):"
   echo "$out/figure7/*.png, $out/figure7.html"
   if python3 -c "import umap, matplotlib" 2>/dev/null; then
@@ -202,10 +205,8 @@ likelihood() {
   train_model glow 60 glow-mnist
   train_model pie 60 pie-mnist
   train_model iresnet 60 iresnet-mnist-small
-  for name in nice realnvp glow pie iresnet; do
-    evaluate $name --metrics likelihood "$test"
-    training_speed $name
-  done
+  evaluate "nice realnvp glow pie iresnet" --metrics likelihood "$test"
+  for name in nice realnvp glow pie iresnet; do training_speed $name; done
   echo "Likelihood of MNIST's test images, bits/dim, after the same time on one core; published figures are of"
   echo "much larger models and trainings, and i-ResNet's may be on another scale (see models/README.md)"
   {
@@ -220,8 +221,7 @@ likelihood() {
 classification() {
   train_model classifier 30 iresnet-mnist-classifier
   train_model classifier-free 30 iresnet-mnist-classifier --set block.coefficient=0
-  evaluate classifier --metrics classification "$test"
-  evaluate classifier-free --metrics classification "$test"
+  evaluate "classifier classifier-free" --metrics classification "$test"
   echo "Classification of MNIST's test images, error in %"
   table <<'T'
 model|published|ours
@@ -240,9 +240,7 @@ across-tasks() {
     train_model glow-additive-$set 15 glow-mnist "${common[@]}" --set conv.mixing=reversal --set conv.scale_clamp=0
     train_model iresnet-glow-$set 15 iresnet-mnist-classifier "${common[@]}" --set pad_channels=0
     train_model iresnet-$set 15 iresnet-mnist-classifier "${common[@]}"
-    for name in glow-affine glow-additive iresnet-glow iresnet; do
-      evaluate $name-$set --metrics classification "$of"
-    done
+    evaluate "glow-affine-$set glow-additive-$set iresnet-glow-$set iresnet-$set" --metrics classification "$of"
   done
   echo "Each architecture as a classifier, error in % (published: of CIFAR-10)"
   table <<'T'
@@ -255,14 +253,10 @@ T
 }
 
 convergence() {
-  local c steps=1,2,3,4,5,6,8,10,15,20,30,40 models=()
-  for c in 0.5 0.7 0.9; do
-    train_model iresnet-c$c 4 iresnet-mnist-small --set block.coefficient=$c
-    evaluate iresnet-c$c --metrics reconstruction --iterations $steps "${test%%\[*}[:$inverted]"
-    models+=(-m "$out/iresnet-c$c.safetensors")
-  done
-  "$bin/flow-eval" -T $threads -q "${models[@]}" --metrics reconstruction --iterations $steps --html "$out/convergence.html" \
-    -f "${test%%\[*}[:$inverted]" >/dev/null
+  local c steps=1,2,3,4,5,6,8,10,15,20,30,40
+  for c in 0.5 0.7 0.9; do train_model iresnet-c$c 4 iresnet-mnist-small --set block.coefficient=$c; done
+  evaluate "iresnet-c0.5 iresnet-c0.7 iresnet-c0.9" --metrics reconstruction --iterations $steps --html "$out/convergence.html" \
+    -f "${test%%\[*}[:$inverted]"
   echo "Convergence of the inverse: root mean square error of pixels after iterations; $out/convergence.html"
   {
     echo "iterations|c = 0.5|c = 0.7|c = 0.9"
