@@ -22,7 +22,8 @@ constexpr const char* kStyle = R"(
 @media print { :root { color-scheme: light; --ink: #000; --muted: #444; --paper: #fff; --panel: #fff;
   --line: #bbb; --c0: #1f6fb2; --c1: #c8501e; --c2: #2b8552; --c3: #8a4fbf; --c4: #9a7400;
   --c5: #c2316f; --c6: #0d7f86; --c7: #7a5230; --c8: #5a6b7b; --c9: #5f7a1a; }
-  section, figure { break-inside: avoid; } .details { display: none; }
+  section, figure { break-inside: avoid; } .details { display: none; } }
+@media print, (max-width: 50rem) {
   .scroll table { font-size: 11px; } .scroll td, .scroll th { white-space: normal; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem; max-width: 78rem; background: var(--paper); color: var(--ink);
