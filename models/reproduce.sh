@@ -7,21 +7,22 @@
 # WHAT: table1 figure7 figure8 figure9 likelihood classification across-tasks convergence, or all.
 # DIR of --data has MNIST's four files (default: $MNIST, else /usr/share/datasets/mnist), of --fashion
 # Fashion-MNIST's (Debian's dataset-fashion-mnist). Models and pictures go to --out (default:
-# reproduced, or reproduced-quick). A training that was stopped goes on where it was when the same command is given again;
-# a model that is finished is used again. --quick trains for seconds on testdata/: it shows that all
-# of it runs, its figures mean nothing.
+# reproduced, or reproduced-quick); the tools are those in --bin (default: build/bin). A training that
+# was stopped goes on where it was when the same command is given again; a model that is finished is
+# used again. --quick trains for seconds on testdata/: it shows that all of it runs, its figures mean
+# nothing.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 quick= data=${MNIST:-/usr/share/datasets/mnist} fashion=/usr/share/datasets/fashion-mnist
 out= bin=$root/build/bin what=()
-usage() { sed -n '2,14s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,15s/^# \{0,1\}//p' "$0"; exit "$1"; }
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=1 ;;
-    --data) data=$2; shift ;;
-    --fashion) fashion=$2; shift ;;
-    --out) out=$2; shift ;;
-    --bin) bin=$2; shift ;;
+    --data) data=${2:?--data needs DIR}; shift ;;
+    --fashion) fashion=${2:?--fashion needs DIR}; shift ;;
+    --out) out=${2:?--out needs DIR}; shift ;;
+    --bin) bin=${2:?--bin needs DIR}; shift ;;
     -h | --help) usage 0 ;;
     -*) usage 2 >&2 ;;
     *) what+=("$1") ;;
@@ -37,7 +38,7 @@ mkdir -p "$out"
 
 if [ "$quick" ]; then
   digits=$root/testdata/digits-images-idx3-ubyte.gz
-  train=$digits[:80] held_out=$digits[80:] test=$digits[:40] neighbours=$digits[40:] samples=40 grid=4x6 inverted=8 threads=1
+  train=${digits}[:80] held_out=${digits}[80:] test=${digits}[:40] neighbours=${digits}[40:] samples=40 grid=4x6 inverted=8 threads=1
   clothes_train=$train clothes_held_out=$held_out clothes_test=$test
 else
   train=$data/train-images-idx3-ubyte.gz[:55000] held_out=$data/train-images-idx3-ubyte.gz[55000:57000]
@@ -70,15 +71,14 @@ train_model() {
 
 # evaluate NAMES OPTION... DATA: the report of each model of train_model, or shipped one, in $out/NAME.json.
 evaluate() {
-  local names name models=() report line
+  local names name models=() line
   read -ra names <<<"$1"
   shift
   for name in "${names[@]}"; do models+=(-m "$(file_of "$name")"); done
-  report=$("$bin/flow-eval" -T $threads -q "${models[@]}" --json "$@")
-  for name in "${names[@]}"; do
-    read -r line
-    echo "$line" >"$out/$name.json"
-  done <<<"$report"
+  "$bin/flow-eval" -T $threads -q "${models[@]}" --json "$@" | for name in "${names[@]}"; do
+    read -r line || exit 1  # flow-eval has said why
+    printf '%s\n' "$line" >"$out/$name.json"
+  done
 }
 
 # The file of a model of train_model, or of a shipped one.
@@ -137,7 +137,7 @@ table1() {
   train_model wae 30 wae-mnist
   train_model pie8 30 pie-mnist --set blocks.3.keep=8 --set blocks.4.keep=8
   train_pies
-  local common=(--metrics sharpness,samples --samples $samples --features $features "$test") name
+  local common=(--metrics sharpness,samples --samples $samples --features $features "$test") name file label published r
   for name in vae wae pie8 "$(pie_of 0.1)" "$(pie_of 1.0)"; do
     evaluate $name --temperature 1,0.707,0.5 "${common[@]}"
     cp "$out/$name.json" "$out/$name-r0.json"
@@ -199,7 +199,7 @@ figure8() { pictures 8 interpolation --interpolate "${test%%\[*}[0]" "${test%%\[
 figure9() { pictures 9 samples --grid $grid; }
 
 likelihood() {
-  local name rows="nice:NICE:4.36 realnvp:Real_NVP:1.06 glow:Glow:1.05 pie:PIE:- iresnet:i-ResNet:1.06" row
+  local name label published row rows="nice:NICE:4.36 realnvp:Real_NVP:1.06 glow:Glow:1.05 pie:PIE:- iresnet:i-ResNet:1.06"
   train_model nice 60 nice-mnist
   train_model realnvp 60 realnvp-mnist
   train_model glow 60 glow-mnist
@@ -253,7 +253,7 @@ T
 }
 
 convergence() {
-  local c steps=1,2,3,4,5,6,8,10,15,20,30,40
+  local c k model steps=1,2,3,4,5,6,8,10,15,20,30,40
   for c in 0.5 0.7 0.9; do train_model iresnet-c$c 4 iresnet-mnist-small --set block.coefficient=$c; done
   evaluate "iresnet-c0.5 iresnet-c0.7 iresnet-c0.9" --metrics reconstruction --iterations $steps --html "$out/convergence.html" \
     -f "${test%%\[*}[:$inverted]"

@@ -134,7 +134,9 @@ int run(int argc, char** argv) {
     return call_engine("eval", common, &options);
   }
   if (options.models.empty()) {
-    if (!options.html.empty()) throw UsageError("--html needs a model; give one with -m");
+    if (!options.html.empty() || !options.pictures.empty() || !options.metrics.empty()) {
+      throw UsageError("--html, --pictures and --metrics need a model; give one with -m");
+    }
     if (options.images.empty()) options.images = options.data;
     if (options.images.empty()) throw UsageError("give images, or a model with -m; try --help");
     return measure_images(options, common);

@@ -55,7 +55,7 @@ Json describe(const std::string& path, const CodeFile& file, uint64_t file_bytes
           {"images", summary.images},
           {"payload_bytes", summary.payload_bytes},
           {"overhead_bytes", summary.overhead_bytes},
-          {"truncated", summary.truncated},
+          {"truncated", file.truncated()},
           {"frames", frames}};
 }
 
@@ -126,8 +126,9 @@ int run(int argc, char** argv) {
                  "png, pgm, ppm or idx; default: the suffix of -o, else PNM on stdout")
       ->check(CLI::IsMember({"png", "pgm", "ppm", "idx"}));
   app.add_option("--select", options.select, "Only these images, counted from 0, such as 5,10-20");
-  app.add_option("--latents", options.latents,
-                 "Decode this .npy matrix [N, d] of latents instead of FILE (needs -m)");
+  auto* latents =
+      app.add_option("--latents", options.latents,
+                     "Decode this .npy matrix [N, d] of latents instead of FILE (needs -m)");
   auto* breakpoints = app.add_flag("--breakpoints", options.breakpoints,
                                    "Print the byte offset after each whole layer");
   auto* test = app.add_flag("-t,--test", options.test, "Check structure and checksums only");
@@ -138,9 +139,10 @@ int run(int argc, char** argv) {
     for (auto* other : {breakpoints, test, test_all, list}) {
       if (one != other) one->excludes(other);
     }
+    latents->excludes(one);
   }
   app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");
-  app.add_option("FILE", options.files, "Code files; - is stdin");
+  latents->excludes(app.add_option("FILE", options.files, "Code files; - is stdin"));
   // "-tt" is xz's and zstd's way of saying "test harder"; to the parser it is -t twice.
   std::vector<char*> arguments(argv, argv + argc);
   std::string test_all_text = "--test-all";

@@ -26,7 +26,7 @@ bool is_code_file(const std::string& path) {
 }
 
 // Keeps the first layers of every frame of a code file.
-ExitCode cut_file(const std::string& path, const EncodeOptions& options) {
+ExitCode cut_file(const std::string& path, const EncodeOptions& options, OutputPaths& outputs) {
   if (options.layers == 0) {
     throw UsageError(path + ": is a code file already; give --layers K to cut it");
   }
@@ -34,8 +34,10 @@ ExitCode cut_file(const std::string& path, const EncodeOptions& options) {
   if (output == path) {
     throw UsageError(path + ": would be overwritten by its own cut; give -o, -O or -c");
   }
+  outputs.claim(output, path);
   const auto bytes = read_file(path);
   const CodeFile file(bytes);
+  file.require_layers(options.layers);
   Bytes result;
   for (const auto& frame : file.frames()) {
     const auto part = cut_layers(frame, options.layers);
@@ -95,8 +97,9 @@ int run(int argc, char** argv) {
   }
   if (!options.destination.folder.empty()) make_folder(options.destination.folder);
   ExitCode worst = ExitCode::kOk;
+  OutputPaths outputs;
   for (const auto& path : codes) {
-    worst = worse(worst, run_for_file(path, [&] { return cut_file(path, options); }));
+    worst = worse(worst, run_for_file(path, [&] { return cut_file(path, options, outputs); }));
   }
   if (images.empty()) return static_cast<int>(worst);
   options.files = images;

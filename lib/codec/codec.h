@@ -48,9 +48,9 @@ struct EncodedImages {
 // An integer PIE restores every sample from all layers; the frame then has the hashes of the
 // pixels. One that does not see positions cuts large images into equal tiles of at most 256 pixels
 // a side. One of three channels codes gray images too, and every integer PIE takes an alpha channel
-// besides its colours, and `images` with `low_bytes`. Real-valued ones work in a closed loop
-// (MATH.md 3a): residual r_l is coded relative to g_l(z_l) of what the decoder has at that point.
-// The network runs in float32 on batches of one fixed size, so neither the number of images nor the
+// besides its colours, and `images` with `low_bytes`. Real-valued ones work in a closed
+// loop: residual r_l is coded relative to g_l(z_l) of what the decoder has at that point. The
+// network runs in float32 on batches of one fixed size, so neither the number of images nor the
 // grouping of files changes a symbol.
 EncodedImages encode_images(const LoadedModel& model, const ImageSet& images,
                             const CodingOptions& options);

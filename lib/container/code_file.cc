@@ -60,17 +60,10 @@ CodeFile::CodeFile(ByteSpan bytes, const Limits& limits) {
 
 FileSummary CodeFile::summary() const {
   FileSummary all;
-  all.whole_layers = kMaxLayers;
-  all.lossless = true;
-  all.truncated = truncated();
   for (const StoredFrame& frame : frames_) {
-    ++all.frames;
     all.images += frame.header().images;
     all.payload_bytes += frame.payload_bytes();
-    all.metadata_bytes += frame.metadata_bytes();
     all.overhead_bytes += frame.overhead_bytes();
-    all.whole_layers = std::min(all.whole_layers, frame.whole_layers());
-    all.lossless = all.lossless && frame.header().lossless();
   }
   return all;
 }

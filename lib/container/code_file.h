@@ -14,17 +14,11 @@ namespace pie {
 // does not fit.
 Bytes write_skippable_frame(int kind, const Bytes& data);
 
-// What `pie-decode -l` prints of a file. Bytes are as declared by the headers, skippable frames
-// apart.
+// Totals of a file. Bytes are as declared by the headers, skippable frames apart.
 struct FileSummary {
-  std::uint64_t frames = 0;
   std::uint64_t images = 0;
   std::uint64_t payload_bytes = 0;
-  std::uint64_t metadata_bytes = 0;
   std::uint64_t overhead_bytes = 0;
-  int whole_layers = 0;   // of the frame with the fewest
-  bool lossless = false;  // every frame is
-  bool truncated = false;
 };
 
 // A whole file: frames, and skippable frames between them. Only the last frame can be truncated.
@@ -59,7 +53,8 @@ class CodeFile {
 
 // The frame with its first `layers` layers only, and what is present of its metadata. Needs no
 // model. Throws UsageError unless 1 <= layers <= the stored ones, TruncatedError if these are not
-// whole, DamagedError if one of their checksums is wrong.
+// whole, DamagedError if one of their checksums is wrong, UnsupportedError for an unknown chunk
+// that must not be skipped.
 Bytes cut_layers(const StoredFrame& frame, int layers);
 
 struct Breakpoint {

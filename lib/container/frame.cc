@@ -233,9 +233,9 @@ class FrameParser {
     }
     const std::string wrong = contradiction(h);
     if (!wrong.empty()) impossible(wrong);
+    if (has(kLossless) && has(kCut)) impossible("lossless flag");
     require_within(h, limits_);
     if (has(kLossless)) {
-      if (has(kCut)) impossible("lossless flag");
       require_room(reader, h.pixel_groups(), 2);
       for (std::uint64_t group = 0; group < h.pixel_groups(); ++group) {
         h.pixel_hashes.push_back(reader.low_bytes(pixel_hash_bytes(h, group)));
@@ -263,7 +263,7 @@ class FrameParser {
         entry.crc = reader.u32();
         entry.symbol_hash =
             static_cast<std::uint32_t>(reader.low_bytes(symbol_hash_bytes(h, block)));
-        if (entry.size > kMaxBytes || offset > kMaxBytes) impossible("block length");
+        if (entry.size > kMaxBytes || offset - payload_ > kMaxBytes) impossible("block length");
         offset += entry.size;
         layer.push_back(entry);
       }
@@ -273,7 +273,10 @@ class FrameParser {
     if (!possible_layers(h, frame_.layers_.size()) || (cut && !frame_.cut())) {
       impossible("number of layers");
     }
-    if (frame_.metadata_bytes_ > kMaxBytes) impossible("metadata length");
+    if (frame_.metadata_bytes_ > kMaxBytes ||
+        offset - payload_ + frame_.metadata_bytes_ > kMaxBytes) {
+      impossible("metadata length");
+    }
     frame_.metadata_offset_ = offset;
     frame_.size_ = offset + frame_.metadata_bytes_ - start_;
   }

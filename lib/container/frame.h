@@ -18,7 +18,7 @@ namespace pie {
 inline constexpr std::array<std::uint8_t, 4> kFrameMagic = {0x89, 'P', 'I', 'E'};
 
 // Extra data behind the layers, in the manner of PNG: a lower-case first letter says that a reader
-// who does not know the type may skip it. FORMAT.md lists the types in use.
+// who does not know the type may skip it. FORMAT.md lists the types.
 struct Chunk {
   std::string type;  // four ASCII letters
   Bytes data;
@@ -36,8 +36,9 @@ struct Frame {
   std::vector<Chunk> chunks;
 };
 
-// Codes one layer: `symbols` holds symbols_per_item integers for each item, item after item. Throws
-// UsageError if it is not a whole number of items.
+// Codes one layer of a real-valued model, whose blocks have kItemsPerBlock items: `symbols` holds
+// symbols_per_item integers for each item, item after item. Throws UsageError if it is not a whole
+// number of items.
 std::vector<CodedBlock> encode_layer(const std::vector<std::int32_t>& symbols,
                                      std::size_t symbols_per_item, const NormalSymbols& table);
 

@@ -71,7 +71,8 @@ std::string layer_name(int layer, int total_layers);
 int symbol_hash_bytes(const FrameHeader& header, std::uint64_t block);
 int pixel_hash_bytes(const FrameHeader& header, std::uint64_t group);
 
-// What is impossible in a header, or nothing: one list for the writer and the reader.
+// What is impossible in the fields above, or nothing: one list for the writer and the reader. How
+// many layers there are is theirs to check, who see the layers.
 std::string contradiction(const FrameHeader& header);
 
 // Throws UnsupportedError if the images are above `limits`.

@@ -10,7 +10,7 @@
 
 namespace pie {
 
-// How the bytes of a block hold its symbols (FORMAT.md, "Modes").
+// How the bytes of a block hold its symbols (FORMAT.md, 4.2 to 4.4).
 enum class BlockMode : std::uint8_t {
   kRans = 0,  // entropy-coded with the model's probabilities: NormalSymbols for real-valued models
   kZstd = 1,  // one zstd frame of zigzag varints

@@ -80,12 +80,14 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
 Trainer Trainer::from_state(const Json& json, const std::string& path) {
   try {
     const ConfigSection state(
-        json, "state", {"preset", "seed", "step", "images", "elapsed_s", "bfloat16", "curve"});
+        json, "state",
+        {"preset", "seed", "step", "images", "elapsed_s", "time_limit_s", "bfloat16", "curve"});
     Trainer trainer(state.get<Json>("preset"), state.get<uint64_t>("seed"));
     constexpr int64_t kMost = int64_t{1} << 40;
     trainer.adam_->steps = state.integer("step", 0, kMost);
     trainer.images_ = state.integer("images", 0, kMost);
     trainer.elapsed_s_ = state.number("elapsed_s", 0, 1e12);
+    if (state.has("time_limit_s")) trainer.time_limit_s_ = state.number("time_limit_s", 0, 1e12);
     if (state.has("curve")) trainer.curve_ = state.get<Json::array_t>("curve");
     if (state.has("bfloat16")) trainer.bfloat16_ = state.get<bool>("bfloat16");
     return trainer;
@@ -119,7 +121,8 @@ Trainer Trainer::resume(const Bytes& state, const std::string& path) {
 
 Bytes Trainer::serialize_state() const {
   Json info = {{"preset", preset_}, {"seed", seed_},           {"step", adam_->steps},
-               {"images", images_}, {"elapsed_s", elapsed_s_}, {"curve", curve_}};
+               {"images", images_}, {"elapsed_s", elapsed_s_}, {"time_limit_s", time_limit_s_},
+               {"curve", curve_}};
   if (bfloat16_) info["bfloat16"] = *bfloat16_;
   std::map<std::string, torch::Tensor> tensors{{"values", flat_->values},
                                                {"first_moment", adam_->first_moment},
@@ -132,6 +135,14 @@ Bytes Trainer::serialize_state() const {
 void Trainer::set_steps(int64_t steps) {
   preset_["train"]["steps"] = steps;
   config_ = parse_train_config(preset_);
+  time_limit_s_ = 0;
+}
+
+void Trainer::set_time_limit(double seconds) { time_limit_s_ = seconds; }
+
+double Trainer::progress() const {
+  return time_limit_s_ > 0 ? elapsed_s_ / time_limit_s_
+                           : static_cast<double>(step()) / static_cast<double>(config_.steps);
 }
 
 Trainer::Batch Trainer::batch(const TrainRun& run, int64_t step, size_t count, bool with_labels) {
@@ -213,10 +224,8 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   TrainEnd end = TrainEnd::kFinished;
   for (;;) {
     const int64_t step = adam_->steps;
-    const double progress = run.time_limit_s > 0
-                                ? elapsed_s_ / run.time_limit_s
-                                : static_cast<double>(step) / static_cast<double>(config_.steps);
-    if (progress >= 1) break;
+    const double done = progress();
+    if (done >= 1) break;
     if (run.stop_at > 0 && step >= run.stop_at) {
       end = TrainEnd::kStoppedAt;
       break;
@@ -232,7 +241,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
     const double sum = loss.nats_per_dim + loss.cross_entropy;
 
     TrainStatus status;
-    status.learning_rate = learning_rate(config_, step, progress);
+    status.learning_rate = learning_rate(config_, step, done);
     status.gradient_norm = std::isfinite(sum) ? adam_->step(status.learning_rate) : sum;
     if (!std::isfinite(status.gradient_norm)) {
       report_not_finite(density ? dense.x : labelled.x, sum, status.gradient_norm);
@@ -242,9 +251,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
     elapsed_s_ = elapsed_before + seconds_since(start);
     status.step = adam_->steps;
     status.total_steps = config_.steps;
-    status.progress = run.time_limit_s > 0
-                          ? elapsed_s_ / run.time_limit_s
-                          : static_cast<double>(status.step) / static_cast<double>(config_.steps);
+    status.progress = progress();
     status.epoch = static_cast<double>(status.step * config_.batch) / static_cast<double>(images_);
     if (density && model_->has_density()) {
       status.bits_per_dim = 8 + loss.nats_per_dim / std::log(2.0);

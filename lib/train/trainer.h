@@ -26,7 +26,6 @@ struct TrainRun {
   Bytes validation_labels;  // empty: no classification error is reported
   bool bfloat16 = false;    // inside the subnetworks; log-dets and losses stay float32
   int64_t stop_at = 0;      // stop at this step although the schedule goes on; 0: never
-  double time_limit_s = 0;  // the schedule spans this time instead of the steps; 0: steps count
 };
 
 // One line of the training log; validation figures only where `validated`.
@@ -57,8 +56,10 @@ class Trainer {
   static Trainer resume(const Bytes& state, const std::string& path);
   Bytes serialize_state() const;
 
-  // Changes the length of the schedule, of which `step()` steps are done.
+  // Changes the length of the schedule, of which `step()` steps are done: so many steps, or so much
+  // time, of which `elapsed_s` of the status has passed.
   void set_steps(int64_t steps);
+  void set_time_limit(double seconds);
 
   // Trains until the schedule, `stop_at` or `interrupted()` ends it; checks that only after whole
   // steps. `report` is called after each step. Throws OperationError naming the layer at the first
@@ -82,6 +83,7 @@ class Trainer {
   Model& model() { return *model_; }
 
  private:
+  double progress() const;  // of the schedule; 1 at its end
   // Adds the validation figures of `status` to the curve, which the model file keeps.
   void remember(const TrainStatus& status);
   // A trainer at the place that `json`, a state's text, describes, still with random weights.
@@ -105,6 +107,7 @@ class Trainer {
   TrainConfig config_;
   uint64_t seed_;
   double elapsed_s_ = 0;
+  double time_limit_s_ = 0;     // the schedule spans this time instead of the steps; 0: steps count
   Json curve_ = Json::array();  // one object for each validation
   int64_t images_ = 0;          // in the training set
   std::optional<bool> bfloat16_;

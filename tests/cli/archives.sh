@@ -80,6 +80,11 @@ z, two = load("z.npy"), load("two.npy")
 assert len(z) == 100 and len(two) == 2 and len(z[0]) == 10
 assert z[0] == two[0] and z[1] == two[1] and z[0] != z[1]
 P
+expect 1 pie-encode -m tiny missing.png "$testdata/digit-0.png" --latents rows.npy
+says 'rows.npy: not written, because its rows would not be those of the images given'
+expect 2 pie-encode -m tiny "$testdata/digit-0.png" "$testdata/photo-48x32.png" --latents rows.npy
+[ ! -e rows.npy ] || fail "a matrix with missing rows was written"
+expect 2 pie-decode -t -m tiny --latents z.npy
 expect 2 pie-decode --latents z.npy -o z.idx
 says '--latents needs the model with -m'
 expect 0 pie-decode -m tiny --latents z.npy -o z.idx

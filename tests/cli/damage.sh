@@ -76,3 +76,17 @@ for k in 1 2 3 4 5; do
   same parts/full.png parts/part.png
 done
 same part.pie full.pie
+
+# Two frames, cut inside the second one's header or z: nothing is left out in silence.
+size=$(wc -c <full.pie)
+expect 0 pie-decode -f full.pie -o whole.png
+cat full.pie full.pie >two.pie
+for length in $((size + 6)) $((size + 60)); do
+  head -c $length two.pie >cut.pie
+  expect 3 pie-decode --layers 1 -f cut.pie -o cut.png
+  expect 3 pie-decode -tt --layers 1 cut.pie
+  expect 3 pie-encode --layers 1 cut.pie -o small.pie
+  expect 6 pie-decode --allow-partial -f cut.pie -O rescued
+  same rescued/cut.png whole.png
+  [ "$(ls rescued)" = cut.png ] || fail "rescued: $(ls rescued)"
+done

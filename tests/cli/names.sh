@@ -70,3 +70,18 @@ expect 0 pie-encode -m tiny -- -v.png tree
 expect 0 pie-encode -f -r -m tiny tree
 same tree/digit-0.png.pie y.pie
 [ -e tree/deep/digit-1.png.pie ] || fail "-r left a folder out"
+
+# Folders below a folder stay; two inputs never share an output, even with -f.
+mkdir -p tree/a tree/b
+cp "$testdata/digit-0.png" tree/a/x.png
+cp "$testdata/digit-1.png" tree/b/x.png
+expect 0 pie-encode -m tiny -r tree -O packed
+expect 0 pie-decode packed/a/x.png.pie -o a.png
+expect 0 pie-decode packed/b/x.png.pie -o b.png
+differ a.png b.png
+expect 2 pie-encode -f -m tiny tree/a/x.png tree/b/x.png -O flat
+says 'flat/x.png.pie: is the output of tree/a/x.png already'
+expect 2 pie-decode -f packed/a/x.png.pie packed/b/x.png.pie -O flat
+says 'flat/x.png: is the output of packed/a/x.png.pie already'
+expect 2 pie-encode -f --layers 1 packed/a/x.png.pie packed/b/x.png.pie -O cut
+says 'cut/x.png.pie: is the output of packed/a/x.png.pie already'

@@ -20,6 +20,7 @@ cp "$out" eval.json
   fail "pictures: $(ls pictures)"
 expect 0 flow-eval -m tiny -m tiny --metrics likelihood --noise-draws 2 "$digits[:20]" --csv two.csv
 head -n "$(($(wc -l <"$out") / 2))" "$out" >table.txt
+expect 0 flow-eval -m tiny -m pie-int-mnist -m tiny --metrics latents,reconstruction "$digits[:3]" --csv mixed.csv
 mkdir images
 python3 "$here/images.py" split "$digits" images
 expect 0 flow-eval -m tiny --metrics likelihood --json "images[:20]" --noise-draws 2
@@ -75,11 +76,15 @@ rows = list(csv.reader(open("two.csv")))
 assert len(rows) == 3 and len(rows[0]) == len(rows[1]) == len(rows[2])
 for row in rows[1:]:
     assert float(dict(zip(rows[0], row))["likelihood.bits_per_dim"]) == likelihood["bits_per_dim"]
+mixed = list(csv.DictReader(open("mixed.csv")))
+assert [row["latents.dims"] for row in mixed] == ["10", "", "10"] and all(row["reconstruction.psnr_db"] for row in mixed)
 table = dict(line.rstrip("\n").split("\t") for line in open("table.txt"))
 assert float(table["likelihood.bits_per_dim"]) == likelihood["bits_per_dim"]
 assert not any(key.startswith(("sharpness", "code")) for key in table)
 assert abs(load("png.json")["likelihood"]["bits_per_dim"] - likelihood["bits_per_dim"]) < 1e-6
 P
+expect 2 flow-eval --images "$digits" --pictures folder
+says '--html, --pictures and --metrics need a model'
 expect 1 flow-eval -m tiny "$digits" --csv two.csv
 [ ! -s "$out" ] || fail "evaluated first, refused afterwards"
 says 'two.csv: exists already: use -f to overwrite'

@@ -78,6 +78,21 @@ TEST(Training, ResumingIsExact) {
   }
 }
 
+// A schedule in time is part of the state: what is left of it is what is trained.
+TEST(Training, ResumingKeepsTheTimeLimit) {
+  const auto data = digits();
+  Trainer trainer(preset_of(1000), 3);
+  trainer.set_time_limit(1e-9);
+  EXPECT_EQ(train(trainer, data), TrainEnd::kFinished);
+  EXPECT_EQ(trainer.step(), 1);
+  auto resumed = Trainer::resume(trainer.serialize_state(), "x.state");
+  EXPECT_EQ(train(resumed, data), TrainEnd::kFinished);
+  EXPECT_EQ(resumed.step(), 1);
+  resumed.set_steps(3);
+  EXPECT_EQ(train(resumed, data), TrainEnd::kFinished);
+  EXPECT_EQ(resumed.step(), 3);
+}
+
 // A batch of 8 is not divisible among 3 threads.
 TEST(Training, ThreadsShareABatch) {
   const auto data = digits();

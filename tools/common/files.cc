@@ -9,11 +9,22 @@
 
 namespace pie {
 
-std::string Destination::path_for(const std::string& name) const {
+std::string Destination::path_for(const std::string& name, const std::string& root) const {
   if (to_stdout) return "-";
   if (!file.empty()) return file;
   if (folder.empty()) return name;
-  return (std::filesystem::path(folder) / std::filesystem::path(name).filename()).string();
+  const std::filesystem::path path(name);
+  const auto below = root.empty() ? path.filename() : path.lexically_relative(root);
+  return (std::filesystem::path(folder) / below).string();
+}
+
+void OutputPaths::claim(const std::string& output, const std::string& input) {
+  if (output == "-") return;
+  const auto [first, is_new] = inputs_.emplace(output, input);
+  if (!is_new) {
+    throw UsageError(output + ": is the output of " + first->second +
+                     " already; use another folder, or rename one input");
+  }
 }
 
 void refuse_terminal(const std::string& path) {

@@ -1,6 +1,7 @@
 // Names and destinations of output files, and the manners around them.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "lib/base/file.h"
@@ -15,8 +16,19 @@ struct Destination {
   bool overwrite = false;  // -f
 
   // The path for the output called `name`, which stands beside the input: `file`, or `name` in
-  // `folder`, or "-" for stdout, or `name` itself.
-  std::string path_for(const std::string& name) const;
+  // `folder`, or "-" for stdout, or `name` itself. In `folder` it keeps the folders that it has
+  // below `root`, the folder that was given as input.
+  std::string path_for(const std::string& name, const std::string& root = "") const;
+};
+
+// The outputs of one run, none of which may stand for two inputs.
+class OutputPaths {
+ public:
+  // Throws UsageError if another input has this output already; stdout, "-", is for all.
+  void claim(const std::string& output, const std::string& input);
+
+ private:
+  std::map<std::string, std::string> inputs_;
 };
 
 // Throws UsageError if `path` is stdout and stdout is a terminal.

@@ -1,6 +1,8 @@
 #include "tools/common/report.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -26,7 +28,7 @@ void flatten(const Json& json, const std::string& path,
   }
 }
 
-std::string quoted(const std::string& text) {
+std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\n") == std::string::npos) return text;
   std::string result = "\"";
   for (const char c : text) result += c == '"' ? std::string("\"\"") : std::string(1, c);
@@ -50,18 +52,24 @@ std::string as_table(const Json& report) {
 }
 
 std::string as_csv(const Json& reports) {
-  std::string text;
+  std::vector<std::string> columns;
+  std::vector<std::map<std::string, std::string>> lines;
   for (const auto& report : reports) {
     std::vector<std::pair<std::string, std::string>> rows;
     flatten(report, "", rows);
-    std::string header, line;
-    for (const auto& [key, value] : rows) {
-      header += (header.empty() ? "" : ",") + quoted(key);
-      line += (line.empty() ? "" : ",") + quoted(value);
+    lines.emplace_back(rows.begin(), rows.end());
+    for (const auto& row : rows) {
+      if (std::find(columns.begin(), columns.end(), row.first) == columns.end()) {
+        columns.push_back(row.first);
+      }
     }
-    // Models of different structure have different columns; each change starts with its header.
-    if (text.find(header) == std::string::npos) text += header + "\n";
-    text += line + "\n";
+  }
+  std::string text;
+  for (const auto& column : columns) text += (text.empty() ? "" : ",") + csv_field(column);
+  text += "\n";
+  for (auto& line : lines) {
+    for (const auto& column : columns) text += csv_field(line[column]) + ",";
+    text.back() = '\n';
   }
   return text;
 }

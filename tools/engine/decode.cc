@@ -52,7 +52,8 @@ std::vector<uint64_t> parse_selection(const std::string& text, uint64_t count) {
 class ImageWriter {
  public:
   // `input` is the code file's name; `set`: it holds an archive.
-  ImageWriter(const DecodeOptions& options, std::string input, bool set, size_t count)
+  ImageWriter(const DecodeOptions& options, std::string input, bool set, size_t count,
+              OutputPaths& outputs)
       : options_(options), input_(std::move(input)), set_(set), count_(count) {
     const auto name = decoded_name(input_ == "-" ? "stdin" : input_, set);
     path_ = options.destination.path_for(name);
@@ -64,6 +65,7 @@ class ImageWriter {
     } else if (options.destination.file.empty() && path_ != "-") {
       path_ = std::filesystem::path(path_).replace_extension(format_).string();
     }
+    outputs.claim(path_, input_);
     if (path_ != "-" && !options.destination.folder.empty()) {
       make_folder(options.destination.folder);
     }
@@ -135,24 +137,28 @@ class DecodeRun {
     const auto bytes = read_file(path);
     const CodeFile file(bytes);
     ExitCode outcome = ExitCode::kOk;
-    if (options_.layers == 0 && file.truncated()) {
-      if (!options_.allow_partial) file.require_layers();
+    size_t frames = file.frames().size();
+    if (file.truncated() && !options_.allow_partial) {
+      file.require_layers(options_.layers == 0 ? -1 : options_.layers);
+    } else if (file.truncated()) {
       log_warning(path, "is cut; decoding the whole layers only");
       outcome = ExitCode::kWarnings;
+      if (frames > 1 && file.frames().back().whole_layers() == 0) --frames;
     }
     if (options_.test_all) {
       if (!file.truncated()) file.check();
-      for (const auto& frame : file.frames()) {
+      for (size_t k = 0; k < frames; ++k) {
+        const auto& frame = file.frames()[k];
         decode(frame, parse_selection("", frame.header().images), [](uint64_t, const Image&) {});
       }
       log_detail(path, "decodes, and all hashes of symbols agree");
       return outcome;
     }
     uint64_t images = 0;
-    for (const auto& frame : file.frames()) images += frame.header().images;
+    for (size_t k = 0; k < frames; ++k) images += file.frames()[k].header().images;
     const auto selection = parse_selection(options_.select, images);
-    const bool set = file.frames().size() > 1 || file.frames()[0].header().archive;
-    ImageWriter writer(options_, path, set, selection.size());
+    const bool set = frames > 1 || file.frames()[0].header().archive;
+    ImageWriter writer(options_, path, set, selection.size(), outputs_);
     // The selection counts through the frames; each run of indices in one frame is decoded at once.
     for (size_t k = 0; k < selection.size();) {
       uint64_t first = 0;
@@ -181,7 +187,7 @@ class DecodeRun {
     const auto z = read_npy(read_file(options_.latents), options_.latents);
     const auto images = decode_latents(models_.begin()->second, z);
     const auto selection = parse_selection(options_.select, images.size());
-    ImageWriter writer(options_, options_.latents, true, selection.size());
+    ImageWriter writer(options_, options_.latents, true, selection.size(), outputs_);
     for (const auto i : selection) writer.add(i, images.image(i));
     writer.finish();
     return ExitCode::kOk;
@@ -213,6 +219,7 @@ class DecodeRun {
 
   const DecodeOptions& options_;
   std::map<Fingerprint, LoadedModel> models_;
+  OutputPaths outputs_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // The second half of pie-encode: reads images, codes them, writes code files.
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 
 #include "lib/base/log.h"
@@ -20,6 +21,7 @@ constexpr const char* kDefaultModel = "pie-int-photo";
 // Images that become one frame of one output file.
 struct Job {
   std::string name;  // of the input
+  std::string root;  // the folder that was given, if it lies in one
   std::vector<size_t> images;
   bool archive;
 };
@@ -56,8 +58,13 @@ class EncodeRun {
                                           [&] { return encode_paths({path}, false); }));
       }
     }
-    if (!options_.latents.empty() && !latents_.empty()) {
+    if (!options_.latents.empty()) {
       worst = worse(worst, run_for_file(options_.latents, [&] {
+                      if (worst != ExitCode::kOk && worst != ExitCode::kWarnings) {
+                        throw OperationError(
+                            "not written, because its rows would not be those of "
+                            "the images given; leave out what failed");
+                      }
                       write_output(options_.latents, write_npy(torch::cat(latents_)),
                                    options_.destination.overwrite, "");
                       return ExitCode::kOk;
@@ -82,7 +89,8 @@ class EncodeRun {
       }
       const bool one = together || part.archive;
       for (size_t i = 0; i < (one ? 1 : part.count); ++i) {
-        jobs.push_back({one ? part.path : source.name(part.first + i), {}, one});
+        const auto name = one ? part.path : source.name(part.first + i);
+        jobs.push_back({name, name == part.path ? "" : part.path, {}, one});
         for (size_t k = 0; k < (one ? part.count : 1); ++k) {
           jobs.back().images.push_back(part.first + i + k);
         }
@@ -136,12 +144,23 @@ class EncodeRun {
       images.append(image);
     }
     const auto encoded = encode_images(model_, images, coding);
-    if (!options_.latents.empty()) latents_.push_back(encoded.z);
+    if (!options_.latents.empty()) {
+      if (!latents_.empty() && latents_[0].size(1) != encoded.z.size(1)) {
+        throw ShapeError("has a z of " + std::to_string(encoded.z.size(1)) +
+                         " numbers, the first image of " + std::to_string(latents_[0].size(1)) +
+                         "; --latents needs images of one size");
+      }
+      latents_.push_back(encoded.z);
+    }
     const auto& destination = options_.destination;
     const bool code_wanted = options_.latents.empty() || destination.to_stdout ||
                              !destination.file.empty() || !destination.folder.empty();
     if (code_wanted) {
-      const auto output = destination.path_for(job.name + ".pie");
+      const auto output = destination.path_for(job.name + ".pie", job.root);
+      outputs_.claim(output, job.name);
+      if (!destination.folder.empty()) {
+        make_folder(std::filesystem::path(output).parent_path().string());
+      }
       write_output(output, encoded.frame, destination.overwrite, job.name);
       report(job, images, coding.low_bytes.size(), encoded, output);
     }
@@ -181,6 +200,7 @@ class EncodeRun {
   LoadedModel model_;
   CodingOptions coding_;
   std::vector<torch::Tensor> latents_;
+  OutputPaths outputs_;
   Json reports_ = Json::array();
 };
 

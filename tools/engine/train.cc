@@ -207,6 +207,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
                      ? Trainer(preset_for(options, data.size()), common.seed)
                      : Trainer::resume(read_file(options.resume), options.resume);
   if (!options.resume.empty() && options.steps > 0) trainer.set_steps(options.steps);
+  if (!options.time.empty()) trainer.set_time_limit(parse_seconds(options.time));
   // Only a run that goes on may replace its own files. Refuse before hours of work, not after.
   if (!options.force && !options.dry_run && !same_file(options.resume, state_path)) {
     for (const auto& path : {options.output, state_path}) OutputFile probe(path, false);
@@ -221,7 +222,6 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   }
   run.bfloat16 = use_bfloat16(common.precision, trainer);
   run.stop_at = options.dry_run ? trainer.step() + 1 : options.stop_at;
-  run.time_limit_s = options.time.empty() ? 0 : parse_seconds(options.time);
   log_note(std::to_string(trainer.parameters()) + " parameters, " + std::to_string(data.size()) +
            " images, " + std::to_string(trainer.config().steps) + " steps of " +
            std::to_string(trainer.config().batch) + (run.bfloat16 ? ", bfloat16" : ", float32") +
@@ -247,7 +247,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
       write_atomically(state_path, trainer.serialize_state());
       write_atomically(options.output, trainer.serialize_averaged_model(Json::object()));
       log_note("interrupted at step " + std::to_string(trainer.step()) +
-               "; continue with --resume " + state_path);
+               "; continue with the same --data, --val and -o, and --resume " + state_path);
       interrupt.reraise();
     }
   }
