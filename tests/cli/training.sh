@@ -29,7 +29,7 @@ pie_train_until_signal() {
   wait $process
 }
 expect 130 pie_train_until_signal
-says 'interrupted at step' 'continue with --resume parts.safetensors.state'
+says 'interrupted at step' 'and --resume parts.safetensors.state'
 differ parts.safetensors whole.safetensors
 folder_has whole.safetensors whole.safetensors.state parts.safetensors parts.safetensors.state \
   log.jsonl
