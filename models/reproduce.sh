@@ -210,10 +210,10 @@ likelihood() {
   echo "Likelihood of MNIST's test images, bits/dim, after the same time on one core; published figures are of"
   echo "much larger models and trainings, and i-ResNet's may be on another scale (see models/README.md)"
   {
-    echo "model|published|ours|standard error|parameters|minutes|training images/s"
+    echo "model|published|ours|standard error|parameters|steps|minutes|training images/s"
     for row in $rows; do
       IFS=: read -r name label published <<<"$row"
-      echo "${label/_/ }|$published|{$name:likelihood.bits_per_dim}|{$name:likelihood.stderr}|{$name:model.params}|{$name:training.minutes}|{$name:training.images_per_s}"
+      echo "${label/_/ }|$published|{$name:likelihood.bits_per_dim}|{$name:likelihood.stderr}|{$name:model.params}|{$name:training.steps}|{$name:training.minutes}|{$name:training.images_per_s}"
     done
   } | table
 }
@@ -244,11 +244,11 @@ across-tasks() {
   done
   echo "Each architecture as a classifier, error in % (published: of CIFAR-10)"
   table <<'T'
-architecture|published|MNIST|Fashion-MNIST|parameters
-affine Glow, 1x1 convolutions|12.63|{glow-affine-digits:classification.error_percent}|{glow-affine-clothes:classification.error_percent}|{glow-affine-digits:model.params}
-additive Glow, reversal|12.36|{glow-additive-digits:classification.error_percent}|{glow-additive-clothes:classification.error_percent}|{glow-additive-digits:model.params}
-i-ResNet, Glow-style|8.03|{iresnet-glow-digits:classification.error_percent}|{iresnet-glow-clothes:classification.error_percent}|{iresnet-glow-digits:model.params}
-i-ResNet|6.69|{iresnet-digits:classification.error_percent}|{iresnet-clothes:classification.error_percent}|{iresnet-digits:model.params}
+architecture|published|MNIST|Fashion-MNIST|parameters|steps (MNIST)
+affine Glow, 1x1 convolutions|12.63|{glow-affine-digits:classification.error_percent}|{glow-affine-clothes:classification.error_percent}|{glow-affine-digits:model.params}|{glow-affine-digits:training.steps}
+additive Glow, reversal|12.36|{glow-additive-digits:classification.error_percent}|{glow-additive-clothes:classification.error_percent}|{glow-additive-digits:model.params}|{glow-additive-digits:training.steps}
+i-ResNet, Glow-style|8.03|{iresnet-glow-digits:classification.error_percent}|{iresnet-glow-clothes:classification.error_percent}|{iresnet-glow-digits:model.params}|{iresnet-glow-digits:training.steps}
+i-ResNet|6.69|{iresnet-digits:classification.error_percent}|{iresnet-clothes:classification.error_percent}|{iresnet-digits:model.params}|{iresnet-digits:training.steps}
 T
 }
 
