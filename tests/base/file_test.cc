@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "lib/base/error.h"
+#include "tests/support/failure.h"
 
 namespace pie {
 namespace {
@@ -38,17 +39,6 @@ class FileTest : public testing::Test {
   fs::path folder_;
 };
 
-// The message of the OperationError that `action` throws.
-template <typename Action>
-std::string failure(const Action& action) {
-  try {
-    action();
-  } catch (const OperationError& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST_F(FileTest, WritesReadsAndLeavesOnlyTheFile) {
   Bytes data(100000);
   for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::uint8_t>(i * 31);
@@ -74,7 +64,7 @@ TEST_F(FileTest, ModeFollowsTheUmask) {
 
 TEST_F(FileTest, RefusesToOverwriteWithoutFlag) {
   put(path("a"), "old");
-  EXPECT_EQ(failure([&] { OutputFile out(path("a"), false); }),
+  EXPECT_EQ(failure<OperationError>([&] { OutputFile out(path("a"), false); }),
             path("a") + ": exists already: use -f to overwrite");
   OutputFile out(path("a"), true);
   out.write("new", 3);
@@ -130,15 +120,15 @@ TEST_F(FileTest, FollowsLinksAndWritesDevicesDirectly) {
 }
 
 TEST_F(FileTest, ErrorsNamePathAndCause) {
-  EXPECT_EQ(failure([&] { read_file(path("none")); }),
+  EXPECT_EQ(failure<OperationError>([&] { read_file(path("none")); }),
             path("none") + ": cannot read: No such file or directory");
-  EXPECT_EQ(failure([&] { read_file(folder_.string()); }),
+  EXPECT_EQ(failure<OperationError>([&] { read_file(folder_.string()); }),
             folder_.string() + ": is a folder, not a file");
-  EXPECT_EQ(failure([&] { OutputFile out(path("no/a"), false); }),
+  EXPECT_EQ(failure<OperationError>([&] { OutputFile out(path("no/a"), false); }),
             path("no/a") + ": cannot write: No such file or directory");
-  EXPECT_EQ(failure([&] { OutputFile out(folder_.string(), true); }),
+  EXPECT_EQ(failure<OperationError>([&] { OutputFile out(folder_.string(), true); }),
             folder_.string() + ": is a folder, not a file");
-  EXPECT_EQ(failure([&] {
+  EXPECT_EQ(failure<OperationError>([&] {
               OutputFile full("/dev/full", false);
               full.write("x", 1);
             }),
@@ -151,7 +141,8 @@ TEST_F(FileTest, ClosedPipeIsAnError) {
   const int reader = ::open(path("pipe").c_str(), O_RDONLY | O_NONBLOCK);
   OutputFile out(path("pipe"), false);
   ::close(reader);
-  EXPECT_EQ(failure([&] { out.write("x", 1); }), path("pipe") + ": cannot write: Broken pipe");
+  EXPECT_EQ(failure<OperationError>([&] { out.write("x", 1); }),
+            path("pipe") + ": cannot write: Broken pipe");
   std::signal(SIGPIPE, before);
 }
 

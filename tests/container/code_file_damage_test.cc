@@ -141,7 +141,7 @@ TEST(CodeFileDamage, HostileSizesAreRefusedBeforeAllocating) {
     out.raw(fields.bytes());
     out.u32(crc32(out.bytes().data(), out.size()));
     reset_largest_allocation();
-    const std::string message = message_of([&] { CodeFile file(out.bytes()); });
+    const std::string message = failure([&] { CodeFile file(out.bytes()); });
     EXPECT_LE(largest_allocation(), 20000U);
     return message;
   };
@@ -190,7 +190,7 @@ TEST(CodeFileDamage, LimitsAreTheCallers) {
   limits.pixels_per_frame = 28 * 28 * 10;
   EXPECT_NO_THROW(CodeFile(bytes, limits));
   --limits.pixels_per_frame;
-  EXPECT_EQ(message_of([&] { CodeFile file(bytes, limits); }),
+  EXPECT_EQ(failure([&] { CodeFile file(bytes, limits); }),
             "10 images of 28 x 28 pixels are above the limit of 784 pixels an image, 7839 in all");
 }
 
@@ -199,7 +199,7 @@ TEST(CodeFileDamage, NewerVersionsAndFeaturesAreNotDamage) {
   version[4] = 2;
   EXPECT_THROW(CodeFile{version}, DamagedError);  // the CRC is wrong
   fix_header_crc(version);
-  EXPECT_EQ(message_of([&] { CodeFile file(version); }),
+  EXPECT_EQ(failure([&] { CodeFile file(version); }),
             "needs a newer pie: code file format 2, known is 1");
   EXPECT_THROW(CodeFile{version}, UnsupportedError);
 
@@ -213,7 +213,7 @@ TEST(CodeFileDamage, NewerVersionsAndFeaturesAreNotDamage) {
 
 TEST(CodeFileDamage, OtherFilesAreNotCodeFiles) {
   for (const Bytes& bytes : {Bytes{}, Bytes{'G', 'I', 'F', '8', '9', 'a'}, Bytes(100, 0)}) {
-    EXPECT_EQ(message_of([&bytes] { CodeFile file(bytes); }), "not a PIE code file");
+    EXPECT_EQ(failure([&bytes] { CodeFile file(bytes); }), "not a PIE code file");
   }
 }
 
@@ -222,7 +222,7 @@ TEST(CodeFileDamage, IntactBytesThatDecodeDifferentlyAreAnotherError) {
   frame.layers[1][0].symbol_hash ^= 1;
   const Bytes bytes = write_frame(frame);
   EXPECT_NO_THROW(CodeFile(bytes).check());
-  EXPECT_EQ(message_of([&] { decode_all(bytes); }),
+  EXPECT_EQ(failure([&] { decode_all(bytes); }),
             "decoder disagrees in layer r_1: the file is intact, but this machine or model decodes "
             "other symbols");
   EXPECT_THROW(decode_all(bytes), VerificationError);
@@ -238,12 +238,11 @@ TEST(CodeFileDamage, ErrorsNameThePlaceOfDamage) {
   const std::uint64_t start = points[0].offset;
   const Bytes intact = bytes;
   bytes[static_cast<std::size_t>(start)] ^= 1;
-  EXPECT_EQ(message_of([&] { CodeFile(bytes).check(); }),
+  EXPECT_EQ(failure([&] { CodeFile(bytes).check(); }),
             "damaged at byte " + std::to_string(start) + " (layer r_1, block 0): checksum differs");
   bytes = intact;
   bytes[10] ^= 1;
-  EXPECT_EQ(message_of([&] { CodeFile file(bytes); }),
-            "damaged at byte 0: header checksum differs");
+  EXPECT_EQ(failure([&] { CodeFile file(bytes); }), "damaged at byte 0: header checksum differs");
 }
 
 }  // namespace

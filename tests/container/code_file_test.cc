@@ -20,7 +20,7 @@ TEST(CodeFile, TruncationNamesWholeLayersAndRemedy) {
   EXPECT_EQ(points[3].offset, bytes.size());
   const auto message = [&](std::uint64_t size) {
     const Bytes cut = first_bytes(bytes, static_cast<std::size_t>(size));
-    return message_of([&] { CodeFile(cut).require_layers(); });
+    return failure([&] { CodeFile(cut).require_layers(); });
   };
   EXPECT_EQ(message(points[1].offset + 1),
             "truncated in layer r_2; layers z, r_3 are whole: use --layers 2 or --allow-partial");
@@ -34,8 +34,7 @@ TEST(CodeFile, TruncationNamesWholeLayersAndRemedy) {
   EXPECT_EQ(breakpoints(file.frames()[0]).size(), 2U);
   EXPECT_NO_THROW(file.require_layers(2));
   EXPECT_THROW(file.require_layers(3), TruncatedError);
-  EXPECT_EQ(message_of([&] { file.require_layers(5); }),
-            "the code file holds 4 of 4 layers, not 5");
+  EXPECT_EQ(failure([&] { file.require_layers(5); }), "the code file holds 4 of 4 layers, not 5");
 }
 
 TEST(CodeFile, CutLayersKeepsAPrefixAndItsMetadata) {
@@ -110,7 +109,7 @@ TEST(CodeFile, JunkBehindAFrameIsDamage) {
   const Bytes a = write_frame(digits(1, 2));
   for (const Bytes& junk : {Bytes{0}, Bytes{'\n'}, Bytes{'P', 'I', 'E'}, Bytes(50, 0xFF)}) {
     const Bytes bytes = concatenated({a, junk});
-    EXPECT_EQ(message_of([&] { CodeFile file(bytes); }),
+    EXPECT_EQ(failure([&] { CodeFile file(bytes); }),
               "damaged at byte " + std::to_string(a.size()) + ": not a frame");
   }
 }
@@ -129,7 +128,7 @@ TEST(CodeFile, CutsBetweenFramesAreValidAndOthersConcernTheLastFrame) {
     EXPECT_THROW(file.check(), TruncatedError);
   }
   const Bytes cut = first_bytes(two, a.size() + 5);
-  EXPECT_EQ(message_of([&] { CodeFile(cut).require_layers(); }),
+  EXPECT_EQ(failure([&] { CodeFile(cut).require_layers(); }),
             "truncated at byte " + std::to_string(cut.size()) + ", inside the frame at byte " +
                 std::to_string(a.size()) + "; 1 frame is whole: use --allow-partial");
 }
@@ -162,7 +161,7 @@ TEST(CodeFile, MetadataRoundTripsAndDamageToItIsAWarning) {
   warnings.clear();
   EXPECT_EQ(truncated.frames()[0].chunks(&warnings).size(), 1U);
   EXPECT_EQ(warnings, std::vector<std::string>{"truncated in the metadata"});
-  EXPECT_EQ(message_of([&] { truncated.require_layers(); }),
+  EXPECT_EQ(failure([&] { truncated.require_layers(); }),
             "truncated in the metadata; layers z, r_1 are whole: use --layers 2 or "
             "--allow-partial");
 }

@@ -94,7 +94,7 @@ TEST(Frame, PixelHashesCoverGroupsOfImages) {
   ASSERT_EQ(frame.header().pixel_groups(), 3U);
   EXPECT_TRUE(frame.header().lossless());
   EXPECT_NO_THROW(frame.verify_pixels(1, 0x0123456789ABCDEF * 2));
-  EXPECT_EQ(message_of([&] { frame.verify_pixels(1, 5); }),
+  EXPECT_EQ(failure([&] { frame.verify_pixels(1, 5); }),
             "decoder disagrees in the pixels of images 256 to 511: the file is intact, but the "
             "result is not what was encoded");
   EXPECT_THROW(frame.verify_pixels(3, 5), UsageError);

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <initializer_list>
 
-#include "lib/base/error.h"
 #include "lib/base/random.h"
 #include "lib/container/code_file.h"
+#include "tests/support/failure.h"
 
 namespace pie::test {
 
@@ -81,16 +81,6 @@ inline std::vector<Symbols> decode_all(const Bytes& bytes) {
     frame.chunks();
   }
   return all;
-}
-
-template <typename Action>
-std::string message_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 inline Bytes concatenated(std::initializer_list<Bytes> parts) {
