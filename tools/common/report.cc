@@ -1,6 +1,7 @@
 #include "tools/common/report.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -41,6 +42,13 @@ Json finite_or_null(Json& report, const std::string& name, double value) {
   if (std::isfinite(value)) return value;
   report["warnings"].push_back(name + " is not finite");
   return nullptr;
+}
+
+void timed(Json& report, const std::string& name, const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  report["time_s"][name] = seconds.count();
 }
 
 std::string as_table(const Json& report) {

@@ -1,6 +1,7 @@
 // Reports of figures: one JSON object, shown as JSON, a table or CSV.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -10,6 +11,9 @@ using Json = nlohmann::ordered_json;
 
 // `value`, or null with `name` added to report["warnings"] if it is not finite.
 Json finite_or_null(Json& report, const std::string& name, double value);
+
+// Does `work` and notes its seconds in report["time_s"][name].
+void timed(Json& report, const std::string& name, const std::function<void()>& work);
 
 // The numbers and texts of `report` by dotted path, one "path<TAB>value" line each.
 std::string as_table(const Json& report);

@@ -10,6 +10,7 @@
 #include "lib/image/image_io.h"
 #include "tools/common/files.h"
 #include "tools/engine/commands.h"
+#include "tools/engine/feature_space.h"
 #include "tools/engine/model_report.h"
 #include "tools/engine/report_page.h"
 

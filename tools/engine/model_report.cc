@@ -1,9 +1,7 @@
 #include "tools/engine/model_report.h"
 
-#include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <numeric>
 #include <optional>
 
 #include "lib/base/checksum.h"
@@ -11,8 +9,6 @@
 #include "lib/base/version.h"
 #include "lib/codec/codec.h"
 #include "lib/codec/sampling.h"
-#include "lib/container/code_file.h"
-#include "lib/image/jpeg_curve.h"
 #include "lib/image/mosaic.h"
 #include "lib/image/quality.h"
 #include "lib/model/model_store.h"
@@ -20,63 +16,12 @@
 #include "lib/numerics/moments.h"
 #include "lib/train/evaluation.h"
 #include "lib/train/neighbours.h"
+#include "tools/engine/code_report.h"
+#include "tools/engine/feature_space.h"
 #include "tools/engine/svg_chart.h"
 
 namespace pie {
 namespace {
-
-class Stopwatch {
- public:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-ImageSet load_all(const ImageSource& source, Shape3 shape) {
-  std::vector<size_t> indices(source.size());
-  std::iota(indices.begin(), indices.end(), size_t{0});
-  return load_images(source, indices, shape);
-}
-
-// Decodes the first `layers` layers of an archive.
-ImageSet decode_all(const LoadedModel& model, const StoredFrame& frame, int layers) {
-  std::vector<uint64_t> indices(frame.header().images);
-  std::iota(indices.begin(), indices.end(), uint64_t{0});
-  ImageSet images({frame.header().channels, static_cast<int>(frame.header().height),
-                   static_cast<int>(frame.header().width)},
-                  indices.size());
-  decode_images(model, frame, layers, indices, [&](uint64_t index, const Image& image) {
-    interleaved_to_planar(image.geometry, image.samples.data(), images.data(index));
-  });
-  return images;
-}
-
-// A classifier's features of the images that others are compared with.
-class FeatureSpace {
- public:
-  FeatureSpace(LoadedModel classifier, const ImageSet& data)
-      : classifier_(std::move(classifier)), data_(features(data)) {}
-
-  double distance(const ImageSet& images) const {
-    return frechet_distance(features(images), data_);
-  }
-
- private:
-  torch::Tensor features(const ImageSet& images) const {
-    if (!(to_geometry(classifier_.model->input_shape()) == images.geometry())) {
-      throw ShapeError("the classifier " + classifier_.name() + " takes " +
-                       to_string(classifier_.model->input_shape()) + " images, not " +
-                       to_string(images.geometry()));
-    }
-    return classifier_features(*classifier_.model, images);
-  }
-
-  LoadedModel classifier_;
-  torch::Tensor data_;
-};
 
 class Evaluation {
  public:
@@ -99,7 +44,7 @@ class Evaluation {
   }
 
   ModelReport run() {
-    time("load", [&] { images_ = load_all(data_, model_.model->input_shape()); });
+    timed(report_, "load", [&] { images_ = load_all(data_, model_.model->input_shape()); });
     const bool decodes = model_.model->likelihood() != Likelihood::kNone;
     // What may be refused comes before the work.
     if (!options_.features.empty() && decodes && options_.wants("samples")) {
@@ -111,24 +56,25 @@ class Evaluation {
       data_.labels(options_.labels);
     }
     if (wants("likelihood", model_.model->has_density())) {
-      time("likelihood", [&] { likelihood(); });
+      timed(report_, "likelihood", [&] { likelihood(); });
     }
     const bool inverse = !model_.model->residual_blocks().empty();
     // From z alone: with nothing split off, z is everything, and the inverse says it all.
     const bool from_z = decodes && model_.model->residuals() > 0;
     if (wants("reconstruction", inverse || from_z)) {
-      if (inverse) time("inversion", [&] { inversion(); });
-      if (from_z) time("reconstruction", [&] { reconstruction(); });
+      if (inverse) timed(report_, "inversion", [&] { inversion(); });
+      if (from_z) timed(report_, "reconstruction", [&] { reconstruction(); });
     }
     if (wants("classification", model_.model->classes() > 0)) {
-      time("classification", [&] { classification(); });
+      timed(report_, "classification", [&] { classification(); });
     }
     if (options_.wants("sharpness")) {
       put_sharpness(report_["sharpness"], "data", images_);
     }
-    if (wants("samples", decodes)) time("samples", [&] { samples(); });
-    if (wants("latents", decodes && !model_.integer())) time("latents", [&] { latents(); });
-    if (wants("code", decodes)) code();
+    if (wants("samples", decodes)) timed(report_, "samples", [&] { samples(); });
+    if (wants("latents", decodes && !model_.integer()))
+      timed(report_, "latents", [&] { latents(); });
+    if (wants("code", decodes)) report_code(report_, model_, images_, options_);
     if (report_.contains("sharpness")) {
       report_["sharpness"]["kernel"] = "laplacian_4n_valid";
       report_["sharpness"]["on"] = "luma_bt601_0_1";
@@ -156,13 +102,6 @@ class Evaluation {
       report_["warnings"].push_back(metric + ": this model has none");
     }
     return false;
-  }
-
-  template <typename Work>
-  void time(const std::string& name, const Work& work) {
-    const Stopwatch watch;
-    work();
-    report_["time_s"][name] = watch.seconds();
   }
 
   // The mean sharpness of images, and its standard error.
@@ -380,79 +319,6 @@ class Evaluation {
                 mosaic(strips, static_cast<int>(kSteps)));
   }
 
-  void code() {
-    CodingOptions coding;
-    coding.archive = true;
-    if (options_.step > 0) coding.step = static_cast<uint32_t>(std::lround(options_.step * 1024));
-    EncodedImages encoded;
-    time("encode", [&] { encoded = encode_images(model_, images_, coding); });
-    const CodeFile file(encoded.frame);
-    const auto& frame = file.frames()[0];
-    const auto ends = breakpoints(frame);
-    const auto dims = static_cast<double>(images_.pixels().size());
-    const auto count = static_cast<double>(images_.size());
-    auto& out = report_["code"];
-    out["step"] = static_cast<double>(frame.header().step) / 1024;
-    out["lossless"] = frame.header().lossless();
-    out["file_bytes"] = encoded.frame.size();
-    out["file_bits_per_dim"] = 8 * static_cast<double>(encoded.frame.size()) / dims;
-    out["overhead_bytes_per_image"] = static_cast<double>(frame.overhead_bytes()) / count;
-    double ideal_bits = 0;
-    Json layers = Json::array();
-    std::vector<double> previous;  // squared error of each image
-    for (size_t k = 0; k < encoded.layers.size(); ++k) {
-      const auto& layer = encoded.layers[k];
-      ImageSet decoded;
-      time("decode_" + layer.name,
-           [&] { decoded = decode_all(model_, frame, static_cast<int>(k) + 1); });
-      Psnr pooled;
-      std::vector<double> errors;
-      size_t worse = 0;
-      for (size_t i = 0; i < images_.size(); ++i) {
-        Psnr one;
-        one.add(images_.data(i), decoded.data(i), images_.geometry().samples());
-        pooled.add(images_.data(i), decoded.data(i), images_.geometry().samples());
-        errors.push_back(one.mse());
-        if (k > 0 && errors[i] > previous[i]) ++worse;
-      }
-      previous = errors;
-      ideal_bits += layer.ideal_bits;
-      const double coded_bits = 8 * static_cast<double>(layer.payload_bytes);
-      const double psnr = pooled.pooled_db();
-      const bool exact = std::isinf(psnr);  // all pixels are restored
-      layers.push_back(
-          {{"name", layer.name},
-           {"payload_bytes", layer.payload_bytes},
-           {"model_blocks", layer.model_blocks},
-           {"plain_blocks", layer.plain_blocks},
-           {"payload_bytes_per_image", static_cast<double>(layer.payload_bytes) / count},
-           {"ideal_bytes", layer.ideal_bits / 8},
-           {"gap_percent", 100 * (coded_bits / layer.ideal_bits - 1)},
-           {"prefix_bytes_per_image", static_cast<double>(ends[k].offset) / count},
-           {"prefix_bits_per_dim", 8 * static_cast<double>(ends[k].offset) / dims},
-           {"psnr_db", exact ? Json() : finite_or_null(report_, "code.layers.psnr_db", psnr)},
-           {"images_made_worse_percent", 100 * static_cast<double>(worse) / count}});
-    }
-    out["ideal_bits_per_dim"] = ideal_bits / dims;
-    out["layers"] = layers;
-    if (!options_.html.empty()) baselines();
-  }
-
-  void baselines() {
-    Json points = Json::array();
-    try {
-      for (const auto& point : jpeg_curve(images_)) {
-        points.push_back({{"quality", point.quality},
-                          {"bits_per_dim", point.bits_per_dim},
-                          {"psnr_db", point.psnr_db}});
-      }
-      report_["code"]["baselines"].push_back(
-          {{"name", "JPEG, one picture of all images"}, {"points", points}});
-    } catch (const UsageError& error) {
-      report_["warnings"].push_back(std::string("code: ") + error.what());
-    }
-  }
-
   void add_beside_originals(const std::string& kind, const std::string& caption,
                             const ImageSet& copies) {
     const size_t n = std::min<size_t>(images_.size(), 60);
@@ -486,20 +352,6 @@ std::string samples_kind(double temperature) { return "samples-t" + short_number
 
 std::string model_label(const std::string& name) {
   return std::filesystem::path(name).stem().string();
-}
-
-Json compare_images(const EvalOptions& options) {
-  const ImageSource data(options.data), images(options.images);
-  auto classifier = find_model(options.features);
-  const auto shape = classifier.model->input_shape();
-  const FeatureSpace space(std::move(classifier), load_all(data, shape));
-  Json report = {{"schema", "pie.flow-eval/1"},
-                 {"data", {{"images", data.size()}}},
-                 {"images", {{"images", images.size()}}},
-                 {"warnings", Json::array()}};
-  report["images"]["frechet_distance"] =
-      finite_or_null(report, "images.frechet_distance", space.distance(load_all(images, shape)));
-  return report;
 }
 
 }  // namespace pie

@@ -32,7 +32,4 @@ std::string model_label(const std::string& name);
 // The kind of the picture of samples at a temperature that is not the first.
 std::string samples_kind(double temperature);
 
-// With --features and without a model: how far `images` are from `data`, by that classifier.
-Json compare_images(const EvalOptions& options);
-
 }  // namespace pie
