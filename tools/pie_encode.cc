@@ -26,7 +26,7 @@ bool is_code_file(const std::string& path) {
 }
 
 // Keeps the first layers of every frame of a code file.
-ExitCode cut_file(const std::string& path, const EncodeOptions& options, OutputPaths& outputs) {
+ExitCode cut_file(const std::string& path, EncodeOptions& options) {
   if (options.layers == 0) {
     throw UsageError(path + ": is a code file already; give --layers K to cut it");
   }
@@ -34,7 +34,7 @@ ExitCode cut_file(const std::string& path, const EncodeOptions& options, OutputP
   if (output == path) {
     throw UsageError(path + ": would be overwritten by its own cut; give -o, -O or -c");
   }
-  outputs.claim(output, path);
+  options.outputs.claim(output, path);
   const auto bytes = read_file(path);
   const CodeFile file(bytes);
   file.require_layers(options.layers);
@@ -97,9 +97,8 @@ int run(int argc, char** argv) {
   }
   if (!options.destination.folder.empty()) make_folder(options.destination.folder);
   ExitCode worst = ExitCode::kOk;
-  OutputPaths outputs;
   for (const auto& path : codes) {
-    worst = worse(worst, run_for_file(path, [&] { return cut_file(path, options, outputs); }));
+    worst = worse(worst, run_for_file(path, [&] { return cut_file(path, options); }));
   }
   if (images.empty()) return static_cast<int>(worst);
   options.files = images;

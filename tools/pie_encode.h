@@ -17,6 +17,7 @@ struct EncodeOptions {
   double step = 0;      // in standard deviations; 0: the default
   std::string latents;  // .npy file to write
   std::vector<std::string> files;
+  OutputPaths outputs;  // of the code files that were cut before
 };
 
 }  // namespace pie

@@ -85,3 +85,7 @@ expect 2 pie-decode -f packed/a/x.png.pie packed/b/x.png.pie -O flat
 says 'flat/x.png: is the output of packed/a/x.png.pie already'
 expect 2 pie-encode -f --layers 1 packed/a/x.png.pie packed/b/x.png.pie -O cut
 says 'cut/x.png.pie: is the output of packed/a/x.png.pie already'
+mkdir tree/c
+cp packed/a/x.png.pie tree/c/x.png.pie
+expect 2 pie-encode -f -m tiny --layers 1 tree/c/x.png.pie tree/b/x.png -O mixed
+says 'mixed/x.png.pie: is the output of tree/c/x.png.pie already'

@@ -31,7 +31,8 @@ class EncodeRun {
   EncodeRun(const CommonOptions& common, const EncodeOptions& options)
       : common_(common),
         options_(options),
-        model_(find_model(options.model.empty() ? kDefaultModel : options.model)) {
+        model_(find_model(options.model.empty() ? kDefaultModel : options.model)),
+        outputs_(options.outputs) {
     coding_.layers = options.layers;
     if (options.step > 0) {
       coding_.step = static_cast<uint32_t>(std::lround(options.step * kUnitsPerSigma));
