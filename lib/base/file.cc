@@ -44,55 +44,7 @@ void free_slot(int slot) {
 
 std::string reason(int error_number) { return std::strerror(error_number); }
 
-// Closes a descriptor at the end of a scope.
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd > STDERR_FILENO) ::close(fd);
-  }
-};
-
 }  // namespace
-
-Bytes read_file(const std::string& path, std::uint64_t max_bytes) {
-  const bool from_stdin = path == "-";
-  const std::string shown = from_stdin ? "stdin" : path;
-  const auto fail = [&](int error_number) {
-    throw OperationError(shown + ": cannot read: " + reason(error_number));
-  };
-  if (from_stdin && ::isatty(STDIN_FILENO) != 0) {
-    throw UsageError("stdin is a terminal; give a file, or - behind a pipe");
-  }
-  const Descriptor file{from_stdin ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) fail(errno);
-  struct stat status {};
-  if (::fstat(file.fd, &status) != 0) fail(errno);
-  if (S_ISDIR(status.st_mode)) throw OperationError(shown + ": is a folder, not a file");
-
-  const auto too_long = [&] {
-    throw DamagedError(shown + ": longer than " + std::to_string(max_bytes) + " bytes");
-  };
-  Bytes bytes;
-  std::size_t expected = 0;
-  if (S_ISREG(status.st_mode) && status.st_size > 0) {
-    expected = static_cast<std::size_t>(status.st_size);
-    if (expected > max_bytes) too_long();
-  }
-  // One byte more than expected, so that the end is seen without growing.
-  bytes.resize(std::max<std::size_t>(expected + 1, 4096));
-  std::size_t used = 0;
-  for (;;) {
-    const ssize_t got = ::read(file.fd, bytes.data() + used, bytes.size() - used);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(errno);
-    if (got == 0) break;
-    used += static_cast<std::size_t>(got);
-    if (used > max_bytes) too_long();
-    if (used == bytes.size()) bytes.resize(2 * bytes.size());
-  }
-  bytes.resize(used);
-  return bytes;
-}
 
 OutputFile::OutputFile(std::string path, bool overwrite)
     : path_(std::move(path)), target_(path_), overwrite_(overwrite) {

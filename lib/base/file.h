@@ -1,19 +1,12 @@
-// Whole-file reading and atomic writing, for regular files and for stdin/stdout ("-").
+// Atomic writing of files, and of stdout ("-").
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <limits>
 #include <string>
 
 #include "lib/base/bytes.h"
 
 namespace pie {
-
-// Reads all of `path` ("-" is stdin). Throws OperationError if it cannot be read, DamagedError if
-// it is longer than `max_bytes`, UsageError if stdin is a terminal. Messages start with "PATH: ".
-Bytes read_file(const std::string& path,
-                std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max());
 
 // A file that appears under its final name only when complete: written to a temporary name in the
 // same folder, fsync'd, renamed by `commit`. Destroyed without commit (error, signal handled by the

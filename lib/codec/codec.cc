@@ -323,7 +323,7 @@ bool decode_images(const LoadedModel& loaded, const StoredFrame& frame, int laye
     for (uint64_t t = 0; t < tiles_per_image; ++t) {
       const uint64_t at = index * tiles_per_image + t;
       const auto* data = blocks.block(at / each).data(static_cast<size_t>(at % each));
-      pixels.insert(pixels.end(), data, data + item.samples());
+      pixels.insert(pixels.end(), data, data + item.elements());
     }
     ImageSet image(item, std::move(pixels));
     if (header.tiled()) image = join_tiles(image, geometry);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
-#include "lib/container/layer_coder.h"
+#include "lib/coding/layer_coder.h"
 
 namespace pie {
 namespace {
@@ -42,7 +42,7 @@ ImageSet first_channels(const ImageSet& images, int channels) {
   geometry.channels = channels;
   ImageSet result(geometry, images.size());
   for (std::size_t i = 0; i < images.size(); ++i) {
-    std::copy_n(images.data(i), geometry.samples(), result.data(i));
+    std::copy_n(images.data(i), geometry.elements(), result.data(i));
   }
   return result;
 }
@@ -59,7 +59,7 @@ Chunk write_extra_samples(const SampleShares& shares, const ImageSet& images,
   const auto add = [&](const uint8_t* samples, std::size_t count) {
     for (std::size_t k = 0; k < count; ++k) symbols.push_back(samples[k] - kMiddleSample);
   };
-  const std::size_t pixels = images.geometry().pixels(), each = images.geometry().samples();
+  const std::size_t pixels = images.geometry().pixels(), each = images.geometry().elements();
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (shares.alpha) add(images.data(i) + each - pixels, pixels);
     if (shares.low_bytes) add(low_bytes.data() + i * each, each);
@@ -108,7 +108,7 @@ Image join_samples(const SampleShares& shares, const ImageSet& coded, int channe
   ImageSet all(geometry, 1);
   std::copy_n(coded.data(), coded.pixels().size(), all.data());
   if (shares.alpha) {
-    auto* alpha = all.data() + geometry.samples() - pixels;
+    auto* alpha = all.data() + geometry.elements() - pixels;
     if (own == nullptr) {
       std::fill_n(alpha, pixels, uint8_t{255});
     } else {

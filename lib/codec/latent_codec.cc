@@ -36,7 +36,7 @@ void store(std::vector<int32_t>& to, size_t begin, const torch::Tensor& symbols,
 // `images` with black ones appended up to the batch size.
 ImageSet padded(const ImageSet& images) {
   Bytes pixels = images.pixels();
-  pixels.resize(kLatentBatch * images.geometry().samples());
+  pixels.resize(kLatentBatch * images.geometry().elements());
   return {images.geometry(), std::move(pixels)};
 }
 
@@ -75,7 +75,7 @@ ImageSet decode_latent_items(LatentModel& model, const std::vector<std::vector<i
       return mean + dequantize(batch(layer, model.residual_shapes()[l]), scale);
     });
     const auto decoded = to_images(x);
-    std::copy_n(decoded.data(), n * input.samples(), images.data(begin));
+    std::copy_n(decoded.data(), n * input.elements(), images.data(begin));
   });
   return images;
 }

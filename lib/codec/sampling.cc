@@ -77,7 +77,7 @@ ImageSet sample(const LoadedModel& loaded, size_t count, const SamplingOptions& 
           normals(model.residual_shapes()[l], first, kSampleBatch, l + 1, options.seed);
       return mean + noise * (options.residual_temperature * model.eps0());
     });
-    std::copy_n(to_images(x).data(), (last - first) * images.geometry().samples(),
+    std::copy_n(to_images(x).data(), (last - first) * images.geometry().elements(),
                 images.data(first));
   });
   return images;

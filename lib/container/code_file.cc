@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "lib/base/error.h"
+#include "lib/container/frame_writer.h"
 
 namespace pie {
 namespace {
@@ -23,34 +25,41 @@ Bytes write_skippable_frame(int kind, const Bytes& data) {
   return out.take();
 }
 
-CodeFile::CodeFile(ByteSpan bytes, const Limits& limits) {
+bool is_code_file(const Input& file) {
+  const Bytes start = file.beginning(kFrameMagic.size());
+  return start.size() == kFrameMagic.size() &&
+         std::equal(start.begin(), start.end(), kFrameMagic.begin());
+}
+
+CodeFile::CodeFile(const Input& file, const Limits& limits) : bytes_(file.size()) {
   std::uint64_t offset = 0;
-  while (offset < bytes.size || offset == 0) {
-    const std::uint8_t* next = bytes.data + offset;
-    const std::size_t left = bytes.size - static_cast<std::size_t>(offset);
+  while (offset < bytes_ || offset == 0) {
+    const Bytes next = file.read(offset, 4);
     const auto starts_like = [&](const std::uint8_t* magic) {
-      return left > 0 && std::equal(next, next + std::min<std::size_t>(left, 4), magic);
+      return !next.empty() && std::equal(next.begin(), next.end(), magic);
     };
     ByteWriter skippable;
-    skippable.u32(kSkippableMagic | (left > 0 ? next[0] & 0x0FU : 0U));
+    skippable.u32(kSkippableMagic | (next.empty() ? 0U : next[0] & 0x0FU));
     try {
       if (starts_like(kFrameMagic.data())) {
-        frames_.push_back(StoredFrame::parse(bytes, offset, limits));
+        frames_.push_back(StoredFrame::parse(file, offset, limits));
         offset += frames_.back().size();
         if (frames_.back().truncated()) return;
       } else if (starts_like(skippable.bytes().data())) {
-        ByteReader reader(next, left);
+        const Bytes header = file.read(offset, 8);
+        ByteReader reader(header.data(), header.size());
         reader.u32();
-        reader.raw(reader.u32());
-        offset += reader.position();
+        const std::uint64_t end = offset + header.size() + reader.u32();
+        if (end > bytes_) throw TruncatedError("a skippable frame ends early");
+        offset = end;
       } else if (offset == 0) {
         throw DamagedError("not a PIE code file");
       } else {
         throw DamagedError("damaged at byte " + std::to_string(offset) + ": not a frame");
       }
     } catch (const TruncatedError&) {
-      cut_header_ = "truncated at byte " + std::to_string(bytes.size) +
-                    ", inside the frame at byte " + std::to_string(offset);
+      cut_header_ = "truncated at byte " + std::to_string(bytes_) + ", inside the frame at byte " +
+                    std::to_string(offset);
       if (frames_.empty()) throw TruncatedError(cut_header_);
       return;
     }
@@ -74,8 +83,7 @@ void CodeFile::require_layers(int layers) const {
   for (const StoredFrame& frame : frames_) frame.require_layers(layers);
   if (!cut_header_.empty()) {
     throw TruncatedError(cut_header_ + "; " + std::to_string(frames_.size()) +
-                         (frames_.size() == 1 ? " frame is whole" : " frames are whole") +
-                         ": use --allow-partial");
+                         (frames_.size() == 1 ? " frame is whole" : " frames are whole"));
   }
 }
 
@@ -92,22 +100,23 @@ void CodeFile::check() const {
 // -------------------------------------------------------------------------------------------
 // Cutting
 
-Bytes cut_layers(const StoredFrame& frame, int layers) {
+void cut_layers(const StoredFrame& frame, int layers, const Sink& sink) {
   if (layers < 1) throw UsageError("cannot keep fewer than 1 layer");
   frame.require_layers(layers);
-  Frame kept;
-  kept.header = frame.header();
-  if (layers < frame.header().total_layers) kept.header.pixel_hashes.clear();
-  for (int layer = 0; layer < layers; ++layer) {
-    std::vector<CodedBlock>& blocks = kept.layers.emplace_back();
-    for (std::uint64_t b = 0; b < frame.blocks(); ++b) {
-      blocks.push_back(frame.coded_block(layer, b));
-    }
+  FrameHeader header = frame.header();
+  if (layers < header.total_layers) header.pixel_hashes.clear();
+  FrameWriter writer(header, layers);
+  for (std::uint64_t b = 0; b < frame.blocks(); ++b) {
+    std::vector<CodedBlock> block;
+    for (int layer = 0; layer < layers; ++layer) block.push_back(frame.block(layer, b));
+    writer.add(block);
   }
   // Damage is not copied under a fresh checksum; what a cut has taken away is gone.
   std::vector<std::string> missing;
-  kept.chunks = frame.chunks(frame.truncated() ? &missing : nullptr);
-  return write_frame(kept);
+  for (Chunk& chunk : frame.chunks(frame.truncated() ? &missing : nullptr)) {
+    writer.add(std::move(chunk));
+  }
+  writer.write(sink);
 }
 
 std::vector<Breakpoint> breakpoints(const StoredFrame& frame) {

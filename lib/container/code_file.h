@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "lib/base/bytes.h"
-#include "lib/container/frame.h"
+#include "lib/base/input.h"
+#include "lib/base/spool.h"
+#include "lib/container/stored_frame.h"
 
 namespace pie {
 
@@ -24,17 +26,20 @@ struct FileSummary {
 // A whole file: frames, and skippable frames between them. Only the last frame can be truncated.
 class CodeFile {
  public:
-  // Reads all headers of `bytes`, which must outlive this. Throws
+  // Reads all headers. Throws
   //   DamagedError      no PIE file, a wrong header CRC, impossible fields, junk behind a frame;
   //   TruncatedError    the first header is cut;
-  //   UnsupportedError  intact, but of a newer version, or above `limits`.
-  explicit CodeFile(ByteSpan bytes, const Limits& limits = {});
+  //   UnsupportedError  intact, but of a newer version, or above `limits`;
+  // and what reading throws.
+  explicit CodeFile(const Input& file, const Limits& limits = {});
+  // A file in memory, which must outlive this.
   explicit CodeFile(const Bytes& bytes, const Limits& limits = {})
-      : CodeFile(ByteSpan{bytes.data(), bytes.size()}, limits) {}
+      : CodeFile(Input(ByteSpan{bytes.data(), bytes.size()}), limits) {}
   explicit CodeFile(Bytes&&, const Limits& = {}) = delete;
 
   const std::vector<StoredFrame>& frames() const { return frames_; }
   FileSummary summary() const;
+  std::uint64_t bytes() const { return bytes_; }  // of the file
 
   // The file ends inside a frame, or inside the header of a further one.
   bool truncated() const;
@@ -48,14 +53,18 @@ class CodeFile {
 
  private:
   std::vector<StoredFrame> frames_;
-  std::string cut_header_;  // what is wrong where the file ends inside a later header
+  std::uint64_t bytes_ = 0;  // of the file
+  std::string cut_header_;   // what is wrong where the file ends inside a later header
 };
 
-// The frame with its first `layers` layers only, and what is present of its metadata. Needs no
-// model. Throws UsageError unless 1 <= layers <= the stored ones, TruncatedError if these are not
-// whole, DamagedError if one of their checksums is wrong, UnsupportedError for an unknown chunk
-// that must not be skipped.
-Bytes cut_layers(const StoredFrame& frame, int layers);
+// Whether the input begins like a code file. Throws what reading throws.
+bool is_code_file(const Input& file);
+
+// Hands over the frame with its first `layers` layers only, and what is present of its metadata.
+// Needs no model. Throws UsageError unless 1 <= layers <= the stored ones, TruncatedError if these
+// are not whole, DamagedError if one of their checksums is wrong, UnsupportedError for an unknown
+// chunk that must not be skipped.
+void cut_layers(const StoredFrame& frame, int layers, const Sink& sink);
 
 struct Breakpoint {
   std::string layer;

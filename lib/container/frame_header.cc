@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/error.h"
-#include "lib/container/normal_table.h"
+#include "lib/coding/normal_table.h"
 
 namespace pie {
 namespace {

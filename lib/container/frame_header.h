@@ -16,6 +16,7 @@ using Fingerprint = std::array<std::uint8_t, 8>;  // of the model: first bytes o
 inline constexpr std::uint64_t kItemsPerBlock = 256;
 inline constexpr int kMaxLayers = 64;
 inline constexpr std::uint8_t kFormatVersion = 1;
+inline constexpr std::array<std::uint8_t, 4> kFrameMagic = {0x89, 'P', 'I', 'E'};
 inline constexpr std::uint64_t kMaxFrameSide = std::uint64_t{1}
                                                << 26;  // of an image or tile, in pixels
 

@@ -23,11 +23,6 @@ void check_argument(const Bijection& layer, const torch::Tensor& x, Shape3 expec
 
 }  // namespace
 
-std::string to_string(Shape3 s) {
-  return std::to_string(s.channels) + "x" + std::to_string(s.height) + "x" +
-         std::to_string(s.width);
-}
-
 void check_samples(const torch::Tensor& x, Shape3 expected, const std::string& who) {
   if (holds_samples(x, expected)) return;
   std::ostringstream got;

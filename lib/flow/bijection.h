@@ -6,21 +6,10 @@
 #include <cstdint>
 #include <string>
 
+#include "lib/base/shape.h"
 #include "lib/numerics/log_det_estimator.h"
 
 namespace pie {
-
-// Channels, height and width of one sample. Vectors of d features are {d, 1, 1}.
-struct Shape3 {
-  int64_t channels, height, width;
-  int64_t elements() const { return channels * height * width; }
-  bool operator==(const Shape3& o) const {
-    return channels == o.channels && height == o.height && width == o.width;
-  }
-  bool operator!=(const Shape3& o) const { return !(*this == o); }
-};
-
-std::string to_string(Shape3 shape);  // "4x14x14"
 
 // The result of one forward pass.
 struct Mapped {

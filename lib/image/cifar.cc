@@ -1,31 +1,62 @@
 #include "lib/image/cifar.h"
 
 #include <algorithm>
+#include <string>
 
 #include "lib/base/error.h"
 
 namespace pie {
+namespace {
 
-bool is_cifar(const std::string& path, std::uint64_t file_bytes) {
-  return path.size() > 4 && path.compare(path.size() - 4, 4, ".bin") == 0 && file_bytes > 0 &&
-         file_bytes % kCifarRecordBytes == 0;
+class CifarFile final : public Archive {
+ public:
+  CifarFile(const Input& input, std::size_t count) : Archive({3, 32, 32}, count), input_(input) {}
+
+  ImageSet read(std::size_t begin, std::size_t end) override {
+    ImageSet images(shape(), end - begin);
+    const Bytes records = read_records(begin, end);
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      const std::uint8_t* record = records.data() + i * kCifarRecordBytes;
+      std::copy(record + 1, record + kCifarRecordBytes, images.data(i));
+    }
+    return images;
+  }
+
+  std::optional<Bytes> labels() override {
+    const Bytes records = read_records(0, size());
+    Bytes labels(size());
+    for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = records[i * kCifarRecordBytes];
+    return labels;
+  }
+
+ private:
+  Bytes read_records(std::size_t begin, std::size_t end) const {
+    Bytes records = input_.read(begin * kCifarRecordBytes, (end - begin) * kCifarRecordBytes);
+    if (records.size() < (end - begin) * kCifarRecordBytes) {
+      throw TruncatedError(input_.name() + ": the CIFAR file ends early");
+    }
+    return records;
+  }
+
+  Input input_;
+};
+
+}  // namespace
+
+bool is_cifar(const Input& input) {
+  const std::string& path = input.path();
+  if (path.size() <= 4 || path.compare(path.size() - 4, 4, ".bin") != 0) return false;
+  return input.is_regular_file() && input.size() > 0 && input.size() % kCifarRecordBytes == 0;
 }
 
-LabeledImages read_cifar(const std::string& path) {
-  const Bytes file = read_file(path);
-  if (file.empty() || file.size() % kCifarRecordBytes != 0) {
-    throw TruncatedError(path + ": its " + std::to_string(file.size()) +
+std::unique_ptr<Archive> open_cifar(const Input& input) {
+  const std::uint64_t size = input.size();
+  if (size == 0 || size % kCifarRecordBytes != 0) {
+    throw TruncatedError(input.name() + ": its " + std::to_string(size) +
                          " bytes are not whole CIFAR records of " +
                          std::to_string(kCifarRecordBytes));
   }
-  const std::size_t count = file.size() / kCifarRecordBytes;
-  LabeledImages result{ImageSet(Geometry{3, 32, 32}, count), Bytes(count)};
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint8_t* record = file.data() + i * kCifarRecordBytes;
-    result.labels[i] = record[0];
-    std::copy(record + 1, record + kCifarRecordBytes, result.images.data(i));
-  }
-  return result;
+  return std::make_unique<CifarFile>(input, static_cast<std::size_t>(size / kCifarRecordBytes));
 }
 
 }  // namespace pie

@@ -2,26 +2,19 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <memory>
 
-#include "lib/base/file.h"
-#include "lib/image/image.h"
+#include "lib/image/archive.h"
 
 namespace pie {
 
 constexpr std::uint64_t kCifarRecordBytes = 1 + 3 * 32 * 32;
 
-struct LabeledImages {
-  ImageSet images;  // 3x32x32 each
-  Bytes labels;     // one for each image
-};
+// True if the input is a regular file whose name ends in ".bin" and whose size is a whole, positive
+// number of records: the format has no magic bytes. Throws what reading throws.
+bool is_cifar(const Input& input);
 
-// True if `path` ends in ".bin" and `file_bytes` is a whole, positive number of records: the format
-// has no magic bytes.
-bool is_cifar(const std::string& path, std::uint64_t file_bytes);
-
-// All records of a file. Throws OperationError if it cannot be read, TruncatedError if it does not
-// consist of whole records.
-LabeledImages read_cifar(const std::string& path);
+// Throws TruncatedError if the input does not consist of whole records.
+std::unique_ptr<Archive> open_cifar(const Input& input);
 
 }  // namespace pie

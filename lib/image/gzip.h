@@ -1,25 +1,38 @@
-// Decompression of gzip data in memory, for data sets that are distributed as .gz files.
+// Decompression of gzip data from front to back, for data sets that are distributed as .gz files.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <memory>
 
-#include "lib/base/file.h"
+#include "lib/base/bytes.h"
+#include "lib/base/input.h"
 
 namespace pie {
 
 // True if the bytes begin like a gzip file.
 bool is_gzip(const std::uint8_t* data, std::size_t size);
 
-// The first `count` decompressed bytes, or fewer if there are no more or the data is damaged
-// further on: for looking at a header. Never throws.
-Bytes gunzip_prefix(const std::uint8_t* data, std::size_t size, std::size_t count);
+// The decompressed bytes of all members of a gzip file, in order. Memory does not grow with them.
+class GzipStream {
+ public:
+  explicit GzipStream(const Input& input);
+  ~GzipStream();
+  GzipStream(GzipStream&&) noexcept;
+  GzipStream& operator=(GzipStream&&) noexcept;
 
-// Decompresses all members of a gzip file, checking their checksums. Memory grows with what is
-// really there. Throws TruncatedError if the data ends early, DamagedError if it is corrupt, is
-// followed by something else, or holds more than `max_bytes`. `name` names the file in messages.
-Bytes gunzip(const std::uint8_t* data, std::size_t size, const std::string& name,
-             std::uint64_t max_bytes);
+  // The next `count` bytes, or fewer at the end, whose checksum is then right. Throws
+  // TruncatedError if the data ends early, DamagedError if it is corrupt or followed by something
+  // else, and what reading throws.
+  Bytes read(std::uint64_t count);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The first `count` decompressed bytes, or fewer if there are no more or the data is damaged
+// further on: for looking at a header. Throws what reading throws.
+Bytes gunzip_prefix(const Input& input, std::size_t count);
 
 }  // namespace pie

@@ -1,5 +1,6 @@
 #include "lib/image/idx.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <system_error>
@@ -21,25 +22,15 @@ std::uint32_t read_u32(const std::uint8_t* p) {
          static_cast<std::uint32_t>(p[2]) << 8 | static_cast<std::uint32_t>(p[3]);
 }
 
-void append_u32(Bytes* out, std::size_t value) {
-  if (value > std::numeric_limits<std::uint32_t>::max()) {
-    throw UsageError("an IDX file cannot hold " + std::to_string(value) + " items");
-  }
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    out->push_back(static_cast<std::uint8_t>(value >> shift & 255));
-  }
+bool is_compressed(const Input& input) {
+  const Bytes start = input.beginning(2);
+  return is_gzip(start.data(), start.size());
 }
 
-void append_header(Bytes* out, const std::vector<std::size_t>& dimensions) {
-  out->insert(out->end(), {0, 0, kUnsignedByte, static_cast<std::uint8_t>(dimensions.size())});
-  for (const std::size_t d : dimensions) append_u32(out, d);
+// The first bytes of the uncompressed data.
+Bytes first_bytes(const Input& input, std::size_t count) {
+  return is_compressed(input) ? gunzip_prefix(input, count) : input.beginning(count);
 }
-
-struct Header {
-  std::vector<std::uint32_t> dimensions;
-  std::size_t bytes = 0;      // of the header
-  std::uint64_t payload = 0;  // bytes that follow it
-};
 
 std::string shape_text(const std::vector<std::uint32_t>& dimensions) {
   std::string text;
@@ -47,148 +38,173 @@ std::string shape_text(const std::vector<std::uint32_t>& dimensions) {
   return text;
 }
 
-// Parses the header at the start of uncompressed IDX data.
-Header parse_header(const Bytes& data, const std::string& name) {
-  if (data.size() < 4) throw TruncatedError(name + ": an IDX file cannot be this short");
-  if (data[0] != 0 || data[1] != 0) throw DamagedError(name + ": not an IDX file");
-  if (data[2] != kUnsignedByte) {
-    throw UnsupportedError(name + ": an IDX file of type " + std::to_string(data[2]) +
-                           "; only unsigned bytes (type 8) are images or labels here");
+// The items of an IDX file of bytes, such as images or labels, from any of them on.
+class IdxFile {
+ public:
+  explicit IdxFile(const Input& input) : input_(input), compressed_(is_compressed(input)) {
+    parse_header(first_bytes(input, 4 + 4 * kMaxRank));
+    if (!compressed_) check_length(input.size() - header_bytes_);
   }
-  const std::size_t rank = data[3];
-  if (rank == 0 || rank > kMaxRank) {
-    throw UnsupportedError(name + ": an IDX file with " + std::to_string(rank) +
-                           " dimensions; images have 3 or 4, labels 1");
-  }
-  Header header;
-  header.bytes = 4 + 4 * rank;
-  if (data.size() < header.bytes) throw TruncatedError(name + ": the IDX header ends early");
-  header.payload = 1;
-  for (std::size_t i = 0; i < rank; ++i) {
-    const std::uint32_t d = read_u32(data.data() + 4 + 4 * i);
-    header.dimensions.push_back(d);
-    // No file has 2^62 bytes: stop there, well before the product could overflow.
-    constexpr std::uint64_t kLimit = std::uint64_t{1} << 62;
-    if (d != 0 && header.payload > kLimit / d) {
-      throw DamagedError(name + ": the IDX header promises an impossible number of bytes");
-    }
-    header.payload *= d;
-  }
-  return header;
-}
 
-// What an IDX file holds: `content` is uncompressed, header included, and as long as promised.
-struct Parsed {
-  Header header;
-  Bytes content;
+  const std::vector<std::uint32_t>& dimensions() const { return dimensions_; }
+  std::string shape() const { return shape_text(dimensions_); }
+  std::uint64_t items() const { return dimensions_[0]; }
+
+  Bytes read(std::uint64_t begin, std::uint64_t end) {
+    const std::uint64_t offset = begin * item_bytes_, count = (end - begin) * item_bytes_;
+    Bytes bytes =
+        compressed_ ? read_compressed(offset, count) : input_.read(header_bytes_ + offset, count);
+    if (bytes.size() < count) check_length(offset + bytes.size());
+    // What follows the last item shows only there.
+    if (compressed_ && end == items()) check_length(offset + count + stream_->read(1).size());
+    return bytes;
+  }
+
+ private:
+  void parse_header(const Bytes& data) {
+    const std::string name = input_.name();
+    // Whether that is because the compressed data is damaged, reading on tells.
+    const auto too_short = [&](const char* what) {
+      if (compressed_) GzipStream(input_).read(4 + 4 * kMaxRank);
+      throw TruncatedError(name + what);
+    };
+    if (data.size() < 4) too_short(": an IDX file cannot be this short");
+    if (data[0] != 0 || data[1] != 0) throw DamagedError(name + ": not an IDX file");
+    if (data[2] != kUnsignedByte) {
+      throw UnsupportedError(name + ": an IDX file of type " + std::to_string(data[2]) +
+                             "; only unsigned bytes (type 8) are images or labels here");
+    }
+    const std::size_t rank = data[3];
+    if (rank == 0 || rank > kMaxRank) {
+      throw UnsupportedError(name + ": an IDX file with " + std::to_string(rank) +
+                             " dimensions; images have 3 or 4, labels 1");
+    }
+    header_bytes_ = 4 + 4 * rank;
+    if (data.size() < header_bytes_) too_short(": the IDX header ends early");
+    std::uint64_t all = 1;
+    for (std::size_t i = 0; i < rank; ++i) {
+      const std::uint32_t d = read_u32(data.data() + 4 + 4 * i);
+      dimensions_.push_back(d);
+      // No file has 2^62 bytes: stop there, well before the product could overflow.
+      constexpr std::uint64_t kLimit = std::uint64_t{1} << 62;
+      if (d != 0 && all > kLimit / d) {
+        throw DamagedError(name + ": the IDX header promises an impossible number of bytes");
+      }
+      all *= d;
+      if (i > 0) item_bytes_ *= d;
+    }
+  }
+
+  // Throws unless `found` bytes are what the header promises.
+  void check_length(std::uint64_t found) const {
+    const std::uint64_t promised = items() * item_bytes_;
+    const std::string promise = input_.name() + ": the IDX header promises " + shape() + " bytes, ";
+    if (found < promised) {
+      throw TruncatedError(promise + "but only " + std::to_string(found) +
+                           " follow; is the file complete?");
+    }
+    if (found > promised) throw DamagedError(promise + "but more follow");
+  }
+
+  Bytes read_compressed(std::uint64_t offset, std::uint64_t count) {
+    constexpr std::uint64_t kSkip = 1 << 20;
+    const std::uint64_t target = header_bytes_ + offset;
+    if (!stream_ || target < position_) {
+      stream_.emplace(input_);
+      position_ = 0;
+    }
+    while (position_ < target) {
+      const Bytes passed = stream_->read(std::min(kSkip, target - position_));
+      if (passed.empty()) check_length(position_ - std::min(position_, header_bytes_));
+      position_ += passed.size();
+    }
+    Bytes bytes = stream_->read(count);
+    position_ += bytes.size();
+    return bytes;
+  }
+
+  Input input_;
+  bool compressed_;
+  std::vector<std::uint32_t> dimensions_;
+  std::uint64_t header_bytes_ = 0, item_bytes_ = 1;
+  std::optional<GzipStream> stream_;
+  std::uint64_t position_ = 0;  // in the uncompressed data
 };
 
-Parsed parse(const Bytes& file, const std::string& name) {
-  Parsed parsed;
-  if (is_gzip(file.data(), file.size())) {
-    // Where even the header is short, all there is may come: it is judged below.
-    const Bytes start = gunzip_prefix(file.data(), file.size(), 4 + 4 * kMaxRank);
-    std::uint64_t limit = start.size();
-    if (start.size() == 4 + 4 * kMaxRank) {
-      const Header header = parse_header(start, name);
-      limit = header.bytes + header.payload;
-    }
-    parsed.content = gunzip(file.data(), file.size(), name, limit);
-  } else {
-    parsed.content = file;
-  }
-  parsed.header = parse_header(parsed.content, name);
-  const std::uint64_t expected = parsed.header.bytes + parsed.header.payload;
-  const std::string promise =
-      ": the IDX header promises " + shape_text(parsed.header.dimensions) + " bytes, ";
-  if (parsed.content.size() < expected) {
-    throw TruncatedError(name + promise + "but only " +
-                         std::to_string(parsed.content.size() - parsed.header.bytes) +
-                         " follow; is the file complete?");
-  }
-  if (parsed.content.size() > expected) {
-    throw DamagedError(name + promise + "but " +
-                       std::to_string(parsed.content.size() - parsed.header.bytes) + " follow");
-  }
-  return parsed;
-}
+class IdxImages final : public Archive {
+ public:
+  IdxImages(IdxFile file, const Shape& shape)
+      : Archive(shape, static_cast<std::size_t>(file.items())), file_(std::move(file)) {}
 
-Bytes payload(Parsed&& parsed) {
-  parsed.content.erase(parsed.content.begin(),
-                       parsed.content.begin() + static_cast<std::ptrdiff_t>(parsed.header.bytes));
-  return std::move(parsed.content);
-}
+  ImageSet read(std::size_t begin, std::size_t end) override {
+    return ImageSet(shape(), file_.read(begin, end));
+  }
+
+ private:
+  IdxFile file_;
+};
 
 }  // namespace
 
-bool is_idx(const std::uint8_t* data, std::size_t size) {
-  Bytes start(data, data + (size < 4 ? size : 4));
-  if (is_gzip(data, size)) start = gunzip_prefix(data, size, 4);
+bool is_idx(const Input& input) {
+  const Bytes start = first_bytes(input, 4);
   // The known types are 0x08 (bytes) to 0x0E (double): naming a foreign one is better than calling
   // the file an unknown image.
   return start.size() == 4 && start[0] == 0 && start[1] == 0 && start[2] >= 0x08 &&
          start[2] <= 0x0E && start[3] >= 1 && start[3] <= kMaxRank;
 }
 
-ImageSet decode_idx_images(const Bytes& file, const std::string& name) {
-  Parsed parsed = parse(file, name);
-  const std::vector<std::uint32_t>& d = parsed.header.dimensions;
-  const std::string shape = shape_text(d);
+std::unique_ptr<Archive> open_idx_images(const Input& input) {
+  IdxFile file(input);
+  const std::vector<std::uint32_t>& d = file.dimensions();
+  const std::string named = input.name() + ": ";
   if (d.size() < 3) {
-    throw UnsupportedError(name + ": holds " + (d.size() == 1 ? "labels" : "a table") + " (" +
-                           shape + "), not images");
+    throw UnsupportedError(named + "holds " + (d.size() == 1 ? "labels" : "a table") + " (" +
+                           file.shape() + "), not images");
   }
-  const std::uint32_t channels = d.size() == 4 ? d[1] : 1;
-  const std::uint32_t height = d[d.size() - 2];
-  const std::uint32_t width = d[d.size() - 1];
-  if (channels < 1 || channels > 4) {
-    throw UnsupportedError(name + ": has the shape " + shape +
+  const Shape shape{d.size() == 4 ? d[1] : 1, d[d.size() - 2], d[d.size() - 1]};
+  if (shape.channels < 1 || shape.channels > 4) {
+    throw UnsupportedError(named + "has the shape " + file.shape() +
                            "; four dimensions are images, channels (1 to 4), height, width");
   }
-  constexpr std::uint32_t kSide = kMaxSide;
-  if (height < 1 || width < 1 || height > kSide || width > kSide) {
-    throw DamagedError(name + ": has the shape " + shape + ", which images cannot have");
+  if (shape.height < 1 || shape.width < 1 || shape.height > kMaxSide || shape.width > kMaxSide) {
+    throw DamagedError(named + "has the shape " + file.shape() + ", which images cannot have");
   }
-  const Geometry geometry{static_cast<int>(channels), static_cast<int>(height),
-                          static_cast<int>(width)};
-  return ImageSet(geometry, payload(std::move(parsed)));
+  return std::make_unique<IdxImages>(std::move(file), shape);
 }
 
-Bytes decode_idx_labels(const Bytes& file, const std::string& name) {
-  Parsed parsed = parse(file, name);
-  if (parsed.header.dimensions.size() != 1) {
-    throw UnsupportedError(name + ": has the shape " + shape_text(parsed.header.dimensions) +
+ImageSet read_idx_images(const Input& input) {
+  const auto archive = open_idx_images(input);
+  return archive->read(0, archive->size());
+}
+
+Bytes read_idx_labels(const Input& input) {
+  IdxFile file(input);
+  if (file.dimensions().size() != 1) {
+    throw UnsupportedError(input.name() + ": has the shape " + file.shape() +
                            "; labels have one dimension");
   }
-  return payload(std::move(parsed));
+  return file.read(0, file.items());
 }
 
-ImageSet read_idx_images(const std::string& path) {
-  return decode_idx_images(read_file(path), input_name(path));
-}
-
-Bytes read_idx_labels(const std::string& path) {
-  return decode_idx_labels(read_file(path), input_name(path));
+Bytes idx_header(const Shape& shape, std::size_t count) {
+  if (count > std::numeric_limits<std::uint32_t>::max()) {
+    throw UsageError("an IDX file cannot hold " + std::to_string(count) + " items");
+  }
+  std::vector<std::uint32_t> dimensions{static_cast<std::uint32_t>(count)};
+  if (shape.channels != 1) dimensions.push_back(static_cast<std::uint32_t>(shape.channels));
+  dimensions.push_back(static_cast<std::uint32_t>(shape.height));
+  dimensions.push_back(static_cast<std::uint32_t>(shape.width));
+  Bytes header{0, 0, kUnsignedByte, static_cast<std::uint8_t>(dimensions.size())};
+  for (const std::uint32_t d : dimensions) {
+    for (int at = 24; at >= 0; at -= 8) header.push_back(static_cast<std::uint8_t>(d >> at & 255));
+  }
+  return header;
 }
 
 Bytes encode_idx_images(const ImageSet& images) {
-  const Geometry& g = images.geometry();
-  std::vector<std::size_t> dimensions{images.size()};
-  if (g.channels != 1) dimensions.push_back(static_cast<std::size_t>(g.channels));
-  dimensions.push_back(static_cast<std::size_t>(g.height));
-  dimensions.push_back(static_cast<std::size_t>(g.width));
-  Bytes file;
-  file.reserve(4 + 4 * kMaxRank + images.pixels().size());
-  append_header(&file, dimensions);
+  Bytes file = idx_header(images.geometry(), images.size());
   file.insert(file.end(), images.pixels().begin(), images.pixels().end());
-  return file;
-}
-
-Bytes encode_idx_labels(const Bytes& labels) {
-  Bytes file;
-  file.reserve(8 + labels.size());
-  append_header(&file, {labels.size()});
-  file.insert(file.end(), labels.begin(), labels.end());
   return file;
 }
 

@@ -1,38 +1,36 @@
 // IDX files, the format of MNIST and its relatives: images and labels, plain or gzip-compressed.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
-#include "lib/base/file.h"
-#include "lib/image/image.h"
+#include "lib/image/archive.h"
 
 namespace pie {
 
-// True if the bytes begin like an IDX file of bytes, plain or inside gzip. The beginning of a file
-// (1 kB is plenty) suffices; the name of the file plays no part.
-bool is_idx(const std::uint8_t* data, std::size_t size);
+// True if the input begins like an IDX file, plain or inside gzip; its name plays no part. Throws
+// what reading throws.
+bool is_idx(const Input& input);
 
-// The images of an IDX file of bytes with the dimensions N, H, W (gray) or N, C, H, W with C in
-// 1..4 (planar). Memory grows with the data that is there, whatever the header says. Throws
-// TruncatedError if the data ends early, DamagedError if it is no IDX file, is corrupt or has bytes
-// left over, UnsupportedError if it is an IDX file of something else. `name` is for messages.
-ImageSet decode_idx_images(const Bytes& file, const std::string& name);
+// Opens an IDX file of bytes with the dimensions N, H, W (gray) or N, C, H, W with C in 1..4
+// (planar). Throws TruncatedError if the header, or a file that is not compressed, ends early,
+// DamagedError if it is no IDX file or has bytes left over, UnsupportedError if it is an IDX file
+// of something else.
+std::unique_ptr<Archive> open_idx_images(const Input& input);
 
-// The labels of an IDX file of bytes with one dimension, N; throws like decode_idx_images.
-Bytes decode_idx_labels(const Bytes& file, const std::string& name);
+// All images, and all labels of an IDX file of bytes with one dimension, N. Memory grows with the
+// data that is there, whatever the header says. Throw like opening and Archive::read.
+ImageSet read_idx_images(const Input& input);
+Bytes read_idx_labels(const Input& input);
 
-// The same from a path ("-" is stdin). Throws OperationError if it cannot be read.
-ImageSet read_idx_images(const std::string& path);
-Bytes read_idx_labels(const std::string& path);
+// The first bytes of an IDX file of `count` images: dimensions N, H, W if gray, else N, C, H, W.
+// The planar images follow. Throws UsageError if they are too many.
+Bytes idx_header(const Shape& shape, std::size_t count);
 
-// An IDX file of images: dimensions N, H, W if gray, else N, C, H, W.
+// An IDX file of images.
 Bytes encode_idx_images(const ImageSet& images);
-
-// An IDX file of labels.
-Bytes encode_idx_labels(const Bytes& labels);
 
 // The existing file that by MNIST's naming rule holds the labels of `path`: in the file's name the
 // last "images" becomes "labels" and, behind it, "idx3" or "idx4" becomes "idx1"; the same ending

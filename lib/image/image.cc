@@ -25,30 +25,13 @@ void copy_reversed(const std::uint8_t* from, std::uint8_t* to, std::size_t count
 
 }  // namespace
 
-std::size_t Geometry::pixels() const {
-  return static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
-}
-
-std::size_t Geometry::samples() const { return static_cast<std::size_t>(channels) * pixels(); }
-
-bool operator==(const Geometry& a, const Geometry& b) {
-  return a.channels == b.channels && a.height == b.height && a.width == b.width;
-}
-
-bool operator!=(const Geometry& a, const Geometry& b) { return !(a == b); }
-
-std::string to_string(const Geometry& geometry) {
-  return std::to_string(geometry.channels) + "x" + std::to_string(geometry.height) + "x" +
-         std::to_string(geometry.width);
-}
-
 Image::Image(const Geometry& shape, int bits_per_sample) : geometry(shape), bits(bits_per_sample) {
   check_shape(geometry);
   if (bits != 8 && bits != 16) {
     throw UsageError("an image cannot have " + std::to_string(bits) +
                      " bits per sample; it has 8 or 16");
   }
-  samples.resize(geometry.samples() * bytes_per_sample());
+  samples.resize(geometry.elements() * bytes_per_sample());
 }
 
 std::size_t Image::row_bytes() const {
@@ -56,13 +39,13 @@ std::size_t Image::row_bytes() const {
          bytes_per_sample();
 }
 
-int Image::at(int y, int x, int c) const {
+int Image::at(std::int64_t y, std::int64_t x, std::int64_t c) const {
   const std::size_t i = static_cast<std::size_t>(y) * row_bytes() +
                         static_cast<std::size_t>(x * geometry.channels + c) * bytes_per_sample();
   return bits == 16 ? samples[i] * 256 + samples[i + 1] : samples[i];
 }
 
-void Image::set(int y, int x, int c, int value) {
+void Image::set(std::int64_t y, std::int64_t x, std::int64_t c, int value) {
   const std::size_t i = static_cast<std::size_t>(y) * row_bytes() +
                         static_cast<std::size_t>(x * geometry.channels + c) * bytes_per_sample();
   if (bits == 16) {
@@ -80,7 +63,7 @@ bool operator==(const Image& a, const Image& b) {
 bool operator!=(const Image& a, const Image& b) { return !(a == b); }
 
 ImageSet::ImageSet(const Geometry& geometry, std::size_t count)
-    : geometry_(geometry), stride_(geometry.samples()), count_(count) {
+    : geometry_(geometry), stride_(geometry.elements()), count_(count) {
   check_shape(geometry);
   pixels_.resize(count * stride_);
 }
@@ -139,19 +122,8 @@ void planar_to_interleaved(const Geometry& geometry, const std::uint8_t* from, s
   }
 }
 
-Image high_bytes(const Image& image) {
-  Image high(image.geometry);
-  for (std::size_t i = 0; i < high.samples.size(); ++i) high.samples[i] = image.samples[2 * i];
-  return high;
-}
-
-Bytes low_bytes(const Image& image) {
-  Bytes low(image.samples.size() / 2);
-  for (std::size_t i = 0; i < low.size(); ++i) low[i] = image.samples[2 * i + 1];
-  return low;
-}
-
-Image crop(const Image& image, int x, int y, int width, int height) {
+Image crop(const Image& image, std::int64_t x, std::int64_t y, std::int64_t width,
+           std::int64_t height) {
   const Geometry& full = image.geometry;
   // Written without sums, which could overflow.
   if (width < 1 || height < 1 || x < 0 || y < 0 || width > full.width || height > full.height ||
@@ -164,7 +136,7 @@ Image crop(const Image& image, int x, int y, int width, int height) {
   Image result(Geometry{full.channels, height, width}, image.bits);
   const std::size_t pixel_bytes =
       static_cast<std::size_t>(full.channels) * image.bytes_per_sample();
-  for (int row = 0; row < height; ++row) {
+  for (std::int64_t row = 0; row < height; ++row) {
     std::copy_n(image.samples.data() + static_cast<std::size_t>(y + row) * image.row_bytes() +
                     static_cast<std::size_t>(x) * pixel_bytes,
                 result.row_bytes(),
@@ -185,16 +157,18 @@ Image flip_horizontal(const Image& image) {
   return result;
 }
 
-Image shift(const Image& image, int x, int y) {
+Image shift(const Image& image, std::int64_t x, std::int64_t y) {
   const auto& g = image.geometry;
   Image result = image;
   const std::size_t pixel = static_cast<std::size_t>(g.channels) * image.bytes_per_sample();
-  for (int row = 0; row < g.height; ++row) {
-    const auto from_row = static_cast<std::size_t>(std::clamp(row - y, 0, g.height - 1));
+  for (std::int64_t row = 0; row < g.height; ++row) {
+    const auto from_row =
+        static_cast<std::size_t>(std::clamp<std::int64_t>(row - y, 0, g.height - 1));
     const std::uint8_t* from = image.samples.data() + from_row * image.row_bytes();
     std::uint8_t* to = result.samples.data() + static_cast<std::size_t>(row) * image.row_bytes();
-    for (int column = 0; column < g.width; ++column, to += pixel) {
-      const auto from_column = static_cast<std::size_t>(std::clamp(column - x, 0, g.width - 1));
+    for (std::int64_t column = 0; column < g.width; ++column, to += pixel) {
+      const auto from_column =
+          static_cast<std::size_t>(std::clamp<std::int64_t>(column - x, 0, g.width - 1));
       std::copy_n(from + from_column * pixel, pixel, to);
     }
   }

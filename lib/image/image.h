@@ -3,27 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 
-#include "lib/base/file.h"
+#include "lib/base/bytes.h"
+#include "lib/base/shape.h"
 
 namespace pie {
-
-// The shape of an image, in samples.
-struct Geometry {
-  int channels = 0;  // 1 gray, 2 gray + alpha, 3 RGB, 4 RGBA
-  int height = 0;
-  int width = 0;
-
-  std::size_t pixels() const;   // height x width
-  std::size_t samples() const;  // channels x height x width
-};
-
-bool operator==(const Geometry& a, const Geometry& b);
-bool operator!=(const Geometry& a, const Geometry& b);
-
-// "CxHxW", such as "1x28x28".
-std::string to_string(const Geometry& geometry);
 
 // One image with the channels and the depth of the file it came from.
 //
@@ -39,8 +23,8 @@ struct Image {
   std::size_t bytes_per_sample() const { return bits == 16 ? 2 : 1; }
   std::size_t row_bytes() const;
   // The sample of channel `c` at column `x` of row `y`, in [0, 2^bits).
-  int at(int y, int x, int c = 0) const;
-  void set(int y, int x, int c, int value);
+  int at(std::int64_t y, std::int64_t x, std::int64_t c = 0) const;
+  void set(std::int64_t y, std::int64_t x, std::int64_t c, int value);
 
   Geometry geometry;
   int bits = 8;
@@ -84,22 +68,19 @@ class ImageSet {
 };
 
 // Reorders one 8-bit image between interleaved and planar; `from` and `to` hold
-// `geometry.samples()` bytes each and do not overlap.
+// `geometry.elements()` bytes each and do not overlap.
 void interleaved_to_planar(const Geometry& geometry, const std::uint8_t* from, std::uint8_t* to);
 void planar_to_interleaved(const Geometry& geometry, const std::uint8_t* from, std::uint8_t* to);
 
-// The high bytes of a 16-bit image as an image of 8 bits, and the low bytes in the same order.
-Image high_bytes(const Image& image);
-Bytes low_bytes(const Image& image);
-
 // The `height` x `width` rectangle whose top left pixel is column `x` of row `y`. Throws ShapeError
 // if it does not lie within the image.
-Image crop(const Image& image, int x, int y, int width, int height);
+Image crop(const Image& image, std::int64_t x, std::int64_t y, std::int64_t width,
+           std::int64_t height);
 
 // The image mirrored left to right.
 Image flip_horizontal(const Image& image);
 
 // The image moved right by `x` and down by `y` pixels; what comes into view repeats the edge.
-Image shift(const Image& image, int x, int y);
+Image shift(const Image& image, std::int64_t x, std::int64_t y);
 
 }  // namespace pie

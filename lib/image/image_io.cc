@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 
 #include "lib/base/error.h"
+#include "lib/base/file.h"
 #include "lib/image/png_file.h"
 #include "lib/image/pnm_file.h"
 #include "lib/image/stb_file.h"
@@ -57,30 +57,22 @@ ImageFile decode_image(const Bytes& file, const std::string& name, std::uint64_t
   return decode_stb(data, file.size(), name, max_pixels);
 }
 
-ImageFile read_image(const std::string& path, std::uint64_t max_pixels) {
-  return decode_image(read_file(path), input_name(path), max_pixels);
+ImageFile read_image(const Input& input, std::uint64_t max_pixels) {
+  return decode_image(input.all(), input.name(), max_pixels);
 }
 
-ImageHeader probe_image(const Bytes& file, const std::string& name, std::uint64_t max_pixels) {
-  return probe(file.data(), file.size(), name, max_pixels);
-}
-
-ImageHeader probe_image(const std::string& path, std::uint64_t max_pixels) {
-  // Usually the beginning is enough; where it is not (large metadata before the header), or where
-  // it cannot be opened, the whole file has the say.
+ImageHeader probe_image(const Input& input, std::uint64_t max_pixels) {
+  // Usually the beginning is enough; where it is not (large metadata before the header), the whole
+  // file has the say.
   constexpr std::size_t kBeginning = 1 << 14;
-  std::ifstream stream(path, std::ios::binary);
-  Bytes beginning(kBeginning);
-  stream.read(reinterpret_cast<char*>(beginning.data()), kBeginning);
-  beginning.resize(static_cast<std::size_t>(stream.gcount()));
-  if (!beginning.empty()) {
-    try {
-      return probe(beginning.data(), beginning.size(), path, max_pixels);
-    } catch (const TruncatedError&) {
-      if (beginning.size() < kBeginning) throw;
-    }
+  const Bytes beginning = input.beginning(kBeginning);
+  try {
+    return probe(beginning.data(), beginning.size(), input.name(), max_pixels);
+  } catch (const TruncatedError&) {
+    if (beginning.size() < kBeginning) throw;
   }
-  return probe_image(read_file(path), path, max_pixels);
+  const Bytes all = input.all();
+  return probe(all.data(), all.size(), input.name(), max_pixels);
 }
 
 bool has_image_suffix(const std::string& path) {
@@ -104,7 +96,7 @@ std::optional<ImageFormat> image_format_of_path(const std::string& path, int cha
 }
 
 Bytes encode_image(const Image& image, ImageFormat format) {
-  const int channels = image.geometry.channels;
+  const auto channels = static_cast<int>(image.geometry.channels);
   switch (format) {
     case ImageFormat::kPng:
       return encode_png(image);

@@ -6,27 +6,27 @@
 #include <optional>
 #include <string>
 
-#include "lib/base/file.h"
+#include "lib/base/bytes.h"
+#include "lib/base/input.h"
 #include "lib/image/image_file.h"
 
 namespace pie {
 
-// Reads an image file ("-" is stdin): PNG, binary PGM and PPM, JPEG, BMP, TGA, PSD or GIF (first
+// Reads an image file: PNG, binary PGM and PPM, JPEG, BMP, TGA, PSD or GIF (first
 // frame), told apart by content. Channels and depth are the file's own: nothing is reduced, scaled
 // or rotated. Dimensions are checked before pixels are allocated. Throws OperationError if the file
 // cannot be read, TruncatedError or DamagedError if its content is not a whole, sound image of at
 // most `max_pixels` pixels, UnsupportedError if it is an image that cannot be kept exactly.
-ImageFile read_image(const std::string& path, std::uint64_t max_pixels = kMaxPixels);
+ImageFile read_image(const Input& input, std::uint64_t max_pixels = kMaxPixels);
+inline ImageFile read_image(const std::string& path) { return read_image(Input(path)); }
 
 // The same from memory; `name` stands for the file in messages.
 ImageFile decode_image(const Bytes& file, const std::string& name,
                        std::uint64_t max_pixels = kMaxPixels);
 
-// Shape and depth of a regular image file, from its beginning only where that suffices. Throws like
+// Shape and depth of an image file, from its beginning only where that suffices. Throws like
 // read_image; damage further on goes unnoticed.
-ImageHeader probe_image(const std::string& path, std::uint64_t max_pixels = kMaxPixels);
-ImageHeader probe_image(const Bytes& file, const std::string& name,
-                        std::uint64_t max_pixels = kMaxPixels);
+ImageHeader probe_image(const Input& input, std::uint64_t max_pixels = kMaxPixels);
 
 // True if the suffix of `path` is that of an image format read_image knows; letter case does not
 // matter.

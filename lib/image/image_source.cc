@@ -1,10 +1,7 @@
 #include "lib/image/image_source.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
 #include <set>
 #include <system_error>
@@ -12,27 +9,32 @@
 #include <utility>
 
 #include "lib/base/error.h"
-#include "lib/image/cifar.h"
+#include "lib/image/archive.h"
 #include "lib/image/gzip.h"
 #include "lib/image/idx.h"
 #include "lib/image/image_io.h"
-#include "lib/image/slice.h"
 
 namespace pie {
 namespace {
 
 namespace fs = std::filesystem;
 
-// The image files below one input path, or the archive that it is.
+// The image files of one input, or the archive that it is.
 struct Content {
-  std::vector<std::string> files;
-  std::optional<Bytes> stream;      // an image file that could be read only once
-  std::optional<ImageSet> archive;  // the selected images
-  std::optional<Bytes> labels;      // of the selected images, if they came with them
-  std::size_t whole = 0;            // images before slicing
-  IndexRange range;                 // the selected ones of those
-  std::size_t size() const { return range.size(); }
+  std::vector<Input> files;
+  std::unique_ptr<Archive> archive;
+  std::optional<ImageSet> held;  // the selected images of the archive
+  std::optional<Bytes> labels;   // of the selected images, if they came with them
+  std::size_t whole = 0;         // images before slicing
+  IndexRange range;              // the selected ones of those
+  std::size_t size() const { return archive ? range.size() : files.size(); }
 };
+
+template <typename Values>
+Values part_of(const Values& all, const IndexRange& range) {
+  return Values(all.begin() + static_cast<std::ptrdiff_t>(range.begin),
+                all.begin() + static_cast<std::ptrdiff_t>(range.end));
+}
 
 bool is_hidden(const fs::path& path) {
   const std::string name = path.filename().string();
@@ -56,7 +58,7 @@ void collect_files(Iterator it, const std::string& folder, std::vector<std::stri
   if (error) throw OperationError(folder + ": " + error.message());
 }
 
-std::vector<std::string> list_folder(const std::string& folder, bool recursive) {
+std::vector<Input> list_folder(const std::string& folder, bool recursive) {
   std::vector<std::string> files;
   std::error_code error;
   if (recursive) {
@@ -73,18 +75,7 @@ std::vector<std::string> list_folder(const std::string& folder, bool recursive) 
                          (recursive ? "" : "; its own folders are searched with -r"));
   }
   std::sort(files.begin(), files.end());
-  return files;
-}
-
-// Enough of a file to tell what it is.
-Bytes read_beginning(const std::string& path) {
-  constexpr std::size_t kBytes = 1 << 10;
-  Bytes beginning(kBytes);
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) throw OperationError(path + ": cannot be opened: " + std::strerror(errno));
-  stream.read(reinterpret_cast<char*>(beginning.data()), kBytes);
-  beginning.resize(static_cast<std::size_t>(stream.gcount()));
-  return beginning;
+  return std::vector<Input>(files.begin(), files.end());
 }
 
 [[noreturn]] void refuse_shape(const std::string& name, const ImageHeader& header,
@@ -102,70 +93,31 @@ void select(const std::optional<Slice>& slice, const std::string& path, Content*
   if (content->size() == 0) throw UsageError(path + ": holds no images");
 }
 
-void keep_archive(ImageSet images, std::optional<Bytes> labels, const SlicedPath& input,
-                  Content* content) {
-  content->whole = images.size();
-  select(input.slice, input.path, content);
-  const IndexRange& range = content->range;
-  if (range.size() == content->whole) {
-    content->archive = std::move(images);
-  } else {
-    content->archive = images.slice(range.begin, range.end);
-  }
-  if (labels) {
-    content->labels = Bytes(labels->begin() + static_cast<std::ptrdiff_t>(range.begin),
-                            labels->begin() + static_cast<std::ptrdiff_t>(range.end));
-  }
-}
-
-void refuse_other_gzip(const Bytes& beginning, const std::string& path) {
-  if (is_gzip(beginning.data(), beginning.size())) {
-    throw UnsupportedError(path + ": a gzip file that holds no IDX data; decompress it first");
-  }
-}
-
-Content open_content(const SlicedPath& input, const SourceOptions& options) {
+Content open_content(const SlicedInput& sliced, const SourceOptions& options) {
+  const Input& input = sliced.input;
   Content content;
-  const std::string& path = input.path;
-  const std::string shown = input_name(path);
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (path == "-" ||
-      (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status))) {
-    Bytes bytes = read_file(path);
-    if (is_idx(bytes.data(), bytes.size())) {
-      keep_archive(decode_idx_images(bytes, shown), std::nullopt, input, &content);
-      return content;
+  if (!input.exists()) throw OperationError(input.name() + ": no such file or folder");
+  if (input.is_folder()) {
+    content.files = list_folder(input.path(), options.recursive);
+  } else if ((content.archive = open_archive(input))) {
+    content.whole = content.archive->size();
+    select(sliced.slice, input.name(), &content);
+    if (auto labels = content.archive->labels()) content.labels = part_of(*labels, content.range);
+    if (options.hold_archives) {
+      content.held = content.archive->read(content.range.begin, content.range.end);
     }
-    refuse_other_gzip(bytes, shown);
-    content.files.push_back(shown);
-    content.stream = std::move(bytes);
-  } else if (fs::is_directory(status)) {
-    content.files = list_folder(path, options.recursive);
+    return content;
   } else {
-    if (!fs::exists(status)) {
-      throw OperationError(
-          path + ": " +
-          (status.type() == fs::file_type::not_found ? "no such file or folder" : error.message()));
+    const Bytes beginning = input.beginning(2);
+    if (is_gzip(beginning.data(), beginning.size())) {
+      throw UnsupportedError(input.name() +
+                             ": a gzip file that holds no IDX data; decompress it first");
     }
-    const Bytes beginning = read_beginning(path);
-    if (is_idx(beginning.data(), beginning.size())) {
-      keep_archive(read_idx_images(path), std::nullopt, input, &content);
-      return content;
-    }
-    if (is_cifar(path, fs::file_size(path, error)) && !error) {
-      LabeledImages records = read_cifar(path);
-      keep_archive(std::move(records.images), std::move(records.labels), input, &content);
-      return content;
-    }
-    refuse_other_gzip(beginning, path);
-    content.files.push_back(path);
+    content.files.push_back(input);
   }
   content.whole = content.files.size();
-  select(input.slice, path, &content);
-  const auto first = content.files.begin();
-  content.files = std::vector<std::string>(first + static_cast<std::ptrdiff_t>(content.range.begin),
-                                           first + static_cast<std::ptrdiff_t>(content.range.end));
+  select(sliced.slice, input.name(), &content);
+  content.files = part_of(content.files, content.range);
   return content;
 }
 
@@ -200,10 +152,11 @@ struct ImageSource::State {
     if (options.on_skip) options.on_skip({name, cause});
   }
 
-  ImageHeader probe(const Content& content, std::size_t index) const {
-    const std::string& path = content.files[index];
-    return content.stream ? probe_image(*content.stream, path, options.max_pixels)
-                          : probe_image(path, options.max_pixels);
+  // The images [begin, end) of an archive's selection.
+  ImageSet read(const Content& content, std::size_t begin, std::size_t end) {
+    if (content.held) return content.held->slice(begin, end);
+    const std::lock_guard<std::mutex> lock(reading);
+    return content.archive->read(content.range.begin + begin, content.range.begin + end);
   }
 
   // Image `i` if it is kept in memory, where it then stays unchanged.
@@ -223,39 +176,33 @@ struct ImageSource::State {
 
   // Removes the files that cannot even be recognised.
   void drop_unreadable(Content* content) {
-    std::vector<std::string> readable;
-    for (std::size_t i = 0; i < content->files.size(); ++i) {
+    std::vector<Input> readable;
+    for (const Input& file : content->files) {
       try {
-        probe(*content, i);
-        readable.push_back(content->files[i]);
+        probe_image(file, options.max_pixels);
+        readable.push_back(file);
       } catch (const Error& error) {
-        skip(content->files[i], error.what());
+        skip(file.name(), error.what());
       }
     }
     content->files = std::move(readable);
   }
 
-  void add(const std::string& text) {
-    const SlicedPath input = parse_sliced_path(text);
+  void add(const SlicedInput& sliced) {
     Content content;
     try {
-      content = open_content(input, options);
+      content = open_content(sliced, options);
     } catch (const UsageError&) {
       throw;
     } catch (const Error& error) {
       if (!options.lenient) throw;
-      skip(input.path, error.what());
+      skip(sliced.input.name(), error.what());
       return;
     }
     if (options.lenient) drop_unreadable(&content);
-    Part part;
-    part.path = input.path;
-    part.first = total;
-    part.archive = content.archive.has_value();
-    part.count = part.archive ? content.size() : content.files.size();
-    if (part.count == 0) return;
-    total += part.count;
-    parts.push_back(std::move(part));
+    if (content.size() == 0) return;
+    parts.push_back({sliced.input.path(), total, content.size(), content.archive != nullptr});
+    total += content.size();
     contents.push_back(std::move(content));
   }
 
@@ -264,6 +211,8 @@ struct ImageSource::State {
   std::vector<Content> contents;  // one for each part
   std::size_t total = 0;
 
+  std::mutex reading;  // of archives that are not held
+
   std::mutex mutex;  // guards all below
   std::vector<SkippedInput> skipped;
   std::set<std::string> skipped_names;
@@ -271,11 +220,24 @@ struct ImageSource::State {
   std::uint64_t cached_bytes = 0;
 };
 
+namespace {
+
+std::vector<SlicedInput> parse_all(const std::vector<std::string>& paths) {
+  std::vector<SlicedInput> inputs;
+  for (const std::string& path : paths) inputs.push_back(parse_sliced_input(path));
+  return inputs;
+}
+
+}  // namespace
+
 ImageSource::ImageSource(const std::vector<std::string>& paths, SourceOptions options)
+    : ImageSource(parse_all(paths), std::move(options)) {}
+
+ImageSource::ImageSource(const std::vector<SlicedInput>& inputs, SourceOptions options)
     : state_(std::make_unique<State>()) {
   state_->options = std::move(options);
-  if (paths.empty()) throw UsageError("no images given");
-  for (const std::string& path : paths) state_->add(path);
+  if (inputs.empty()) throw UsageError("no images given");
+  for (const SlicedInput& input : inputs) state_->add(input);
   if (state_->total == 0) {
     throw OperationError("none of the images given can be read; the first failed with: " +
                          state_->skipped.front().cause);
@@ -290,29 +252,37 @@ std::size_t ImageSource::size() const { return state_->total; }
 
 std::string ImageSource::name(std::size_t i) const {
   const State::Place place = state_->place(i);
-  if (!place.content.archive) return place.content.files[place.index];
+  if (!place.content.archive) return place.content.files[place.index].name();
   return place.part.path + "[" + std::to_string(place.content.range.begin + place.index) + "]";
 }
 
 ImageHeader ImageSource::header(std::size_t i) const {
   if (const Image* cached = state_->find_cached(i)) return {cached->geometry, cached->bits};
   const State::Place place = state_->place(i);
-  if (place.content.archive) return {place.content.archive->geometry(), 8};
-  return state_->probe(place.content, place.index);
+  if (place.content.archive) return {place.content.archive->shape(), 8};
+  return probe_image(place.content.files[place.index], state_->options.max_pixels);
 }
 
 ImageFile ImageSource::load_file(std::size_t i) const {
   const State::Place place = state_->place(i);
-  if (place.content.archive) {
-    ImageFile file;
-    file.image = place.content.archive->image(place.index);
-    file.format = "archive";
-    return file;
+  if (!place.content.archive) {
+    return read_image(place.content.files[place.index], state_->options.max_pixels);
   }
-  const std::string& path = place.content.files[place.index];
-  return place.content.stream
-             ? decode_image(*place.content.stream, path, state_->options.max_pixels)
-             : read_image(path, state_->options.max_pixels);
+  ImageFile file;
+  file.image = state_->read(place.content, place.index, place.index + 1).image(0);
+  return file;
+}
+
+ImageBatch ImageSource::load_batch(std::size_t first, std::size_t most,
+                                   std::vector<std::string>* dropped) const {
+  const State::Place place = state_->place(first);
+  if (place.content.archive) {
+    const std::size_t end = place.index + std::min(most, place.part.count - place.index);
+    return ImageBatch(state_->read(place.content, place.index, end));
+  }
+  ImageFile file = load_file(first);
+  dropped->insert(dropped->end(), file.dropped.begin(), file.dropped.end());
+  return ImageBatch(std::move(file.image));
 }
 
 Image ImageSource::load(std::size_t i) const {
@@ -334,26 +304,12 @@ std::optional<Image> ImageSource::try_load(std::size_t i) const {
   }
 }
 
-Geometry ImageSource::common_geometry() const { return require_geometry(geometry(0)); }
-
-Geometry ImageSource::require_geometry(const Geometry& required) const {
-  for (const Part& part : state_->parts) {
-    // The images of an archive are all alike.
-    const std::size_t end = part.first + (part.archive ? 1 : part.count);
-    for (std::size_t i = part.first; i < end; ++i) {
-      const ImageHeader found = header(i);
-      if (found.geometry != required || found.bits != 8) refuse_shape(name(i), found, required);
-    }
-  }
-  return required;
-}
-
 void ImageSource::load_planar(std::size_t i, const Geometry& required, std::uint8_t* to) const {
   const State::Place place = state_->place(i);
-  if (place.content.archive) {
-    const ImageSet& images = *place.content.archive;
+  if (place.content.held) {
+    const ImageSet& images = *place.content.held;
     if (images.geometry() != required) refuse_shape(name(i), {images.geometry(), 8}, required);
-    std::copy_n(images.data(place.index), required.samples(), to);
+    std::copy_n(images.data(place.index), required.elements(), to);
     return;
   }
   const Image image = load(i);
@@ -363,31 +319,21 @@ void ImageSource::load_planar(std::size_t i, const Geometry& required, std::uint
   interleaved_to_planar(required, image.samples.data(), to);
 }
 
-ImageSet ImageSource::load_batch(const std::vector<std::size_t>& indices) const {
-  if (indices.empty()) throw UsageError("a batch needs at least one image");
-  ImageSet batch(geometry(indices[0]), indices.size());
-  for (std::size_t k = 0; k < indices.size(); ++k) {
-    load_planar(indices[k], batch.geometry(), batch.data(k));
-  }
-  return batch;
-}
-
 Bytes ImageSource::labels(const std::string& label_path, bool of_first_only) const {
   if (!label_path.empty()) {
-    const SlicedPath input = parse_sliced_path(label_path);
-    const Bytes all = read_idx_labels(input.path);
+    const SlicedInput sliced = parse_sliced_input(label_path);
+    const Bytes all = read_idx_labels(sliced.input);
     IndexRange range{0, all.size()};
-    if (input.slice) {
-      range = resolve_slice(*input.slice, all.size(), input.path);
+    if (sliced.slice) {
+      range = resolve_slice(*sliced.slice, all.size(), sliced.input.name());
     } else if (state_->contents.size() == 1 && state_->contents[0].whole == all.size()) {
       range = state_->contents[0].range;
     }
     if (range.size() != size() && !(of_first_only && range.size() < size())) {
-      throw UsageError(input.path + ": has " + std::to_string(range.size()) + " labels for " +
-                       std::to_string(size()) + " images");
+      throw UsageError(sliced.input.name() + ": has " + std::to_string(range.size()) +
+                       " labels for " + std::to_string(size()) + " images");
     }
-    return Bytes(all.begin() + static_cast<std::ptrdiff_t>(range.begin),
-                 all.begin() + static_cast<std::ptrdiff_t>(range.end));
+    return part_of(all, range);
   }
   Bytes result;
   for (std::size_t p = 0; p < state_->parts.size(); ++p) {
@@ -402,13 +348,13 @@ Bytes ImageSource::labels(const std::string& label_path, bool of_first_only) con
     if (!sibling) {
       throw UsageError(path + ": there is no label file beside it; name one with --labels");
     }
-    const Bytes all = read_idx_labels(*sibling);
+    const Bytes all = read_idx_labels(Input(*sibling));
     if (all.size() != content.whole) {
       throw UsageError(*sibling + ": has " + std::to_string(all.size()) + " labels for the " +
                        std::to_string(content.whole) + " images of " + path);
     }
-    result.insert(result.end(), all.begin() + static_cast<std::ptrdiff_t>(content.range.begin),
-                  all.begin() + static_cast<std::ptrdiff_t>(content.range.end));
+    const Bytes selected = part_of(all, content.range);
+    result.insert(result.end(), selected.begin(), selected.end());
   }
   return result;
 }

@@ -9,9 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "lib/base/file.h"
+#include "lib/base/bytes.h"
 #include "lib/image/image.h"
+#include "lib/image/image_batch.h"
 #include "lib/image/image_file.h"
+#include "lib/image/slice.h"
 
 namespace pie {
 
@@ -27,6 +29,9 @@ struct SourceOptions {
   // Pass over what cannot be read, and remember it, instead of throwing. Costs a look at the
   // beginning of every file when the source is opened.
   bool lenient = false;
+  // Hold the images of archives in memory, to be read in any order. Otherwise they are read from
+  // their files each time, which is meant for one pass from front to back.
+  bool hold_archives = true;
   // The largest image accepted, in pixels.
   std::uint64_t max_pixels = kMaxPixels;
   // Decoded images of files to keep in memory, in bytes. The first ones loaded stay, which for
@@ -44,8 +49,8 @@ struct SourceOptions {
 // each optionally followed by a slice of its images, [begin:end], [begin:], [:end] or [index],
 // which means what it means in Python: "train-images-idx3-ubyte.gz[-5000:]" is its last 5,000.
 //
-// Image files are read when they are asked for, so a folder may be larger than memory. IDX and
-// CIFAR files are held as bytes, only the sliced part. Reading from several threads is safe.
+// Image files are read when they are asked for, so a folder may be larger than memory. Reading from
+// several threads is safe.
 class ImageSource {
  public:
   // Opens `paths`. Throws UsageError if a slice selects nothing or there are no paths,
@@ -53,6 +58,7 @@ class ImageSource {
   // the readers throw if an archive is damaged. Image files are not opened unless lenient; then
   // only "nothing readable at all" and usage errors are thrown.
   explicit ImageSource(const std::vector<std::string>& paths, SourceOptions options = {});
+  explicit ImageSource(const std::vector<SlicedInput>& inputs, SourceOptions options = {});
   ~ImageSource();
   ImageSource(ImageSource&&) noexcept;
   ImageSource& operator=(ImageSource&&) noexcept;
@@ -76,19 +82,15 @@ class ImageSource {
   // skipped. Throws like load if strict.
   std::optional<Image> try_load(std::size_t i) const;
 
-  // Checks that all images have 8 bits and the geometry `required` (first form: that of image 0)
-  // and returns it. Throws ShapeError naming the first that has not, its shape and the required
-  // one. Nothing is ever stretched to fit.
-  Geometry common_geometry() const;
-  Geometry require_geometry(const Geometry& required) const;
+  // Images from `first` on as they were read: at least one and at most `most`, all of one part.
+  // What their files held besides is added to `dropped`. Throws like read_image.
+  ImageBatch load_batch(std::size_t first, std::size_t most,
+                        std::vector<std::string>* dropped) const;
 
-  // Writes image `i` in planar order to `to`, which has room for `required.samples()` bytes. Throws
-  // like load and require_geometry.
+  // Writes image `i` in planar order to `to`, which has room for `required.elements()` bytes.
+  // Throws like load, ShapeError naming the image if it has another shape or 16 bits: nothing is
+  // ever stretched to fit.
   void load_planar(std::size_t i, const Geometry& required, std::uint8_t* to) const;
-
-  // The images with these indices as one batch. Throws like load_planar, UsageError if there are
-  // none.
-  ImageSet load_batch(const std::vector<std::size_t>& indices) const;
 
   // The label of every image: from `label_path` if given (an IDX file, whose slice, if it has none
   // of its own, is that of the images), else from the CIFAR records or the sibling file of each IDX

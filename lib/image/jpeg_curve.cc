@@ -58,7 +58,7 @@ std::vector<JpegPoint> jpeg_curve(const ImageSet& images) {
   // More images would say little more, and take much memory.
   constexpr double kMostSamples = 1 << 26;
   const double fit = std::min(static_cast<double>(images.size()),
-                              std::max(1.0, kMostSamples / static_cast<double>(g.samples())));
+                              std::max(1.0, kMostSamples / static_cast<double>(g.elements())));
   const int side = static_cast<int>(std::sqrt(fit));
   if ((g.channels != 1 && g.channels != 3) || side * std::max(g.width, g.height) > 65535) {
     throw UsageError("JPEG cannot hold " + std::to_string(images.size()) + " images of " +

@@ -10,7 +10,7 @@ namespace pie {
 namespace {
 
 // The side, in pixels, of `cells` cells of `size` pixels with margins.
-int side(std::uint64_t cells, int size, const MosaicOptions& options) {
+std::int64_t side(std::uint64_t cells, std::int64_t size, const MosaicOptions& options) {
   const std::uint64_t cell =
       static_cast<std::uint64_t>(size) * static_cast<std::uint64_t>(options.zoom) +
       static_cast<std::uint64_t>(options.margin);
@@ -20,7 +20,7 @@ int side(std::uint64_t cells, int size, const MosaicOptions& options) {
                      " pixels in a line, zoomed " + std::to_string(options.zoom) +
                      " times, is too large");
   }
-  return static_cast<int>(cells * cell) + options.margin;
+  return static_cast<std::int64_t>(cells * cell) + options.margin;
 }
 
 }  // namespace
@@ -59,13 +59,14 @@ Image stacked_mosaic(const std::vector<const ImageSet*>& versions, int columns,
   for (std::size_t v = 0; v < versions.size(); ++v) {
     for (std::size_t i = 0; i < count; ++i) {
       const Image image = versions[v]->image(i);
-      const int row = static_cast<int>((i / width) * versions.size() + v);
-      const int column = static_cast<int>(i % width);
-      const int top = options.margin + row * (cell.height * options.zoom + options.margin);
-      const int left = options.margin + column * (cell.width * options.zoom + options.margin);
-      for (int y = 0; y < cell.height * options.zoom; ++y) {
-        for (int x = 0; x < cell.width * options.zoom; ++x) {
-          for (int c = 0; c < cell.channels; ++c) {
+      const auto row = static_cast<std::int64_t>((i / width) * versions.size() + v);
+      const auto column = static_cast<std::int64_t>(i % width);
+      const std::int64_t top = options.margin + row * (cell.height * options.zoom + options.margin);
+      const std::int64_t left =
+          options.margin + column * (cell.width * options.zoom + options.margin);
+      for (std::int64_t y = 0; y < cell.height * options.zoom; ++y) {
+        for (std::int64_t x = 0; x < cell.width * options.zoom; ++x) {
+          for (std::int64_t c = 0; c < cell.channels; ++c) {
             result.set(top + y, left + x, c, image.at(y / options.zoom, x / options.zoom, c));
           }
         }

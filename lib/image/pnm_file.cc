@@ -96,7 +96,7 @@ ImageFile decode_pnm(const std::uint8_t* data, std::size_t size, const std::stri
                      std::uint64_t max_pixels) {
   const Parsed parsed = parse_header(data, size, name, max_pixels);
   const std::size_t needed =
-      parsed.header.geometry.samples() * (parsed.header.bits == 16 ? std::size_t{2} : 1);
+      parsed.header.geometry.elements() * (parsed.header.bits == 16 ? std::size_t{2} : 1);
   const std::size_t there = size - parsed.samples_at;
   if (there < needed) {
     throw TruncatedError(name + ": the PNM header promises " + std::to_string(needed) +

@@ -136,7 +136,7 @@ void Psnr::add(const std::uint8_t* a, const std::uint8_t* b, std::size_t samples
 
 void Psnr::add(const ImageSet& a, const ImageSet& b) {
   check_pairs(a, b);
-  for (std::size_t i = 0; i < a.size(); ++i) add(a.data(i), b.data(i), a.geometry().samples());
+  for (std::size_t i = 0; i < a.size(); ++i) add(a.data(i), b.data(i), a.geometry().elements());
 }
 
 double Psnr::mse() const {
@@ -158,7 +158,7 @@ double ssim(const Geometry& geometry, const std::uint8_t* a, const std::uint8_t*
     const std::size_t start = static_cast<std::size_t>(c) * geometry.pixels();
     sum += ssim_of_channel(height, width, a + start, b + start);
   }
-  return sum / geometry.channels;
+  return sum / static_cast<double>(geometry.channels);
 }
 
 RunningMean ssim(const ImageSet& a, const ImageSet& b) {

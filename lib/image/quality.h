@@ -48,10 +48,11 @@ class Psnr {
   RunningMean per_image_;
 };
 
-// Mean structural similarity of two 8-bit images (planar, `geometry.samples()` bytes each): Wang et
-// al. 2004, with an 11x11 Gaussian window of standard deviation 1.5 (for an image with a side below
-// 11, the largest odd window that fits), K1 = 0.01, K2 = 0.03, population covariances, only windows
-// that lie within the image; computed on each channel, then averaged over windows and channels.
+// Mean structural similarity of two 8-bit images (planar, `geometry.elements()` bytes each): Wang
+// et al. 2004, with an 11x11 Gaussian window of standard deviation 1.5 (for an image with a side
+// below 11, the largest odd window that fits), K1 = 0.01, K2 = 0.03, population covariances, only
+// windows that lie within the image; computed on each channel, then averaged over windows and
+// channels.
 double ssim(const Geometry& geometry, const std::uint8_t* a, const std::uint8_t* b);
 
 // The SSIM of each pair of two sets, to be averaged. Throws ShapeError unless geometry and number

@@ -36,14 +36,16 @@ std::size_t resolve_bound(std::int64_t bound, std::size_t count) {
 
 }  // namespace
 
-SlicedPath parse_sliced_path(const std::string& text) {
+SlicedInput parse_sliced_input(const std::string& text) {
   const std::size_t open = text.rfind('[');
-  if (open == std::string::npos || open == 0 || text.back() != ']') return {text, std::nullopt};
+  if (open == std::string::npos || open == 0 || text.back() != ']')
+    return {Input(text), std::nullopt};
   const std::string brackets = text.substr(open);
   const std::string inside = brackets.substr(1, brackets.size() - 2);
-  if (inside.find_first_not_of("-0123456789:") != std::string::npos) return {text, std::nullopt};
+  if (inside.find_first_not_of("-0123456789:") != std::string::npos)
+    return {Input(text), std::nullopt};
   std::error_code ignored;
-  if (std::filesystem::exists(text, ignored)) return {text, std::nullopt};
+  if (std::filesystem::exists(text, ignored)) return {Input(text), std::nullopt};
 
   Slice slice;
   const std::size_t colon = inside.find(':');
@@ -56,7 +58,7 @@ SlicedPath parse_sliced_path(const std::string& text) {
     slice.begin = parse_bound(inside.substr(0, colon), brackets);
     slice.end = parse_bound(inside.substr(colon + 1), brackets);
   }
-  return {text.substr(0, open), slice};
+  return {Input(text.substr(0, open)), slice};
 }
 
 IndexRange resolve_slice(const Slice& slice, std::size_t count, const std::string& name) {

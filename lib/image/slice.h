@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "lib/base/input.h"
+
 namespace pie {
 
 // A half-open range of indices. A missing bound is the beginning or the end; a negative one counts
@@ -22,17 +24,17 @@ struct IndexRange {
   std::size_t size() const { return end - begin; }
 };
 
-// A path and which of its images are meant.
-struct SlicedPath {
-  std::string path;
+// An input and which of its images are meant.
+struct SlicedInput {
+  Input input;
   std::optional<Slice> slice;
 };
 
 // Splits "set.gz[0:55000]", "set.gz[-5000:]", "folder[:100]" and "set.gz[7]" (that one image) into
-// path and slice. Text that names an existing file or folder as it stands is taken literally, so
+// input and slice. Text that names an existing file or folder as it stands is taken literally, so
 // files with brackets in their names stay reachable. Throws UsageError if the brackets hold digits,
 // signs and colons that are no slice (there are no steps).
-SlicedPath parse_sliced_path(const std::string& text);
+SlicedInput parse_sliced_input(const std::string& text);
 
 // The indices that `slice` selects from `count`, clipped to what exists as Python does: [0:55000]
 // of 100 images is all of them. Throws UsageError, naming `name`, if it selects nothing.

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "lib/image/image.h"
+#include "lib/image/sample_view.h"
 
 namespace pie {
 
@@ -14,31 +14,30 @@ namespace pie {
 class Tiling {
  public:
   // Throws UsageError if the image or the tile has no pixels.
-  Tiling(const Geometry& image, int tile_height, int tile_width);
+  Tiling(const Shape& image, std::int64_t tile_height, std::int64_t tile_width);
 
-  const Geometry& image() const { return image_; }
-  const Geometry& tile() const { return tile_; }
+  const Shape& image() const { return image_; }
+  const Shape& tile() const { return tile_; }
   std::size_t rows() const { return rows_; }
   std::size_t columns() const { return columns_; }
   std::size_t count() const { return rows_ * columns_; }
 
-  // Copies tile `index` of the planar `image` to `tile`, also planar, or back. The buffers hold
-  // image().samples() and tile().samples() bytes; `index` is below count().
-  void cut(const std::uint8_t* image, std::size_t index, std::uint8_t* tile) const;
-  void paste(const std::uint8_t* tile, std::size_t index, std::uint8_t* image) const;
+  // Copies tile `index` of the image to `tile`, which is planar, or back. The view has the image's
+  // shape, `tile` room for tile().elements() bytes; `index` is below count().
+  void cut(const SampleView& image, std::size_t index, std::uint8_t* tile) const;
+  void paste(const std::uint8_t* tile, std::size_t index, const MutableSampleView& image) const;
 
  private:
-  Geometry image_;
-  Geometry tile_;
+  // Where a tile begins, and how much of it lies in the image.
+  struct Place {
+    std::int64_t top, left, height, width;
+  };
+  Place place(std::size_t index) const;
+
+  Shape image_;
+  Shape tile_;
   std::size_t rows_ = 0;
   std::size_t columns_ = 0;
 };
-
-// All tiles of image `i` of a set.
-ImageSet cut_tiles(const ImageSet& images, std::size_t i, int tile_height, int tile_width);
-
-// The one image of geometry `image` that `tiles` were cut from. Throws ShapeError if their number
-// or their channels do not fit.
-ImageSet join_tiles(const ImageSet& tiles, const Geometry& image);
 
 }  // namespace pie

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "lib/base/error.h"
-#include "lib/container/logistic_mixture.h"
+#include "lib/coding/logistic_mixture.h"
 
 namespace pie {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/container/logistic_mixture.h"
+#include "lib/coding/logistic_mixture.h"
 #include "lib/model/integer_config.h"
 #include "lib/model/model.h"
 #include "lib/nets/integer_net.h"

@@ -27,7 +27,7 @@ torch::Tensor to_unit(const ImageSet& images) { return to_levels(images).add_(0.
 
 torch::Tensor dequantize(const ImageSet& images, const std::vector<size_t>& indices, uint64_t seed,
                          uint64_t draw) {
-  const auto stride = static_cast<int64_t>(images.geometry().samples());
+  const auto stride = static_cast<int64_t>(images.geometry().elements());
   auto noise = torch::empty({static_cast<int64_t>(images.size()), stride});
   float* out = noise.data_ptr<float>();
   at::parallel_for(0, noise.size(0), 16, [&](int64_t begin, int64_t end) {

@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "lib/base/error.h"
+#include "lib/base/input.h"
 #include "tests/support/failure.h"
 
 namespace pie {
@@ -120,10 +121,6 @@ TEST_F(FileTest, FollowsLinksAndWritesDevicesDirectly) {
 }
 
 TEST_F(FileTest, ErrorsNamePathAndCause) {
-  EXPECT_EQ(failure<OperationError>([&] { read_file(path("none")); }),
-            path("none") + ": cannot read: No such file or directory");
-  EXPECT_EQ(failure<OperationError>([&] { read_file(folder_.string()); }),
-            folder_.string() + ": is a folder, not a file");
   EXPECT_EQ(failure<OperationError>([&] { OutputFile out(path("no/a"), false); }),
             path("no/a") + ": cannot write: No such file or directory");
   EXPECT_EQ(failure<OperationError>([&] { OutputFile out(folder_.string(), true); }),
@@ -144,15 +141,6 @@ TEST_F(FileTest, ClosedPipeIsAnError) {
   EXPECT_EQ(failure<OperationError>([&] { out.write("x", 1); }),
             path("pipe") + ": cannot write: Broken pipe");
   std::signal(SIGPIPE, before);
-}
-
-TEST_F(FileTest, ReadRefusesTooLongFiles) {
-  put(path("a"), "12345");
-  EXPECT_EQ(read_file(path("a"), 5).size(), 5U);
-  EXPECT_THROW(read_file(path("a"), 4), DamagedError);
-  EXPECT_THROW(read_file("/dev/zero", 1000), DamagedError);
-  put(path("empty"), "");
-  EXPECT_TRUE(read_file(path("empty")).empty());
 }
 
 TEST_F(FileTest, SameFileSeesThroughLinks) {

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "lib/base/random.h"
-#include "lib/container/logistic_mixture.h"
+#include "lib/coding/layer_coder.h"
+#include "lib/coding/logistic_mixture.h"
 #include "tests/support/mixture_by_format.h"
 
 namespace {
@@ -88,20 +89,22 @@ std::vector<float> decode_plainly(const pie::MixtureTables& tables, const Symbol
   return levels;
 }
 
+pie::MixtureRows rows_of(const Symbols& symbols) {
+  return {symbols.indices.data(), components, symbols.levels.size()};
+}
+
 pie::Bytes encode(const LogisticMixture& mixture, const Symbols& symbols) {
-  std::vector<LogisticMixture::Interval> intervals(symbols.levels.size());
-  mixture.intervals(symbols.levels.data(), symbols.indices.data(), components, intervals.size(),
-                    intervals.data());
-  pie::FineRansEncoder encoder;
-  for (const auto& own : intervals) encoder.put(own.start, own.freq, LogisticMixture::kTotalBits);
-  return pie::finish_lanes(encoder);
+  pie::SampleEncoder encoder(mixture);
+  encoder.put(symbols.levels.data(), rows_of(symbols));
+  return encoder.finish().bytes;
 }
 
 std::vector<float> decode(const LogisticMixture& mixture, const Symbols& symbols,
                           const pie::Bytes& bytes) {
-  pie::RansLanesDecoder decoder({bytes.data(), bytes.size()}, symbols.levels.size());
   std::vector<float> levels(symbols.levels.size());
-  mixture.decode(decoder, symbols.indices.data(), components, levels.size(), levels.data());
+  pie::SampleDecoder decoder(mixture, pie::BlockMode::kRans, {bytes.data(), bytes.size()},
+                             levels.size());
+  decoder.get(rows_of(symbols), levels.data());
   decoder.finish();
   return levels;
 }

@@ -7,7 +7,7 @@
 
 #include "lib/base/random.h"
 #include "lib/container/code_file.h"
-#include "lib/container/normal_table.h"
+#include "lib/coding/normal_table.h"
 #include "lib/image/quality.h"
 #include "lib/model/pixels.h"
 #include "tests/image/image_test_files.h"

@@ -228,7 +228,7 @@ TEST(CodeFileDamage, IntactBytesThatDecodeDifferentlyAreAnotherError) {
   EXPECT_THROW(decode_all(bytes), VerificationError);
   // A model with another number of symbols: the entropy decoder does not end as it should.
   const CodeFile file(bytes);
-  EXPECT_THROW(file.frames()[0].decode_block(0, 0, 15, NormalSymbols(kStep)), VerificationError);
+  EXPECT_THROW(decode_block(file.frames()[0], 0, 0, 15, NormalSymbols(kStep)), VerificationError);
 }
 
 TEST(CodeFileDamage, ErrorsNameThePlaceOfDamage) {

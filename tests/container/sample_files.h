@@ -1,11 +1,14 @@
 // Code files of made-up symbols for the container's tests.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 
 #include "lib/base/random.h"
+#include "lib/coding/layer_coder.h"
 #include "lib/container/code_file.h"
+#include "lib/container/frame_writer.h"
 #include "tests/support/failure.h"
 
 namespace pie::test {
@@ -26,6 +29,70 @@ inline Symbols layer_symbols(std::uint64_t items, int layer) {
   for (std::size_t i = 0; i < symbols.size(); ++i) {
     symbols[i] = static_cast<std::int32_t>(std::lround(random.normal(i) * 1024 / kStep));
   }
+  return symbols;
+}
+
+// A frame to be written, all of it in memory.
+struct Frame {
+  FrameHeader header;
+  std::vector<std::vector<CodedBlock>> layers;  // coarse to fine, each of header.blocks() blocks
+  std::vector<Chunk> chunks;
+};
+
+// Appends to `bytes`.
+inline Sink append_to(Bytes& bytes) {
+  return
+      [&bytes](ByteSpan piece) { bytes.insert(bytes.end(), piece.data, piece.data + piece.size); };
+}
+
+inline Bytes write_frame(const Frame& frame) {
+  FrameWriter writer(frame.header, static_cast<int>(frame.layers.size()));
+  std::size_t blocks = 0;
+  for (const auto& layer : frame.layers) blocks = std::max(blocks, layer.size());
+  for (std::size_t b = 0; b < blocks; ++b) {
+    std::vector<CodedBlock> block;
+    for (const auto& layer : frame.layers) {
+      if (b < layer.size()) block.push_back(layer[b]);
+    }
+    writer.add(block);
+  }
+  for (const Chunk& chunk : frame.chunks) writer.add(chunk);
+  Bytes bytes;
+  writer.write(append_to(bytes));
+  return bytes;
+}
+
+inline Bytes cut(const StoredFrame& frame, int layers) {
+  Bytes bytes;
+  cut_layers(frame, layers, append_to(bytes));
+  return bytes;
+}
+
+// The blocks of one layer of a real-valued model.
+inline std::vector<CodedBlock> encode_layer(const Symbols& symbols, std::size_t symbols_per_item,
+                                            const NormalSymbols& table) {
+  std::vector<CodedBlock> blocks;
+  const std::size_t whole = static_cast<std::size_t>(kItemsPerBlock) * symbols_per_item;
+  for (std::size_t first = 0; first < symbols.size(); first += whole) {
+    blocks.push_back(
+        encode_symbols(symbols.data() + first, std::min(whole, symbols.size() - first), table));
+  }
+  return blocks;
+}
+
+// The symbols of a block of a frame, verified.
+inline Symbols decode_block(const StoredFrame& frame, int layer, std::uint64_t block,
+                            std::size_t symbols_per_item, const NormalSymbols& table) {
+  const CodedBlock coded = frame.block(layer, block);
+  Symbols symbols;
+  try {
+    symbols = decode_symbols(
+        coded.mode, {coded.bytes.data(), coded.bytes.size()},
+        static_cast<std::size_t>(frame.header().items_in_block(block)) * symbols_per_item, table);
+  } catch (const DamagedError& error) {
+    throw frame.disagreement(layer, block, error);
+  }
+  frame.verify_symbols(layer, block, symbols);
   return symbols;
 }
 
@@ -74,7 +141,7 @@ inline std::vector<Symbols> decode_all(const Bytes& bytes) {
     for (int layer = 0; layer < frame.layers(); ++layer) {
       Symbols& symbols = all.emplace_back();
       for (std::uint64_t b = 0; b < frame.blocks(); ++b) {
-        const Symbols part = frame.decode_block(layer, b, symbols_per_item(layer), table);
+        const Symbols part = decode_block(frame, layer, b, symbols_per_item(layer), table);
         symbols.insert(symbols.end(), part.begin(), part.end());
       }
     }

@@ -15,23 +15,25 @@ TEST_F(Cifar, ReadsLabelsAndImages) {
     file.push_back(static_cast<std::uint8_t>(7 + i));
     file.insert(file.end(), images.data(i), images.data(i) + kCifarRecordBytes - 1);
   }
-  const LabeledImages read = read_cifar(put("x.bin", file));
-  EXPECT_EQ(read.labels, (Bytes{7, 8, 9}));
-  EXPECT_EQ(read.images.geometry(), (Geometry{3, 32, 32}));
-  EXPECT_EQ(read.images.pixels(), images.pixels());
+  const auto archive = open_cifar(Input(put("x.bin", file)));
+  EXPECT_EQ(archive->labels(), (Bytes{7, 8, 9}));
+  EXPECT_EQ(archive->shape(), (Shape{3, 32, 32}));
+  EXPECT_EQ(archive->read(0, 3).pixels(), images.pixels());
+  EXPECT_EQ(archive->read(1, 2).pixels(), images.slice(1, 2).pixels());
 }
 
 TEST_F(Cifar, RefusesParts) {
-  EXPECT_THROW(read_cifar(put("x.bin", Bytes(kCifarRecordBytes + 1))), TruncatedError);
-  EXPECT_THROW(read_cifar(put("y.bin", {})), TruncatedError);
-  EXPECT_THROW(read_cifar(path("missing.bin")), OperationError);
+  EXPECT_THROW(open_cifar(Input(put("x.bin", Bytes(kCifarRecordBytes + 1)))), TruncatedError);
+  EXPECT_THROW(open_cifar(Input(put("y.bin", {}))), TruncatedError);
+  EXPECT_THROW(open_cifar(Input(path("missing.bin"))), OperationError);
 }
 
 TEST_F(Cifar, IsToldBySuffixAndSize) {
-  EXPECT_TRUE(is_cifar("a.bin", 2 * kCifarRecordBytes));
-  EXPECT_FALSE(is_cifar("a.bin", 0));
-  EXPECT_FALSE(is_cifar("a.bin", kCifarRecordBytes + 1));
-  EXPECT_FALSE(is_cifar("a.png", kCifarRecordBytes));
+  EXPECT_TRUE(is_cifar(Input(put("a.bin", Bytes(2 * kCifarRecordBytes)))));
+  EXPECT_FALSE(is_cifar(Input(put("b.bin", {}))));
+  EXPECT_FALSE(is_cifar(Input(put("c.bin", Bytes(kCifarRecordBytes + 1)))));
+  EXPECT_FALSE(is_cifar(Input(put("a.png", Bytes(kCifarRecordBytes)))));
+  EXPECT_FALSE(is_cifar(Input(folder())));
 }
 
 }  // namespace

@@ -6,23 +6,31 @@
 namespace pie {
 namespace {
 
-constexpr std::uint64_t kPlenty = 1 << 24;
-
-Bytes unzip(const Bytes& zipped, std::uint64_t max_bytes = kPlenty) {
-  return gunzip(zipped.data(), zipped.size(), "x.gz", max_bytes);
+// Everything, in pieces of `piece` bytes.
+Bytes unzip(const Bytes& zipped, std::uint64_t piece = 1 << 24) {
+  GzipStream stream(in(zipped));
+  Bytes all;
+  for (;;) {
+    const Bytes next = stream.read(piece);
+    all.insert(all.end(), next.begin(), next.end());
+    if (next.size() < piece) return all;
+  }
 }
 
 TEST(Gunzip, RoundTrip) {
   for (const int side : {1, 10, 300}) {
     const Bytes bytes = noise_image({3, side, side}).samples;
     EXPECT_EQ(unzip(gzip(bytes)), bytes);
-    EXPECT_EQ(unzip(gzip(bytes), bytes.size()), bytes);
+    EXPECT_EQ(unzip(gzip(bytes), 7), bytes);
+    EXPECT_EQ(unzip(gzip(bytes), 70000), bytes);
   }
   EXPECT_TRUE(unzip(gzip({})).empty());
 }
 
 TEST(Gunzip, ReadsAllMembers) {
   EXPECT_EQ(unzip(concatenate(gzip({1, 2}), gzip({3}))), (Bytes{1, 2, 3}));
+  const Bytes noise = noise_image({1, 300, 300}).samples;
+  EXPECT_EQ(unzip(concatenate(gzip(noise), gzip(noise)), 1000), concatenate(noise, noise));
 }
 
 TEST(Gunzip, EveryCutIsTruncated) {
@@ -49,21 +57,14 @@ TEST(Gunzip, RefusesOtherDataBehindIt) {
   const std::string message = message_of<DamagedError>([] {
     unzip(concatenate(gzip({1, 2}), {7, 7, 7}));
   });
-  EXPECT_EQ(message, "x.gz: the gzip data is followed by 3 other bytes");
-}
-
-TEST(Gunzip, StopsAtTheLimit) {
-  const Bytes zeros(1 << 20);
-  EXPECT_THROW(unzip(gzip(zeros), 1000), DamagedError);
-  EXPECT_THROW(unzip(gzip(zeros), zeros.size() - 1), DamagedError);
-  EXPECT_EQ(unzip(gzip(zeros), zeros.size()).size(), zeros.size());
+  EXPECT_EQ(message, "x: the gzip data is followed by 3 other bytes");
 }
 
 TEST(GunzipPrefix, GivesWhatThereIs) {
   const Bytes zipped = gzip({1, 2, 3, 4, 5});
-  EXPECT_EQ(gunzip_prefix(zipped.data(), zipped.size(), 3), (Bytes{1, 2, 3}));
-  EXPECT_EQ(gunzip_prefix(zipped.data(), zipped.size(), 9).size(), 5u);
-  EXPECT_TRUE(gunzip_prefix(zipped.data(), 5, 3).empty());
+  EXPECT_EQ(gunzip_prefix(in(zipped), 3), (Bytes{1, 2, 3}));
+  EXPECT_EQ(gunzip_prefix(in(zipped), 9).size(), 5u);
+  EXPECT_TRUE(gunzip_prefix(in(Bytes(zipped.begin(), zipped.begin() + 5)), 3).empty());
 }
 
 }  // namespace

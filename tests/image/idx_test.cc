@@ -6,6 +6,11 @@
 namespace pie {
 namespace {
 
+// An IDX file of fewer than 256 labels.
+Bytes idx_labels(const Bytes& labels) {
+  return concatenate({0, 0, 8, 1, 0, 0, 0, static_cast<std::uint8_t>(labels.size())}, labels);
+}
+
 Bytes cut(const Bytes& bytes, std::size_t size) {
   return Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
 }
@@ -16,8 +21,8 @@ TEST(Idx, ImagesRoundTrip) {
     const Bytes file = encode_idx_images(images);
     EXPECT_EQ(file[3], channels == 1 ? 3 : 4);
     for (const Bytes& stored : {file, gzip(file)}) {
-      EXPECT_TRUE(is_idx(stored.data(), stored.size()));
-      const ImageSet read = decode_idx_images(stored, "x");
+      EXPECT_TRUE(is_idx(in(stored)));
+      const ImageSet read = read_idx_images(in(stored));
       EXPECT_EQ(read.geometry(), images.geometry());
       EXPECT_EQ(read.pixels(), images.pixels());
     }
@@ -31,78 +36,97 @@ TEST(Idx, HeaderIsTheOneOfMnist) {
 
 TEST(Idx, LabelsRoundTrip) {
   const Bytes labels{5, 0, 4, 1, 9};
-  const Bytes file = encode_idx_labels(labels);
-  EXPECT_EQ(decode_idx_labels(file, "x"), labels);
-  EXPECT_EQ(decode_idx_labels(gzip(file), "x"), labels);
-  EXPECT_TRUE(decode_idx_labels(gzip(encode_idx_labels({})), "x").empty());
+  const Bytes file = idx_labels(labels);
+  EXPECT_EQ(read_idx_labels(in(file)), labels);
+  EXPECT_EQ(read_idx_labels(in(gzip(file))), labels);
+  EXPECT_TRUE(read_idx_labels(in(gzip(idx_labels({})))).empty());
 }
 
 TEST(Idx, EveryCutIsTruncated) {
   const Bytes file = encode_idx_images(noise_set({1, 3, 5}, 2));
   for (std::size_t size = 0; size < file.size(); ++size) {
-    EXPECT_THROW(decode_idx_images(cut(file, size), "x"), TruncatedError) << size;
-    EXPECT_THROW(decode_idx_images(gzip(cut(file, size)), "x"), TruncatedError) << size;
+    EXPECT_THROW(read_idx_images(in(cut(file, size))), TruncatedError) << size;
+    EXPECT_THROW(read_idx_images(in(gzip(cut(file, size)))), TruncatedError) << size;
   }
   const Bytes zipped = gzip(file);
   // Below two bytes nothing says that it was gzip.
   for (std::size_t size = 0; size < zipped.size(); ++size) {
-    EXPECT_THROW(decode_idx_images(cut(zipped, size), "x"), TruncatedError) << size;
+    EXPECT_THROW(read_idx_images(in(cut(zipped, size))), TruncatedError) << size;
   }
 }
 
 TEST(Idx, ExtraBytesAreDamage) {
   const Bytes file = concatenate(encode_idx_images(noise_set({1, 3, 5}, 2)), {0});
-  EXPECT_THROW(decode_idx_images(file, "x"), DamagedError);
-  EXPECT_THROW(decode_idx_images(gzip(file), "x"), DamagedError);
+  EXPECT_THROW(read_idx_images(in(file)), DamagedError);
+  EXPECT_THROW(read_idx_images(in(gzip(file))), DamagedError);
 }
 
 TEST(Idx, LyingHeadersAreRefused) {
   // 4294967295 images of 65536x65536 would be 2^64 bytes, and of 28x28 more than memory.
   Bytes file = encode_idx_images(noise_set({1, 28, 28}, 1));
   for (std::size_t i = 4; i < 8; ++i) file[i] = 0xff;
-  const std::string message = message_of<TruncatedError>([&] { decode_idx_images(file, "x.idx"); });
+  const std::string message = message_of<TruncatedError>([&] { read_idx_images(in(file)); });
   EXPECT_TRUE(contains(message, "x.idx")) << message;
   EXPECT_TRUE(contains(message, "4294967295x28x28")) << message;
-  EXPECT_THROW(decode_idx_images(gzip(file), "x"), TruncatedError);
+  EXPECT_THROW(read_idx_images(in(gzip(file))), TruncatedError);
   file[9] = file[13] = 0xff;
-  EXPECT_THROW(decode_idx_images(file, "x"), DamagedError);
-  EXPECT_THROW(decode_idx_images(gzip(file), "x"), DamagedError);
+  EXPECT_THROW(read_idx_images(in(file)), DamagedError);
+  EXPECT_THROW(read_idx_images(in(gzip(file))), DamagedError);
 }
 
 TEST(Idx, OtherContentIsNamed) {
-  const Bytes labels = encode_idx_labels({1, 2, 3});
+  const Bytes labels = idx_labels({1, 2, 3});
   EXPECT_TRUE(
-      contains(message_of<UnsupportedError>([&] { decode_idx_images(labels, "x"); }), "labels"));
+      contains(message_of<UnsupportedError>([&] { read_idx_images(in(labels)); }), "labels"));
   const Bytes images = encode_idx_images(noise_set({1, 2, 2}, 1));
-  EXPECT_THROW(decode_idx_labels(images, "x"), UnsupportedError);
+  EXPECT_THROW(read_idx_labels(in(images)), UnsupportedError);
   Bytes floats = images;
   floats[2] = 0x0d;
-  EXPECT_THROW(decode_idx_images(floats, "x"), UnsupportedError);
-  EXPECT_TRUE(is_idx(floats.data(), floats.size()));
-  EXPECT_THROW(decode_idx_images({1, 2, 3, 4, 5}, "x"), DamagedError);
+  EXPECT_THROW(read_idx_images(in(floats)), UnsupportedError);
+  EXPECT_TRUE(is_idx(in(floats)));
+  EXPECT_THROW(read_idx_images(in(Bytes{1, 2, 3, 4, 5})), DamagedError);
   // Channels last is a usual mistake.
   Bytes channels_last = encode_idx_images(noise_set({3, 5, 4}, 1));
   channels_last[11] = 5, channels_last[15] = 4, channels_last[19] = 3;
-  EXPECT_TRUE(contains(message_of<UnsupportedError>([&] { decode_idx_images(channels_last, "x"); }),
+  EXPECT_TRUE(contains(message_of<UnsupportedError>([&] { read_idx_images(in(channels_last)); }),
                        "1x5x4x3"));
+}
+
+TEST(Idx, IsReadInPiecesFromAnywhere) {
+  const ImageSet images = noise_set({3, 40, 50}, 60);  // of 6,000 bytes each
+  const Bytes file = encode_idx_images(images);
+  for (const Bytes& stored : {file, gzip(file)}) {
+    const auto archive = open_idx_images(in(stored));
+    ASSERT_EQ(archive->size(), 60u);
+    EXPECT_EQ(archive->shape(), images.geometry());
+    const std::vector<std::pair<std::size_t, std::size_t>> pieces{
+        {0, 1}, {1, 20}, {30, 31}, {31, 60}, {3, 5}, {59, 60}, {0, 60}};
+    for (const auto& [begin, end] : pieces) {
+      EXPECT_EQ(archive->read(begin, end).pixels(), images.slice(begin, end).pixels()) << begin;
+    }
+  }
+  // What is wrong behind the images that are asked for shows when its turn comes.
+  const auto cut_short = open_idx_images(in(gzip(cut(file, file.size() - 1))));
+  EXPECT_EQ(cut_short->read(0, 50).pixels(), images.slice(0, 50).pixels());
+  EXPECT_THROW(cut_short->read(50, 60), TruncatedError);
 }
 
 TEST(Idx, IsToldByContent) {
   const Bytes text{'h', 'e', 'l', 'l', 'o'};
-  EXPECT_FALSE(is_idx(text.data(), text.size()));
-  EXPECT_FALSE(is_idx(text.data(), 0));
+  EXPECT_FALSE(is_idx(in(text)));
+  EXPECT_FALSE(is_idx(in(Bytes{})));
   const Bytes zipped = gzip(text);
-  EXPECT_FALSE(is_idx(zipped.data(), zipped.size()));
+  EXPECT_FALSE(is_idx(in(zipped)));
 }
 
 TEST(Idx, ReadsTheDigits) {
   const std::string path = PIE_TESTDATA "/digits-images-idx3-ubyte.gz";
-  const ImageSet digits = read_idx_images(path);
+  const ImageSet digits = read_idx_images(Input(path));
   EXPECT_EQ(digits.size(), 100u);
   EXPECT_EQ(digits.geometry(), (Geometry{1, 28, 28}));
   const auto labels = sibling_labels(path);
   ASSERT_TRUE(labels.has_value());
-  const Bytes values = read_idx_labels(*labels);
+  const Bytes values = read_idx_labels(Input(*labels));
   ASSERT_EQ(values.size(), 100u);
   EXPECT_EQ(cut(values, 5), (Bytes{5, 0, 4, 1, 9}));
 }

@@ -11,7 +11,7 @@ namespace {
 TEST(Geometry, CountsAndNames) {
   const Geometry g{3, 5, 7};
   EXPECT_EQ(g.pixels(), 35u);
-  EXPECT_EQ(g.samples(), 105u);
+  EXPECT_EQ(g.elements(), 105u);
   EXPECT_EQ(to_string(g), "3x5x7");
   EXPECT_NE(g, (Geometry{3, 7, 5}));
 }

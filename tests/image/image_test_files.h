@@ -9,8 +9,9 @@
 #include <fstream>
 #include <string>
 
+#include "lib/base/bytes.h"
 #include "lib/base/error.h"
-#include "lib/base/file.h"
+#include "lib/base/input.h"
 #include "lib/base/random.h"
 #include "lib/image/image.h"
 
@@ -72,6 +73,9 @@ inline Bytes gzip(const Bytes& bytes) {
   deflateEnd(&stream);
   return out;
 }
+
+// Bytes as an input called "x".
+inline Input in(const Bytes& bytes) { return Input(ByteSpan{bytes.data(), bytes.size()}, "x"); }
 
 inline Bytes concatenate(Bytes a, const Bytes& b) {
   a.insert(a.end(), b.begin(), b.end());

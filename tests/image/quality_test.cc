@@ -73,8 +73,8 @@ TEST(Ssim, AgreesWithDirectSummation) {
 TEST(Ssim, OfFlatImagesIsTheLuminanceTerm) {
   for (const int side : {1, 2, 11, 20}) {
     const Geometry g{1, side, side};
-    const Bytes a(g.samples(), 100);
-    const Bytes b(g.samples(), 120);
+    const Bytes a(g.elements(), 100);
+    const Bytes b(g.elements(), 120);
     const double c1 = 2.55 * 2.55;
     EXPECT_NEAR(ssim(g, a.data(), b.data()), (24000 + c1) / (24400 + c1), 1e-12);
   }
@@ -112,7 +112,7 @@ TEST(Sharpness, ReducesColourToLuma) {
 
 TEST(Sharpness, OfTheDigitsIsThatOfMnist) {
   const RunningMean digits =
-      sharpness(read_idx_images(PIE_TESTDATA "/digits-images-idx3-ubyte.gz"));
+      sharpness(read_idx_images(Input(PIE_TESTDATA "/digits-images-idx3-ubyte.gz")));
   EXPECT_EQ(digits.count(), 100u);
   // The 10,000 test digits give 0.1825; these are other, fewer ones.
   EXPECT_NEAR(digits.mean(), 0.1825, 4 * digits.standard_error());

@@ -9,8 +9,8 @@ namespace pie {
 namespace {
 
 std::pair<std::size_t, std::size_t> selected(const std::string& text, std::size_t count) {
-  const SlicedPath parsed = parse_sliced_path(text);
-  EXPECT_EQ(parsed.path, "no/such.gz");
+  const SlicedInput parsed = parse_sliced_input(text);
+  EXPECT_EQ(parsed.input.path(), "no/such.gz");
   if (!parsed.slice) return {0, count};
   const IndexRange range = resolve_slice(*parsed.slice, count, "no/such.gz");
   return {range.begin, range.end};
@@ -45,14 +45,14 @@ TEST(Slice, RefusesToSelectNothing) {
 TEST(Slice, RefusesWhatIsNoSlice) {
   for (const char* text :
        {"x[]", "x[1:2:3]", "x[--1]", "x[1-2]", "x[-]", "x[::2]", "x[99999999999999999999:]"}) {
-    EXPECT_THROW(parse_sliced_path(text), UsageError) << text;
+    EXPECT_THROW(parse_sliced_input(text), UsageError) << text;
   }
 }
 
 TEST(Slice, LeavesOtherBracketsAlone) {
   for (const char* text : {"x[a].png", "x[a]", "x[1].png", "[3]", "x]", "x[1:2", ""}) {
-    const SlicedPath parsed = parse_sliced_path(text);
-    EXPECT_EQ(parsed.path, text);
+    const SlicedInput parsed = parse_sliced_input(text);
+    EXPECT_EQ(parsed.input.path(), text);
     EXPECT_FALSE(parsed.slice.has_value()) << text;
   }
 }
@@ -61,9 +61,9 @@ using SliceOfFiles = TestWithFolder;
 
 TEST_F(SliceOfFiles, ExistingNamesAreTakenLiterally) {
   const std::string literal = put("scan[2]", {1});
-  EXPECT_EQ(parse_sliced_path(literal).path, literal);
-  EXPECT_FALSE(parse_sliced_path(literal).slice.has_value());
-  EXPECT_EQ(parse_sliced_path(literal + "[0]").path, literal);
+  EXPECT_EQ(parse_sliced_input(literal).input.path(), literal);
+  EXPECT_FALSE(parse_sliced_input(literal).slice.has_value());
+  EXPECT_EQ(parse_sliced_input(literal + "[0]").input.path(), literal);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "lib/container/logistic_mixture.h"
+#include "lib/coding/logistic_mixture.h"
 
 namespace pie {
 

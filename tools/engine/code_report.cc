@@ -76,8 +76,8 @@ void report_code(Json& report, const LoadedModel& model, const ImageSet& images,
     size_t worse = 0;
     for (size_t i = 0; i < images.size(); ++i) {
       Psnr one;
-      one.add(images.data(i), decoded.data(i), images.geometry().samples());
-      pooled.add(images.data(i), decoded.data(i), images.geometry().samples());
+      one.add(images.data(i), decoded.data(i), images.geometry().elements());
+      pooled.add(images.data(i), decoded.data(i), images.geometry().elements());
       errors.push_back(one.mse());
       if (k > 0 && errors[i] > previous[i]) ++worse;
     }

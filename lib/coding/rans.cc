@@ -1,4 +1,4 @@
-#include "lib/container/rans.h"
+#include "lib/coding/rans.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
 // Frequencies of mixtures of logistics: always a complete partition, close to the formula, and
 // refused where their tables are impossible.
-#include "lib/container/logistic_mixture.h"
+#include "lib/coding/logistic_mixture.h"
 
 #include <gtest/gtest.h>
 
@@ -164,42 +164,6 @@ TEST(LogisticMixtures, ManyAtOnceAreTheSameAsOneByOne) {
       EXPECT_EQ(own[i].start, interval(row, static_cast<int>(levels[i])).start);
       EXPECT_EQ(found[i].level, level_of(slots[i], row));
     }
-  }
-}
-
-TEST(LogisticMixtures, DecodeWhatWasEncoded) {
-  constexpr int kComponents = 4;
-  // With one lane and with several, and with a rest.
-  for (const std::size_t count : {std::size_t{3000}, kLeastForLanes + 1}) {
-    std::vector<std::int32_t> rows;
-    std::vector<float> levels;
-    FineRansEncoder encoder;
-    double ideal = 0;
-    for (std::uint64_t seed = 0; seed < count; ++seed) {
-      const auto row = random_indices(seed, kComponents);
-      rows.insert(rows.end(), row.begin(), row.end());
-      const CounterRandom random(seed, 8);
-      // Mostly as the mixture says, sometimes anything.
-      const int level = seed % 8 == 0 ? static_cast<int>(random.bits(0) % 256)
-                                      : level_of(random.bits(0) >> 8, row);
-      levels.push_back(static_cast<float>(level));
-      const auto own = interval(row, level);
-      encoder.put(own.start, own.freq, LogisticMixture::kTotalBits);
-      ideal += own.bits();
-    }
-    const Bytes bytes = finish_lanes(encoder);
-    // A lane has up to four bytes more than its symbols are worth, and two for its length.
-    EXPECT_LE(8.0 * static_cast<double>(bytes.size()), ideal * 1.001 + 8 * 6 * kRansLanes);
-    RansLanesDecoder decoder({bytes.data(), bytes.size()}, count);
-    std::vector<float> decoded(count);
-    // In pieces that do not care for lanes.
-    for (std::size_t at = 0, piece = 1; at < count; at += piece, ++piece) {
-      piece = std::min(piece, count - at);
-      standard().decode(decoder, rows.data() + 3 * kComponents * at, kComponents, piece,
-                        decoded.data() + at);
-    }
-    decoder.finish();
-    EXPECT_EQ(decoded, levels);
   }
 }
 

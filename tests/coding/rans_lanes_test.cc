@@ -1,5 +1,5 @@
 // Several coders that take turns: what one does, and damage to any of their parts is noticed.
-#include "lib/container/rans_lanes.h"
+#include "lib/coding/rans_lanes.h"
 
 #include <gtest/gtest.h>
 

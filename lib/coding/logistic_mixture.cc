@@ -1,4 +1,4 @@
-#include "lib/container/logistic_mixture.h"
+#include "lib/coding/logistic_mixture.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +10,7 @@
 namespace pie {
 namespace {
 
-constexpr std::size_t size_of(IndexRange range) {
+constexpr std::size_t size_of(GridRange range) {
   return static_cast<std::size_t>(range.high - range.low) + 1;
 }
 
@@ -35,14 +35,14 @@ bool falls_slowly(const std::vector<std::uint32_t>& tail) {
          }) == tail.end();
 }
 
-std::uint32_t at(const std::vector<std::uint32_t>& table, IndexRange range, std::int32_t index) {
+std::uint32_t at(const std::vector<std::uint32_t>& table, GridRange range, std::int32_t index) {
   return table[static_cast<std::size_t>(index - range.low)];
 }
 
 // As many samples as are worked on at once, by an extension of the compilers: arithmetic of all
 // elements of a vector, on any CPU. Vectors are passed by reference, for values would be passed
 // differently by each CPU.
-constexpr std::size_t kWidth = kRansLanes;
+constexpr std::size_t kWidth = 8;
 using Integers = std::int32_t __attribute__((vector_size(kWidth * sizeof(std::int32_t))));
 using Floats = float __attribute__((vector_size(kWidth * sizeof(float))));
 using Doubles = double __attribute__((vector_size(kWidth * sizeof(double))));
@@ -253,6 +253,10 @@ PIE_CPU_CLONES void LogisticMixture::find(const std::uint32_t* slots, const std:
                                           int components, std::size_t samples,
                                           Interval* result) const {
   const auto count = static_cast<std::size_t>(components);
+  if (samples == 1) {  // integers are faster, then
+    *result = find_one(*slots, indices, count);
+    return;
+  }
   Mixtures mixtures;
   Integers sought;
   for (std::size_t i = 0; i < samples; i += kWidth) {
@@ -277,26 +281,6 @@ PIE_CPU_CLONES void LogisticMixture::find(const std::uint32_t* slots, const std:
       for (std::size_t j = 0; j < kWidth; ++j) found = found && high[j] - low[j] == 1;
     }
     store(low, first, end - first, last, result + i);
-  }
-}
-
-void LogisticMixture::decode(RansLanesDecoder& decoder, const std::int32_t* indices, int components,
-                             std::size_t samples, float* levels) const {
-  const auto columns = 3 * static_cast<std::size_t>(components);
-  std::array<std::uint32_t, kRansLanes> slots;
-  std::array<Interval, kRansLanes> found;
-  for (std::size_t i = 0; i < samples;) {
-    const std::size_t now = std::min(decoder.lanes(), samples - i);
-    for (std::size_t j = 0; j < now; ++j) slots[j] = decoder.slot(j, kTotalBits);
-    if (now == 1) {  // integers are faster, then
-      found[0] = find_one(slots[0], indices + i * columns, columns / 3);
-    } else {
-      find(slots.data(), indices + i * columns, components, now, found.data());
-    }
-    for (std::size_t j = 0; j < now; ++j) {
-      decoder.advance(found[j].start, found[j].freq, kTotalBits);
-      levels[i++] = static_cast<float>(found[j].level);
-    }
   }
 }
 

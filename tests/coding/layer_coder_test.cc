@@ -1,10 +1,13 @@
-// Blocks round trip in every mode, the smallest is chosen, and garbage stays within bounds.
-#include "lib/container/layer_coder.h"
+// Blocks round trip in every mode, the smallest is chosen, and garbage stays within bounds; samples
+// are coded by mixtures, some at a time.
+#include "lib/coding/layer_coder.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "lib/base/error.h"
 #include "lib/base/random.h"
@@ -151,6 +154,118 @@ TEST(LayerCoder, DamagedZstdIsDamageOrSymbols) {
   EXPECT_THROW(decode(block, symbols.size() + 1, table), DamagedError);
   EXPECT_THROW(decode_plain_symbols(BlockMode::kRans, {}, 1), UsageError);
   EXPECT_THROW(decode_plain_symbols(BlockMode::kRaw, {block.bytes.data(), 1}, 0), DamagedError);
+}
+
+TEST(LayerCoder, EveryIntegerRoundTrips) {
+  for (const std::uint32_t step : {1U, 16U, 64U, 333U, 1024U, 4096U, kMaxStep}) {
+    const NormalSymbols table(step);
+    std::vector<std::int32_t> symbols = {kMin, kMax, kMin + 1, kMax - 1};
+    for (std::int32_t k = -table.largest() - 70; k <= table.largest() + 70; ++k) {
+      symbols.push_back(k);
+    }
+    for (int bit = 0; bit < 31; ++bit) {
+      symbols.push_back(std::int32_t{1} << bit);
+      symbols.push_back(-(std::int32_t{1} << bit));
+    }
+    // Enough ordinary ones that entropy coding wins in spite of the escapes.
+    const Symbols ordinary = normal_symbols(20000, step, step);
+    symbols.insert(symbols.end(), ordinary.begin(), ordinary.end());
+    expect_round_trip(symbols, table, BlockMode::kRans);
+  }
+}
+
+TEST(LayerCoder, EscapesBeyond32BitsAreDamage) {
+  const NormalSymbols table(512);
+  for (const bool negative : {false, true}) {
+    RansEncoder encoder;
+    encoder.put(table.escape().start, table.escape().freq);
+    encoder.put_bits(negative ? 1 : 0, 1);
+    encoder.put_bits(31, 5);
+    encoder.put_bits(0x7FFFFFFF, 31);
+    const Bytes bytes = encoder.finish();
+    EXPECT_THROW(decode_symbols(BlockMode::kRans, {bytes.data(), bytes.size()}, 1, table),
+                 DamagedError);
+  }
+}
+
+// A mixture of `kComponents`, as indices.
+constexpr int kComponents = 4;
+std::vector<std::int32_t> random_mixture(std::uint64_t seed) {
+  const CounterRandom random(seed, 7);
+  std::vector<std::int32_t> indices;
+  for (const auto& range : {kWeightIndices, kMeanIndices, kScaleIndices}) {
+    for (int k = 0; k < kComponents; ++k) {
+      const auto size = static_cast<std::uint32_t>(range.high - range.low + 1);
+      indices.push_back(range.low + static_cast<std::int32_t>(random.bits(indices.size()) % size));
+    }
+  }
+  return indices;
+}
+
+// Samples that are mostly as their mixtures say, sometimes anything.
+struct Samples {
+  std::vector<std::int32_t> rows;
+  std::vector<float> levels;
+
+  explicit Samples(std::size_t count, const LogisticMixture& model) {
+    for (std::uint64_t seed = 0; seed < count; ++seed) {
+      const auto row = random_mixture(seed);
+      rows.insert(rows.end(), row.begin(), row.end());
+      const CounterRandom random(seed, 8);
+      const std::uint32_t slot = random.bits(0) >> 8;
+      LogisticMixture::Interval own{};
+      model.find(&slot, row.data(), kComponents, 1, &own);
+      levels.push_back(static_cast<float>(seed % 8 == 0 ? slot % 256 : own.level));
+    }
+  }
+  MixtureRows some(std::size_t at, std::size_t count) const {
+    return {rows.data() + 3 * kComponents * at, kComponents, count};
+  }
+};
+
+TEST(SampleCoder, DecodesWhatWasEncodedInPiecesThatDoNotCareForLanes) {
+  const LogisticMixture model(MixtureTables::standard());
+  for (const std::size_t count : {std::size_t{3000}, kLeastForLanes + 1}) {
+    const Samples samples(count, model);
+    SampleEncoder encoder(model);
+    for (std::size_t at = 0, piece = 7; at < count; at += piece, piece += 5) {
+      piece = std::min(piece, count - at);
+      encoder.put(samples.levels.data() + at, samples.some(at, piece));
+    }
+    const double ideal = encoder.ideal_bits();
+    const CodedBlock block = encoder.finish();
+    ASSERT_EQ(block.mode, BlockMode::kRans);
+    // A lane has up to four bytes more than its symbols are worth, and two for its length.
+    EXPECT_LE(8.0 * static_cast<double>(block.bytes.size()), ideal * 1.001 + 8 * 6 * kRansLanes);
+    SampleDecoder decoder(model, block.mode, {block.bytes.data(), block.bytes.size()}, count);
+    std::vector<float> decoded(count);
+    for (std::size_t at = 0, piece = 1; at < count; at += piece, ++piece) {
+      piece = std::min(piece, count - at);
+      decoder.get(samples.some(at, piece), decoded.data() + at);
+    }
+    EXPECT_EQ(decoded, samples.levels);
+    const auto& symbols = decoder.finish();
+    EXPECT_EQ(symbol_hash(symbols.data(), symbols.size()), block.symbol_hash);
+  }
+}
+
+TEST(SampleCoder, ModesWithoutAModelGiveTheSameSamples) {
+  const LogisticMixture model(MixtureTables::standard());
+  const Samples samples(500, model);
+  Symbols symbols;
+  for (const float level : samples.levels) {
+    symbols.push_back(static_cast<std::int32_t>(level) - kMiddleSample);
+  }
+  CodedBlock block = plain_block(symbols.data(), symbols.size());
+  SampleDecoder decoder(model, block.mode, {block.bytes.data(), block.bytes.size()}, 500);
+  std::vector<float> decoded(500);
+  decoder.get(samples.some(0, 500), decoded.data());
+  EXPECT_EQ(decoded, samples.levels);
+  EXPECT_EQ(decoder.finish(), symbols);
+  symbols[7] = 128;  // no sample of 8 bits
+  block = plain_block(symbols.data(), symbols.size());
+  EXPECT_THROW(SampleDecoder(model, block.mode, {block.bytes.data(), block.bytes.size()}, 500),
+               DamagedError);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "lib/container/layer_coder.h"
+#include "lib/coding/coded_block.h"
 
 #include <zstd.h>
 
@@ -147,13 +147,6 @@ CodedBlock smallest_block(const std::int32_t* symbols, std::size_t count, Bytes 
   return {BlockMode::kRans, std::move(entropy_coded), plain.symbol_hash};
 }
 
-CodedBlock encode_symbols(const std::int32_t* symbols, std::size_t count,
-                          const NormalSymbols& table) {
-  RansEncoder encoder;
-  for (std::size_t i = 0; i < count; ++i) table.encode(encoder, symbols[i]);
-  return smallest_block(symbols, count, encoder.finish());
-}
-
 std::vector<std::int32_t> decode_plain_symbols(BlockMode mode, ByteSpan bytes, std::size_t count) {
   if (mode == BlockMode::kRans) throw UsageError("entropy-coded symbols need the model's table");
   if (count == 0) {
@@ -161,16 +154,6 @@ std::vector<std::int32_t> decode_plain_symbols(BlockMode mode, ByteSpan bytes, s
     return {};
   }
   return mode == BlockMode::kZstd ? decode_zstd(bytes, count) : decode_raw(bytes, count);
-}
-
-std::vector<std::int32_t> decode_symbols(BlockMode mode, ByteSpan bytes, std::size_t count,
-                                         const NormalSymbols& table) {
-  if (mode != BlockMode::kRans) return decode_plain_symbols(mode, bytes, count);
-  RansDecoder decoder(bytes);
-  std::vector<std::int32_t> symbols(count);
-  for (std::int32_t& symbol : symbols) symbol = table.decode(decoder);
-  decoder.finish();
-  return symbols;
 }
 
 }  // namespace pie

@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "lib/base/bytes.h"
-#include "lib/container/rans.h"
+#include "lib/coding/rans.h"
 
 namespace pie {
 

@@ -1,5 +1,5 @@
 // The entropy coder gives back its symbols, costs what they are worth, and notices garbage.
-#include "lib/container/rans.h"
+#include "lib/coding/rans.h"
 
 #include <gtest/gtest.h>
 

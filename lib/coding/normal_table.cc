@@ -1,4 +1,4 @@
-#include "lib/container/normal_table.h"
+#include "lib/coding/normal_table.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,23 +10,18 @@
 namespace pie {
 
 const std::array<std::uint32_t, kMaxStep + 1> kNormalTail = {
-#include "lib/container/normal_table.inc"
+#include "lib/coding/normal_table.inc"
 };
 
 namespace {
 
-constexpr std::uint32_t kTotal = 1U << kRansBits;
+constexpr int kTotalBits = 16;
+constexpr std::uint32_t kTotal = 1U << kTotalBits;
 // Probabilities come in units of 2^-31; one count of a frequency is this many.
-constexpr std::uint32_t kUnitsPerCount = 1U << (31 - kRansBits);
+constexpr std::uint32_t kUnitsPerCount = 1U << (31 - kTotalBits);
 
 std::uint32_t rounded_count(std::uint32_t mass) {
   return (mass + kUnitsPerCount / 2) / kUnitsPerCount;
-}
-
-// 0, -1, +1, -2, +2, ... -> 0, 1, 2, 3, 4, ...
-std::size_t index_of(std::int32_t k) {
-  const auto magnitude = static_cast<std::size_t>(k < 0 ? -std::int64_t{k} : std::int64_t{k});
-  return 2 * magnitude - (k < 0 ? 1 : 0);
 }
 
 std::int32_t symbol_of(std::size_t index) {
@@ -107,44 +102,10 @@ NormalSymbols::NormalSymbols(std::uint32_t step) : step_(step) {
   }
 }
 
-std::uint32_t NormalSymbols::frequency(std::int32_t k) const {
-  const std::size_t index = index_of(k);
-  return index < escape_index() ? frequency_of_index(index) : 0;
-}
-
-std::uint32_t NormalSymbols::escape_frequency() const { return frequency_of_index(escape_index()); }
-
-void NormalSymbols::encode(RansEncoder& encoder, std::int32_t k) const {
-  const std::size_t index = index_of(k);
-  if (index < escape_index()) {
-    encoder.put(starts_[index], frequency_of_index(index));
-    return;
-  }
-  encoder.put(starts_[escape_index()], escape_frequency());
-  // At least 1, at most 2^31.
-  const auto excess = static_cast<std::uint32_t>((k < 0 ? -std::int64_t{k} : std::int64_t{k}) -
-                                                 std::int64_t{largest_});
-  const int exponent = floor_log2(excess);
-  encoder.put_bits(k < 0 ? 1 : 0, 1);
-  encoder.put_bits(static_cast<std::uint32_t>(exponent), 5);
-  encoder.put_bits(excess, exponent);
-}
-
-std::int32_t NormalSymbols::decode(RansDecoder& decoder) const {
-  const std::size_t index = index_of_slot_[decoder.slot()];
-  decoder.advance(starts_[index], frequency_of_index(index));
-  if (index < escape_index()) return symbol_of(index);
-
-  const bool negative = decoder.get_bits(1) != 0;
-  const int exponent = static_cast<int>(decoder.get_bits(5));
-  const std::int64_t excess = std::int64_t{1} << exponent | decoder.get_bits(exponent);
-  const std::int64_t magnitude = excess + largest_;
-  const std::int64_t k = negative ? -magnitude : magnitude;
-  if (k < std::numeric_limits<std::int32_t>::min() ||
-      k > std::numeric_limits<std::int32_t>::max()) {
-    throw DamagedError("damaged entropy-coded bytes: escaped integer exceeds 32 bits");
-  }
-  return static_cast<std::int32_t>(k);
+NormalSymbols::Found NormalSymbols::find(std::uint32_t slot) const {
+  const std::size_t index = index_of_slot_[slot];
+  const bool escaped = index == escape_index();
+  return {interval_of(index), escaped, escaped ? 0 : symbol_of(index)};
 }
 
 double NormalSymbols::ideal_bits(std::int32_t k) const {
@@ -158,11 +119,10 @@ double NormalSymbols::ideal_bits(std::int32_t k) const {
 }
 
 double NormalSymbols::coded_bits(std::int32_t k) const {
-  const std::uint32_t own = frequency(k);
-  if (own > 0) return kRansBits - std::log2(static_cast<double>(own));
+  const double bits = kTotalBits - std::log2(static_cast<double>(interval(k).freq));
+  if (has(k)) return bits;
   const std::int64_t magnitude = k < 0 ? -std::int64_t{k} : std::int64_t{k};
-  const int exponent = floor_log2(static_cast<std::uint32_t>(magnitude - largest_));
-  return kRansBits - std::log2(static_cast<double>(escape_frequency())) + 6 + exponent;
+  return bits + 6 + floor_log2(static_cast<std::uint32_t>(magnitude - largest_));
 }
 
 }  // namespace pie

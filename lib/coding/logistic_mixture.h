@@ -7,21 +7,19 @@
 #include <cstdint>
 #include <vector>
 
-#include "lib/container/rans_lanes.h"
-
 namespace pie {
 
 // The parameters of component k of a mixture of K, each an index of a fixed grid:
 //   weight  w = exp(index / 8), up to a common factor
 //   mean    m = index / 8, in levels
 //   scale   s = exp(index / 8), in levels
-struct IndexRange {
+struct GridRange {
   std::int32_t low, high;
 };
 inline constexpr int kIndicesPerUnit = 8;
-inline constexpr IndexRange kWeightIndices{-64, 63};
-inline constexpr IndexRange kMeanIndices{-256, 2303};
-inline constexpr IndexRange kScaleIndices{-32, 31};
+inline constexpr GridRange kWeightIndices{-64, 63};
+inline constexpr GridRange kMeanIndices{-256, 2303};
+inline constexpr GridRange kScaleIndices{-32, 31};
 inline constexpr int kMaxComponents = 16;
 
 // The tables that turn indices into probabilities; part of a model.
@@ -73,10 +71,6 @@ class LogisticMixture {
   // random; medians, if they are 2^23 - 1.
   void find(const std::uint32_t* slots, const std::int32_t* indices, int components,
             std::size_t samples, Interval* result) const;
-
-  // The next symbols: the samples' levels.
-  void decode(RansLanesDecoder& decoder, const std::int32_t* indices, int components,
-              std::size_t samples, float* levels) const;
 
  private:
   // Where the slots of `level`, 0 to 256, begin: FORMAT.md, section 7, to the letter.

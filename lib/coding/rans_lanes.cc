@@ -1,4 +1,4 @@
-#include "lib/container/rans_lanes.h"
+#include "lib/coding/rans_lanes.h"
 
 namespace pie {
 namespace {

@@ -7,8 +7,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "lib/container/rans.h"
-
 namespace pie {
 
 // Quantization steps are counted in sigma / kUnitsPerSigma.
@@ -35,23 +33,41 @@ class NormalSymbols {
   // Symbols of at most this magnitude have a frequency of their own.
   std::int32_t largest() const { return largest_; }
 
-  // How often k occurs in 2^16 symbols by the table; 0 beyond `largest`.
-  std::uint32_t frequency(std::int32_t k) const;
-  std::uint32_t escape_frequency() const;
+  // Whether k has a frequency of its own; what has none is escaped.
+  bool has(std::int32_t k) const { return index_of(k) < escape_index(); }
 
-  void encode(RansEncoder& encoder, std::int32_t k) const;
+  // Slots out of 2^16: `freq` of them from `start` on.
+  struct Interval {
+    std::uint32_t start, freq;
+  };
+  // That of k, or of the escape.
+  Interval interval(std::int32_t k) const {
+    const std::size_t index = index_of(k);
+    return interval_of(index < escape_index() ? index : escape_index());
+  }
+  Interval escape() const { return interval_of(escape_index()); }
 
-  // Throws DamagedError where an escaped integer does not fit into 32 bits.
-  std::int32_t decode(RansDecoder& decoder) const;
+  // Who owns a slot, which is below 2^16.
+  struct Found {
+    Interval interval;
+    bool escaped;
+    std::int32_t symbol;  // 0 if escaped
+  };
+  Found find(std::uint32_t slot) const;
 
   // Bits that the true probability of bin k asks for, and bits that this table spends on it.
   double ideal_bits(std::int32_t k) const;
   double coded_bits(std::int32_t k) const;
 
  private:
+  // 0, -1, +1, -2, +2, ... -> 0, 1, 2, 3, 4, ...
+  static std::size_t index_of(std::int32_t k) {
+    const auto magnitude = static_cast<std::size_t>(k < 0 ? -std::int64_t{k} : std::int64_t{k});
+    return 2 * magnitude - (k < 0 ? 1 : 0);
+  }
   std::size_t escape_index() const { return starts_.size() - 2; }
-  std::uint32_t frequency_of_index(std::size_t index) const {
-    return starts_[index + 1] - starts_[index];
+  Interval interval_of(std::size_t index) const {
+    return {starts_[index], starts_[index + 1] - starts_[index]};
   }
 
   std::uint32_t step_;
