@@ -5,6 +5,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/file.h"
+#include "lib/image/jpeg_file.h"
 #include "lib/image/png_file.h"
 #include "lib/image/pnm_file.h"
 #include "lib/image/stb_file.h"
@@ -28,6 +29,7 @@ ImageHeader probe(const std::uint8_t* data, std::size_t size, const std::string&
   if (size == 0) throw TruncatedError(name + ": the file is empty");
   if (is_png(data, size)) return probe_png(data, size, name, max_pixels);
   if (is_pnm(data, size)) return probe_pnm(data, size, name, max_pixels);
+  if (is_jpeg(data, size)) return probe_jpeg(data, size, name, max_pixels);
   return probe_stb(data, size, name, max_pixels);
 }
 
@@ -54,6 +56,7 @@ ImageFile decode_image(const Bytes& file, const std::string& name, std::uint64_t
   if (file.empty()) throw TruncatedError(name + ": the file is empty");
   if (is_png(data, file.size())) return decode_png(data, file.size(), name, max_pixels);
   if (is_pnm(data, file.size())) return decode_pnm(data, file.size(), name, max_pixels);
+  if (is_jpeg(data, file.size())) return decode_jpeg(data, file.size(), name, max_pixels);
   return decode_stb(data, file.size(), name, max_pixels);
 }
 

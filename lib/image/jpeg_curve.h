@@ -14,9 +14,9 @@ struct JpegPoint {
   double psnr_db;
 };
 
-// Rate and distortion of one JPEG file (stb_image_write's coder) that holds the set's images side
-// by side in a square: the first of them, as many as fill it, up to 2^26 samples. Throws UsageError
-// unless images are gray or RGB and the square fits JPEG's 65,535 pixels.
+// Rate and distortion of one JPEG file that holds the set's images side by side in a square: the
+// first of them, as many as fill it, up to 2^26 samples. Throws UsageError unless images are gray
+// or RGB and the square fits JPEG's 65,500 pixels.
 std::vector<JpegPoint> jpeg_curve(const ImageSet& images);
 
 }  // namespace pie

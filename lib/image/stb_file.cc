@@ -30,7 +30,6 @@
 #define STB_IMAGE_IMPLEMENTATION
 #define STBI_ONLY_BMP
 #define STBI_ONLY_GIF
-#define STBI_ONLY_JPEG
 #define STBI_ONLY_PSD
 #define STBI_ONLY_TGA
 #define STBI_NO_STDIO
@@ -121,10 +120,9 @@ struct View {
   }
 };
 
-enum class Format { kJpeg, kBmp, kGif, kPsd, kTga };
+enum class Format { kBmp, kGif, kPsd, kTga };
 
 Format detect(const View& view) {
-  if (view.starts("\xff\xd8", 2)) return Format::kJpeg;
   if (view.starts("BM", 2)) return Format::kBmp;
   if (view.starts("GIF8", 4)) return Format::kGif;
   if (view.starts("8BPS", 4)) return Format::kPsd;
@@ -133,8 +131,6 @@ Format detect(const View& view) {
 
 const char* format_name(Format format) {
   switch (format) {
-    case Format::kJpeg:
-      return "jpeg";
     case Format::kBmp:
       return "bmp";
     case Format::kGif:
@@ -145,61 +141,6 @@ const char* format_name(Format format) {
       break;
   }
   return "tga";
-}
-
-void note_once(std::vector<std::string>* list, const char* what) {
-  if (std::find(list->begin(), list->end(), what) == list->end()) list->push_back(what);
-}
-
-// Throws DamagedError if the Huffman tables of the segment whose length field is at `at` define
-// more than 256 symbols: stb_image 2.27 would write beyond its own tables.
-void check_huffman_tables(const View& view, std::size_t at) {
-  const std::size_t end = at + view.u16(at);
-  for (at += 2; at < end;) {
-    constexpr std::size_t kLengths = 16;
-    std::size_t symbols = 0;
-    for (std::size_t i = 1; i <= kLengths; ++i) symbols += view.u8(at + i);
-    if (symbols > 256)
-      throw DamagedError(view.name + ": the image file is damaged (Huffman table)");
-    at += 1 + kLengths + symbols;
-  }
-}
-
-// Looks through the segments as the decoder will: refuses what it must not see, lists ICC and Exif
-// data.
-void examine_jpeg(const View& view, std::vector<std::string>* dropped) {
-  constexpr std::size_t kHuffmanTables = 0xc4;
-  constexpr std::size_t kStartOfScan = 0xda;
-  constexpr std::size_t kEndOfImage = 0xd9;
-  constexpr std::size_t kExifSegment = 0xe1;
-  constexpr std::size_t kIccSegment = 0xe2;
-  std::size_t at = 2;
-  for (;;) {
-    // The decoder, too, skips what is no marker, and repeated 0xff.
-    if (view.u8(at) != 0xff || view.u8(at + 1) == 0xff) {
-      ++at;
-      continue;
-    }
-    const std::size_t marker = view.u8(at + 1);
-    if (marker == kStartOfScan || marker == kEndOfImage) break;
-    const bool frame =
-        marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
-    if (frame && view.u8(at + 9) == 4) {
-      throw UnsupportedError(view.name +
-                             ": a JPEG file in CMYK, which cannot be kept; convert it to RGB");
-    }
-    if (marker == kHuffmanTables) check_huffman_tables(view, at + 2);
-    if (marker == kExifSegment && view.starts("Exif", 5, at + 4)) note_once(dropped, "eXIf");
-    if (marker == kIccSegment && view.starts("ICC_PROFILE", 12, at + 4)) note_once(dropped, "iCCP");
-    at += 2 + view.u16(at + 2);
-  }
-  // Behind the first scan, where damage may lead the decoder anywhere, everything that could be a
-  // table has to be one.
-  for (; at + 1 < view.size; ++at) {
-    if (view.data[at] == 0xff && view.data[at + 1] == kHuffmanTables) {
-      check_huffman_tables(view, at + 2);
-    }
-  }
 }
 
 // stb_image reads PSD files as 8-bit RGBA whatever they hold: refuses what that would reduce.
@@ -246,7 +187,6 @@ struct Examined {
 
 Examined examine(const View& view, Format format) {
   Examined examined;
-  if (format == Format::kJpeg) examine_jpeg(view, &examined.dropped);
   if (format == Format::kPsd) examined.channels = examine_psd(view);
   if (format == Format::kGif && is_animated_gif(view)) {
     examined.dropped.push_back("further frames");

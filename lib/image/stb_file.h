@@ -1,4 +1,4 @@
-// JPEG, BMP, TGA, PSD and GIF files through stb_image.
+// BMP, TGA, PSD and GIF files through stb_image.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@ namespace pie {
 
 // The header of such a file from its beginning. Throws TruncatedError if that is not enough of it,
 // DamagedError if the data is none of these formats, corrupt or too large, UnsupportedError if
-// reading it would reduce it (a CMYK JPEG; a PSD file with 16 bits or more than four channels).
+// reading it would reduce it (a PSD file with 16 bits or more than four channels).
 ImageHeader probe_stb(const std::uint8_t* data, std::size_t size, const std::string& name,
                       std::uint64_t max_pixels);
 

@@ -3,6 +3,7 @@
 
 #include <png.h>
 
+#include "lib/image/jpeg_file.h"
 #include "tests/image/image_test_files.h"
 #include "tests/image/stb_encoders.h"
 
@@ -223,51 +224,11 @@ TEST(Gif, GivesTheFirstFrame) {
   EXPECT_EQ(decode(gif(3)).dropped, (std::vector<std::string>{"further frames"}));
 }
 
-TEST(Jpeg, ReadsGrayAndColour) {
-  for (const int channels : {1, 3}) {
-    Image image({channels, 16, 24});
-    for (int y = 0; y < 16; ++y) {
-      for (int x = 0; x < 24; ++x) {
-        for (int c = 0; c < channels; ++c) image.set(y, x, c, 5 * y + 4 * x + 20 * c);
-      }
-    }
-    const Bytes encoded = encode_jpeg(image);
-    const Image read = decode(encoded).image;
-    EXPECT_EQ(read.geometry.height, 16);
-    EXPECT_EQ(read.geometry.width, 24);
-    EXPECT_EQ(read.geometry, probe_image(encoded, "x").geometry);
-    // stb_image_write stores three channels always.
-    for (int y = 0; y < 16; ++y) {
-      for (int x = 0; x < 24; ++x) EXPECT_NEAR(read.at(y, x), image.at(y, x), 8);
-    }
-  }
-}
-
-TEST(Jpeg, ReportsProfilesAndRefusesCmyk) {
-  const Bytes plain = encode_jpeg(noise_image({3, 8, 8}));
-  const auto with_segment = [&plain](std::uint8_t marker, const std::string& text) {
-    const Bytes header{0xff, 0xd8, 0xff, marker, 0, static_cast<std::uint8_t>(text.size() + 2)};
-    const Bytes segment = concatenate(header, Bytes(text.begin(), text.end()));
-    return concatenate(segment, Bytes(plain.begin() + 2, plain.end()));
-  };
-  EXPECT_TRUE(decode(plain).dropped.empty());
-  EXPECT_EQ(decode(with_segment(0xe2, std::string("ICC_PROFILE\0\1\1", 14))).dropped,
-            (std::vector<std::string>{"iCCP"}));
-  EXPECT_EQ(decode(with_segment(0xe1, std::string("Exif\0\0", 6))).dropped,
-            (std::vector<std::string>{"eXIf"}));
-
-  Bytes cmyk = plain;
-  for (std::size_t i = 0; i + 9 < cmyk.size(); ++i) {
-    if (cmyk[i] == 0xff && cmyk[i + 1] == 0xc0) cmyk[i + 9] = 4;
-  }
-  EXPECT_THROW(decode(cmyk), UnsupportedError);
-}
-
 TEST(ReadImage, EveryCutIsTruncated) {
   const Image image = noise_image({3, 8, 8});
   for (const Bytes& file :
        {encode_image(image, ImageFormat::kPng), encode_image(image, ImageFormat::kPpm),
-        encode_jpeg(image), encode_bmp(image), encode_tga(image), encode_psd(image), gif(1)}) {
+        encode_jpeg(image, 95), encode_bmp(image), encode_tga(image), encode_psd(image), gif(1)}) {
     const std::string format = decode(file).format;
     // A GIF may lack its last byte, the trailer.
     const std::size_t whole = format == "gif" ? file.size() - 2 : file.size();
@@ -286,7 +247,7 @@ TEST(ReadImage, DamageNeverCrashes) {
   std::uint64_t draw = 0;
   for (const Bytes& file :
        {encode_image(image, ImageFormat::kPng), encode_image(image, ImageFormat::kPpm),
-        encode_jpeg(image), encode_bmp(image), encode_tga(image), encode_psd(image), gif(2)}) {
+        encode_jpeg(image, 95), encode_bmp(image), encode_tga(image), encode_psd(image), gif(2)}) {
     for (int round = 0; round < 400; ++round) {
       Bytes damaged = file;
       for (int k = 0; k < 1 + round % 3; ++k) {
@@ -308,7 +269,7 @@ TEST(ReadImage, LimitsAreCheckedFirst) {
   const Image image = noise_image({3, 8, 8});
   for (const Bytes& file :
        {encode_image(image, ImageFormat::kPng), encode_image(image, ImageFormat::kPpm),
-        encode_jpeg(image), encode_bmp(image), encode_tga(image), encode_psd(image)}) {
+        encode_jpeg(image, 95), encode_bmp(image), encode_tga(image), encode_psd(image)}) {
     EXPECT_NO_THROW(decode_image(file, "x", 64));
     const std::string message = message_of<DamagedError>([&] { decode_image(file, "x.img", 63); });
     EXPECT_EQ(message, "x.img: claims to be 8x8 pixels; the limit is 63 in all");

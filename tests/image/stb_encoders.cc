@@ -23,13 +23,6 @@ void append_to(void* context, void* data, int size) {
 
 }  // namespace
 
-Bytes encode_jpeg(const Image& image) {
-  Bytes out;
-  stbi_write_jpg_to_func(append_to, &out, image.geometry.width, image.geometry.height,
-                         image.geometry.channels, image.samples.data(), 95);
-  return out;
-}
-
 Bytes encode_bmp(const Image& image) {
   Bytes out;
   stbi_write_bmp_to_func(append_to, &out, image.geometry.width, image.geometry.height,

@@ -5,8 +5,7 @@
 
 namespace pie {
 
-// Files of 8-bit images; JPEG of quality 95.
-Bytes encode_jpeg(const Image& image);
+// Files of 8-bit images.
 Bytes encode_bmp(const Image& image);
 Bytes encode_tga(const Image& image);
 
