@@ -8,6 +8,7 @@
 
 #include "lib/base/checksum.h"
 #include "lib/base/log.h"
+#include "lib/coding/normal_table.h"
 #include "tools/common/load_engine.h"
 #include "tools/common/options.h"
 #include "tools/common/run_main.h"
@@ -24,7 +25,7 @@ constexpr const char* kExamples =
     "  pie-decode -l test.pie                     lists layers and sizes, without a model\n"
     "  pie-decode < digit.pie | pnmtopng > digit.png\n";
 
-Json describe(const std::string& path, const CodeFile& file, uint64_t file_bytes) {
+Json describe(const std::string& path, const CodeFile& file) {
   const auto summary = file.summary();
   Json frames = Json::array();
   for (const auto& frame : file.frames()) {
@@ -51,7 +52,7 @@ Json describe(const std::string& path, const CodeFile& file, uint64_t file_bytes
                       {"overhead_bytes", frame.overhead_bytes()}});
   }
   return {{"file", path},
-          {"file_bytes", file_bytes},
+          {"file_bytes", file.bytes()},
           {"images", summary.images},
           {"payload_bytes", summary.payload_bytes},
           {"overhead_bytes", summary.overhead_bytes},
@@ -75,10 +76,9 @@ void print_list(const Json& file) {
 
 // --list, --test and --breakpoints of one file.
 ExitCode inspect(const std::string& path, const DecodeOptions& options, bool json, Json& reports) {
-  const auto bytes = read_file(path);
-  const CodeFile file(bytes);
+  const CodeFile file{Input(path)};
   if (options.list) {
-    const auto description = describe(path, file, bytes.size());
+    const auto description = describe(path, file);
     if (json) {
       reports.push_back(description);
     } else {
@@ -98,7 +98,11 @@ ExitCode inspect(const std::string& path, const DecodeOptions& options, bool jso
     }
     return ExitCode::kOk;
   }
-  file.check();
+  try {
+    file.check();
+  } catch (const TruncatedError& error) {
+    throw TruncatedError(error.what() + how_to_rescue(file));
+  }
   if (json) reports.push_back({{"file", path}, {"ok", true}});
   log_detail(path, "structure and checksums are sound");
   return ExitCode::kOk;

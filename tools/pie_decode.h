@@ -21,4 +21,12 @@ struct DecodeOptions {
   std::vector<std::string> files;
 };
 
+// What to do about a cut file, to be added to the message that says so.
+inline std::string how_to_rescue(const CodeFile& file) {
+  const auto& last = file.frames().back();
+  if (!last.truncated()) return ": use --allow-partial";
+  if (last.whole_layers() == 0) return file.frames().size() > 1 ? ": use --allow-partial" : "";
+  return ": use --layers " + std::to_string(last.whole_layers()) + " or --allow-partial";
+}
+
 }  // namespace pie

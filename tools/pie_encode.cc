@@ -2,9 +2,8 @@
 // tools/engine/encode.cc does the work.
 #include "tools/pie_encode.h"
 
-#include <fstream>
-
 #include "lib/base/log.h"
+#include "lib/coding/normal_table.h"
 #include "lib/container/code_file.h"
 #include "tools/common/load_engine.h"
 #include "tools/common/options.h"
@@ -19,33 +18,41 @@ constexpr const char* kExamples =
     "  pie-encode -m pie-mnist < digit.pgm | ssh host pie-decode > digit.pgm\n"
     "  pie-encode --layers 1 full.pie -o small.pie          cuts, without a model\n";
 
-bool is_code_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  char magic[4] = {};
-  return in.read(magic, 4) && std::string(magic, 4) == "\x89PIE";
+// Whether an input is a code file. What cannot be read is not, and is reported as the image that it
+// was to be.
+bool holds_code(const SlicedInput& sliced) {
+  if (sliced.slice || !sliced.input.exists() || sliced.input.is_folder()) return false;
+  try {
+    return is_code_file(sliced.input);
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 // Keeps the first layers of every frame of a code file.
-ExitCode cut_file(const std::string& path, EncodeOptions& options) {
+ExitCode cut_file(const Input& input, EncodeOptions& options) {
+  const std::string& path = input.path();
   if (options.layers == 0) {
-    throw UsageError(path + ": is a code file already; give --layers K to cut it");
+    throw UsageError(input.name() + ": is a code file already; give --layers K to cut it");
   }
   const auto output = options.destination.path_for(path);
-  if (output == path) {
+  if (output == path && path != "-") {
     throw UsageError(path + ": would be overwritten by its own cut; give -o, -O or -c");
   }
   options.outputs.claim(output, path);
-  const auto bytes = read_file(path);
-  const CodeFile file(bytes);
+  const CodeFile file(input);
   file.require_layers(options.layers);
-  Bytes result;
+  const auto out = open_output(output, options.destination.overwrite, path);
+  uint64_t bytes = 0;
   for (const auto& frame : file.frames()) {
-    const auto part = cut_layers(frame, options.layers);
-    result.insert(result.end(), part.begin(), part.end());
+    cut_layers(frame, options.layers, [&](ByteSpan piece) {
+      out->write(piece.data, piece.size);
+      bytes += piece.size;
+    });
   }
-  write_output(output, result, options.destination.overwrite, path);
+  out->commit();
   if (output != "-") {
-    log_note(path, std::to_string(bytes.size()) + " -> " + std::to_string(result.size()) + " B, " +
+    log_note(path, std::to_string(file.bytes()) + " -> " + std::to_string(bytes) + " B, " +
                        std::to_string(options.layers) + " layer(s) kept");
   }
   return ExitCode::kOk;
@@ -80,28 +87,36 @@ int run(int argc, char** argv) {
   app.add_option("--latents", options.latents,
                  "Write z of all images to this .npy file, float32 [N, d]; code files are then "
                  "written only with -o, -O or -c");
-  app.add_option("FILE", options.files, "Images, folders, IDX or CIFAR files; - is stdin");
+  std::vector<std::string> files;
+  app.add_option("FILE", files, "Images, folders, IDX or CIFAR files; - is stdin");
   const int code = parse_command_line(app, common, argc, argv);
   if (code >= 0) return code;
   if (options.destination.file == "-") options.destination = {"", "", true, false};
-  if (options.files.empty()) options.files = {"-"};
-  if (options.files == std::vector<std::string>{"-"} && options.destination.file.empty() &&
+  if (files.empty()) files = {"-"};
+  if (files == std::vector<std::string>{"-"} && options.destination.file.empty() &&
       options.destination.folder.empty() && options.latents.empty()) {
     options.destination.to_stdout = true;
   }
 
-  std::vector<std::string> codes, images;
-  for (const auto& path : options.files) (is_code_file(path) ? codes : images).push_back(path);
-  if (!codes.empty() && options.files.size() > 1 && !options.destination.file.empty()) {
+  std::vector<Input> codes;
+  for (const auto& text : files) {
+    // What has been looked at here is what is coded later: a pipe can be read only once.
+    const auto sliced = parse_sliced_input(text);
+    if (holds_code(sliced)) {
+      codes.push_back(sliced.input);
+    } else {
+      options.images.push_back(sliced);
+    }
+  }
+  if (!codes.empty() && files.size() > 1 && !options.destination.file.empty()) {
     throw UsageError("-o takes one code file to cut; use -O or -c for several");
   }
   if (!options.destination.folder.empty()) make_folder(options.destination.folder);
   ExitCode worst = ExitCode::kOk;
-  for (const auto& path : codes) {
-    worst = worse(worst, run_for_file(path, [&] { return cut_file(path, options); }));
+  for (const auto& input : codes) {
+    worst = worse(worst, run_for_file(input.name(), [&] { return cut_file(input, options); }));
   }
-  if (images.empty()) return static_cast<int>(worst);
-  options.files = images;
+  if (options.images.empty()) return static_cast<int>(worst);
   const auto rest = static_cast<ExitCode>(call_engine("encode", common, &options));
   return static_cast<int>(worse(worst, rest));
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/image/slice.h"
 #include "tools/common/files.h"
 
 namespace pie {
@@ -16,7 +17,7 @@ struct EncodeOptions {
   int layers = 0;       // 0: all
   double step = 0;      // in standard deviations; 0: the default
   std::string latents;  // .npy file to write
-  std::vector<std::string> files;
+  std::vector<SlicedInput> images;
   OutputPaths outputs;  // of the code files that were cut before
 };
 

@@ -1,18 +1,18 @@
-// The samples of images that no layer of an integer PIE holds: alpha, where the model knows colours
-// only, and the low bytes of 16-bit samples. They travel in a chunk of the frame (FORMAT.md, 9.1).
+// The samples of images that no layer holds: alpha, where the model knows colours only, and the low
+// bytes of 16-bit samples. They travel in a chunk of the frame (FORMAT.md, 9.1).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <string>
+#include <vector>
 
-#include "lib/container/frame.h"
+#include "lib/container/chunk.h"
+#include "lib/container/frame_header.h"
 #include "lib/image/image.h"
+#include "lib/image/image_batch.h"
 
 namespace pie {
-
-// Samples as symbols are relative to this one, so that raw storage takes 8 bits of them.
-inline constexpr int32_t kMiddleSample = 128;
 
 // How the samples of a frame are shared out between the layers and the chunk.
 struct SampleShares {
@@ -20,30 +20,45 @@ struct SampleShares {
   bool alpha;          // its high bytes are in the chunk
   bool low_bytes;      // of all channels: in the chunk
 
+  SampleShares(int coded, int channels, int sample_bits)
+      : coded_channels(coded), alpha(channels > coded), low_bytes(sample_bits == 16) {}
   bool any_extra() const { return alpha || low_bytes; }
 };
 
-// None if a model with `model_channels` cannot code images of `channels`.
-std::optional<SampleShares> share_samples(int channels, int sample_bits, int model_channels);
+// Collects what the chunk will hold.
+class ExtraSamplesWriter {
+ public:
+  explicit ExtraSamplesWriter(const SampleShares& shares) : shares_(shares) {}
 
-// The first `channels` channels of images.
-ImageSet first_channels(const ImageSet& images, int channels);
+  // Image `i` of a batch; images come in order.
+  void add(const ImageBatch& images, size_t i);
+  Chunk chunk() const;
 
-// Image `i` of a set with the low bytes of all samples of the set, interleaved; none: 8 bits.
-Image whole_image(const ImageSet& high_bytes, size_t i, const Bytes& low_bytes);
+ private:
+  SampleShares shares_;
+  Bytes samples_;
+};
 
-// The chunk of images, the low bytes of whose samples are given in the same order, interleaved.
-Chunk write_extra_samples(const SampleShares& shares, const ImageSet& images,
-                          const Bytes& low_bytes);
+// What the chunk of a frame holds.
+class ExtraSamples {
+ public:
+  // Reads it from the frame's chunks; there is none where the file is cut before it. Throws
+  // DamagedError.
+  ExtraSamples(const SampleShares& shares, const FrameHeader& header,
+               const std::vector<Chunk>& chunks);
 
-// What such a chunk holds; empty if there is nothing extra, or the file is cut before it. Throws
-// DamagedError.
-Bytes read_extra_samples(const StoredFrame& frame, const SampleShares& shares);
+  bool found() const { return !samples_.empty(); }
 
-// Image `index` of `channels` from `coded`, what its layers hold, and `extra`, what
-// read_extra_samples has returned. Where that is lost, alpha is opaque, and low bytes repeat the
-// high ones.
-Image join_samples(const SampleShares& shares, const ImageSet& coded, int channels,
-                   const Bytes& extra, uint64_t index);
+  // Completes image `index`, whose coded channels are there. Where the chunk is lost, alpha becomes
+  // opaque, and low bytes repeat the high ones.
+  void complete(Image& image, uint64_t index) const;
+
+ private:
+  size_t bytes_of_image() const;
+
+  SampleShares shares_;
+  Shape shape_;  // of an image, alpha included
+  Bytes samples_;
+};
 
 }  // namespace pie

@@ -134,7 +134,8 @@ class Reader {
     // us allocate for it.
     constexpr std::uint64_t kMostPixelsPerByte = std::uint64_t{8} * 64 * 16;
     const bool arithmetic = jpeg_.arith_code != FALSE;
-    if (!arithmetic && header_.geometry.pixels() > kMostPixelsPerByte * size_) {
+    if (!arithmetic &&
+        static_cast<std::uint64_t>(header_.geometry.pixels()) > kMostPixelsPerByte * size_) {
       throw TruncatedError(name_ + ": the file is too short for a JPEG image of " +
                            to_string(header_.geometry));
     }
@@ -304,7 +305,7 @@ Bytes encode_jpeg(const Image& image, int quality) {
     jpeg.dest = &output.manager;
     jpeg.image_width = static_cast<JDIMENSION>(image.geometry.width);
     jpeg.image_height = static_cast<JDIMENSION>(image.geometry.height);
-    jpeg.input_components = image.geometry.channels;
+    jpeg.input_components = static_cast<int>(image.geometry.channels);
     jpeg.in_color_space = image.geometry.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_set_defaults(&jpeg);
     jpeg_set_quality(&jpeg, quality, TRUE);

@@ -224,7 +224,7 @@ bool is_opaque(const Image& rgba) {
 
 Image without_alpha(const Image& rgba) {
   Image rgb({3, rgba.geometry.height, rgba.geometry.width});
-  for (std::size_t p = 0; p < rgba.geometry.pixels(); ++p) {
+  for (std::int64_t p = 0; p < rgba.geometry.pixels(); ++p) {
     std::copy_n(rgba.samples.data() + 4 * p, 3, rgb.samples.data() + 3 * p);
   }
   return rgb;

@@ -15,18 +15,20 @@ namespace pie {
 using Json = nlohmann::ordered_json;
 
 // Parses `text`; the result is discarded if it is not JSON, or nested deeper than anything of ours.
-// Much of the JSON library calls itself for each level and would run out of stack.
-inline Json parse_json(const std::string& text) {
+// Much of the JSON library calls itself for each level and would run out of stack. `Value` keeps the
+// order of keys, or finds any of many in no time (nlohmann::json).
+template <typename Value = Json>
+Value parse_json(const std::string& text) {
   constexpr int kDeepest = 16;
   bool too_deep = false;
-  const auto value = Json::parse(
+  const auto value = Value::parse(
       text,
-      [&](int depth, Json::parse_event_t, Json&) {
+      [&](int depth, typename Value::parse_event_t, Value&) {
         too_deep = too_deep || depth > kDeepest;
         return depth <= kDeepest;
       },
       false);
-  return too_deep ? Json(Json::value_t::discarded) : value;
+  return too_deep ? Value(Value::value_t::discarded) : value;
 }
 
 // Sets the value at a dotted path ("conv.hidden", "blocks.2.keep") of a preset; `assignment` is

@@ -115,6 +115,13 @@ torch::Tensor FlowModel::decode(const torch::Tensor& z, const ResidualChoice& re
   });
 }
 
+torch::Tensor FlowModel::invert(const torch::Tensor& x, const FixedPointOptions& options,
+                                std::vector<FixedPointReport>* reports) {
+  const auto all = latents(x);
+  return decode(
+      all.z, [&](size_t l, const torch::Tensor&) { return all.r[l]; }, options, reports);
+}
+
 torch::Tensor FlowModel::decode_blocks(
     const torch::Tensor& z, const ResidualChoice& residual,
     const std::function<torch::Tensor(Bijection& step, const torch::Tensor& value)>& invert) {

@@ -60,6 +60,8 @@ class FlowModel final : public LatentModel {
   // While training: whether `log_likelihood` keeps activations or recomputes them from outputs.
   void set_recompute(bool on) override { recompute_ = on; }
 
+  torch::Tensor invert(const torch::Tensor& x, const FixedPointOptions& options,
+                       std::vector<FixedPointReport>* reports) override;
   // The residual blocks in order, data first; none in a PIE.
   const std::vector<std::shared_ptr<ResidualBlock>>& residual_blocks() const override {
     return residual_blocks_;

@@ -12,20 +12,11 @@
 
 #include "lib/coding/logistic_mixture.h"
 #include "lib/model/integer_config.h"
+#include "lib/model/integer_planes.h"
+#include "lib/model/integer_walk.h"
 #include "lib/model/model.h"
-#include "lib/nets/integer_net.h"
 
 namespace pie {
-
-// Samples that are known or coded together: one phase of the 2x2 cells of one scale, in one
-// channel; or one channel of the coarsest image.
-struct IntegerPlane {
-  size_t layer;  // of the code file: 0 is z
-  size_t net;    // that computes its parameters, in the head of its channel
-  int64_t channel;
-  int64_t rows, columns;  // of samples
-  int64_t samples() const { return rows * columns; }
-};
 
 // A scale takes an image [C, H, W] apart into the phases of its 2x2 cells. Phase (0, 0) is the
 // image of the next scale; the others leave as residuals, in the order (1, 1), (0, 1), (1, 0), each
@@ -41,12 +32,14 @@ class IntegerPie final : public Model {
  public:
   explicit IntegerPie(const IntegerPieConfig& config);
 
-  void set_arithmetic(Arithmetic arithmetic) { arithmetic_ = arithmetic; }
-  // How many pixels networks take at once without gradients. Changes no result.
-  void set_batch_rows(int64_t rows) { batch_rows_ = rows; }
+  void set_arithmetic(Arithmetic arithmetic) { nets_.arithmetic = arithmetic; }
+  // See IntegerNets::batch_rows.
+  void set_batch_rows(int64_t rows) { nets_.batch_rows = rows; }
 
   // The planes of an image of `height` x `width`, in coding order, coarse to fine; layers ascend.
-  std::vector<IntegerPlane> planes(int64_t height, int64_t width) const;
+  std::vector<IntegerPlane> planes(int64_t height, int64_t width) const {
+    return integer_planes(config_, height, width);
+  }
   size_t layers() const { return static_cast<size_t>(config_.layers) + 1; }
   int components() const { return static_cast<int>(config_.components); }
   const LogisticMixture& mixture() const { return *mixture_; }
@@ -59,7 +52,9 @@ class IntegerPie final : public Model {
   torch::Tensor generate(int64_t n, int64_t height, int64_t width, const PlaneChoice& choose);
 
   // The planes of images [N, C, H, W] of levels, as a PlaneChoice would return them.
-  std::vector<torch::Tensor> split(const torch::Tensor& levels) const;
+  std::vector<torch::Tensor> split(const torch::Tensor& levels) const {
+    return split_planes(config_, levels);
+  }
   // The levels of a plane that own `slots`, one for each sample: draws, if the slots are random.
   torch::Tensor draws(const torch::Tensor& indices, const std::vector<uint32_t>& slots) const;
   // The medians that stand in for a plane that is not known.
@@ -84,19 +79,12 @@ class IntegerPie final : public Model {
   void restore(const std::map<std::string, torch::Tensor>& tensors) override;
 
  private:
-  // Called with what the network says of a plane, [n * samples, 3 * components] in float32, and
-  // what its means are relative to, [n * samples].
-  using Visit = std::function<torch::Tensor(size_t plane, const torch::Tensor& parameters,
-                                            const torch::Tensor& base)>;
-  std::vector<Shape3> shapes(int64_t height, int64_t width) const;  // of all scales, finest first
-  torch::Tensor walk(int64_t n, int64_t height, int64_t width, const Visit& visit);
+  torch::Tensor walk(int64_t n, int64_t height, int64_t width, const PlaneVisit& visit);
   LogLikelihood sum_up(const torch::Tensor& x, const std::vector<torch::Tensor>& nats) const;
 
   IntegerPieConfig config_;
-  std::vector<std::shared_ptr<IntegerNet>> nets_;  // of z, then of the phases, coarse to fine
+  IntegerNets nets_;
   std::shared_ptr<const LogisticMixture> mixture_;
-  Arithmetic arithmetic_ = Arithmetic::kFastest;
-  int64_t batch_rows_ = 4096;  // stay in the cache, and bound the memory that a block needs
 };
 
 }  // namespace pie

@@ -16,6 +16,11 @@ torch::Tensor Model::features(const torch::Tensor&) {
   throw UsageError("this model has no classifier; train one with --task classify");
 }
 
+torch::Tensor Model::invert(const torch::Tensor&, const FixedPointOptions&,
+                            std::vector<FixedPointReport>*) {
+  throw UsageError("this model has no iterative inverse; choose an i-ResNet");
+}
+
 const std::vector<std::shared_ptr<ResidualBlock>>& Model::residual_blocks() const {
   static const std::vector<std::shared_ptr<ResidualBlock>> none;
   return none;

@@ -75,6 +75,10 @@ class Model : public torch::nn::Module {
   virtual void constrain(bool) {}
   virtual void project_gradients() {}
 
+  // The pixels of x as the iterative inverse gives them back from all latents; `reports` receives
+  // how it ended in each residual block. Throws UsageError for a model without such an inverse.
+  virtual torch::Tensor invert(const torch::Tensor& x, const FixedPointOptions& options,
+                               std::vector<FixedPointReport>* reports);
   // The residual blocks in order, data first; none unless the model has an iterative inverse.
   virtual const std::vector<std::shared_ptr<ResidualBlock>>& residual_blocks() const;
 

@@ -22,23 +22,6 @@ Json parse_section(const TensorFile& file, const std::string& key, const std::st
 
 }  // namespace
 
-LatentModel& LoadedModel::latent_model() const {
-  auto* latent = dynamic_cast<LatentModel*>(model.get());
-  if (latent == nullptr) {
-    throw UsageError("the model " + name() + " is an integer PIE, without real-valued latents; " +
-                     "choose another with -m");
-  }
-  return *latent;
-}
-
-FlowModel& LoadedModel::flow() const {
-  auto* flow = dynamic_cast<FlowModel*>(model.get());
-  if (flow == nullptr) {
-    throw UsageError("the model " + name() + " is no flow; choose another with -m");
-  }
-  return *flow;
-}
-
 Fingerprint fingerprint(const Json& preset, const Model& model) {
   Json config = preset;
   config.erase("name");
@@ -118,6 +101,10 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
   return loaded;
 }
 
-LoadedModel load_model(const std::string& path) { return parse_model(read_file(path), path); }
+bool claims_fingerprint(const Input& file, const Fingerprint& wanted) {
+  return peek_metadata(file, "fingerprint") == to_hex(wanted.data(), wanted.size());
+}
+
+LoadedModel load_model(const Input& file) { return parse_model(file.all(), file.name()); }
 
 }  // namespace pie

@@ -7,11 +7,11 @@
 #include <memory>
 #include <string>
 
-#include "lib/base/file.h"
+#include "lib/base/bytes.h"
+#include "lib/base/input.h"
 #include "lib/container/frame_header.h"
 #include "lib/model/config_section.h"
-#include "lib/model/flow_model.h"
-#include "lib/model/integer_pie.h"
+#include "lib/model/model.h"
 
 namespace pie {
 
@@ -24,14 +24,6 @@ struct LoadedModel {
   Fingerprint fingerprint;
   int64_t parameters;  // trained numbers
   std::string name() const { return preset.value("name", std::string("unnamed")); }
-
-  // The model as what it is: null unless it is an integer PIE; and the others (throw UsageError if
-  // it is none).
-  std::shared_ptr<IntegerPie> integer() const {
-    return std::dynamic_pointer_cast<IntegerPie>(model);
-  }
-  LatentModel& latent_model() const;
-  FlowModel& flow() const;
 };
 
 // The fingerprint of a model file: over the decoder-relevant configuration and the names, shapes
@@ -48,6 +40,10 @@ Bytes serialize_model(const Model& model, const Json& preset, const Json& traini
 LoadedModel parse_model(const Bytes& bytes, const std::string& path);
 
 // `parse_model` of a whole file. Throws OperationError if it cannot be read.
-LoadedModel load_model(const std::string& path);
+LoadedModel load_model(const Input& file);
+
+// Whether a model file claims to have this fingerprint, by its header alone. Throws what reading
+// throws, DamagedError if there is no such header.
+bool claims_fingerprint(const Input& file, const Fingerprint& wanted);
 
 }  // namespace pie

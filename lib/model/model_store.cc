@@ -10,7 +10,6 @@
 
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
-#include "lib/model/safetensors.h"
 
 namespace pie {
 namespace {
@@ -69,38 +68,40 @@ std::vector<std::string> names_in_store(const std::string& suffix) {
 
 LoadedModel find_model(const std::string& name_or_path) {
   std::error_code ignored;
-  if (fs::is_regular_file(name_or_path, ignored)) return load_model(name_or_path);
+  if (fs::is_regular_file(name_or_path, ignored)) return load_model(Input(name_or_path));
   const auto path = name_or_path.find('/') == std::string::npos
                         ? locate(name_or_path + ".safetensors")
                         : std::string();
-  if (!path.empty()) return load_model(path);
+  if (!path.empty()) return load_model(Input(path));
   throw UnsupportedError(name_or_path + ": no such model; give a file, or one of: " +
                          join(names_in_store(".safetensors")) + " (looked in " +
                          join(model_folders()) + ")");
 }
 
 LoadedModel find_model(const Fingerprint& wanted) {
-  const std::string hex = to_hex(wanted.data(), wanted.size());
   for (const auto& folder : model_folders()) {
     std::vector<std::string> paths;
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-      if (entry.path().extension() == ".safetensors") paths.push_back(entry.path().string());
+      if (entry.path().extension() == ".safetensors" && entry.is_regular_file(ignored)) {
+        paths.push_back(entry.path().string());
+      }
     }
     std::sort(paths.begin(), paths.end());
     for (const auto& path : paths) {
+      const Input file(path);
       try {
-        const auto bytes = read_file(path);
-        if (parse_tensors(bytes, path).text("fingerprint", path) == hex) {
-          return parse_model(bytes, path);
-        }
+        if (!claims_fingerprint(file, wanted)) continue;
+        auto loaded = load_model(file);
+        if (loaded.fingerprint == wanted) return loaded;
       } catch (const Error&) {
         continue;  // a damaged neighbour must not keep the right model from being found
       }
     }
   }
-  throw UnsupportedError("needs the model with fingerprint " + hex + ", which is not in " +
-                         join(model_folders()) + "; give it with -m or set PIE_MODEL_PATH");
+  throw UnsupportedError("needs the model with fingerprint " +
+                         to_hex(wanted.data(), wanted.size()) + ", which is not in " +
+                         join(model_folders()) + "; give it by name, or set PIE_MODEL_PATH");
 }
 
 Json find_preset(const std::string& name) {

@@ -9,11 +9,6 @@
 
 namespace pie {
 
-Geometry to_geometry(Shape3 shape) {
-  return {static_cast<int>(shape.channels), static_cast<int>(shape.height),
-          static_cast<int>(shape.width)};
-}
-
 torch::Tensor to_levels(const ImageSet& images) {
   const auto& g = images.geometry();
   const std::vector<int64_t> shape{static_cast<int64_t>(images.size()), g.channels, g.height,
@@ -27,7 +22,7 @@ torch::Tensor to_unit(const ImageSet& images) { return to_levels(images).add_(0.
 
 torch::Tensor dequantize(const ImageSet& images, const std::vector<size_t>& indices, uint64_t seed,
                          uint64_t draw) {
-  const auto stride = static_cast<int64_t>(images.geometry().elements());
+  const int64_t stride = images.geometry().elements();
   auto noise = torch::empty({static_cast<int64_t>(images.size()), stride});
   float* out = noise.data_ptr<float>();
   at::parallel_for(0, noise.size(0), 16, [&](int64_t begin, int64_t end) {
@@ -48,8 +43,7 @@ ImageSet to_images(const torch::Tensor& x) {
 ImageSet from_levels(const torch::Tensor& levels) {
   const auto bytes = levels.to(torch::kUInt8).contiguous();
   const uint8_t* data = bytes.data_ptr<uint8_t>();
-  return ImageSet({static_cast<int>(bytes.size(1)), static_cast<int>(bytes.size(2)),
-                   static_cast<int>(bytes.size(3))},
+  return ImageSet({bytes.size(1), bytes.size(2), bytes.size(3)},
                   Bytes(data, data + bytes.numel()));
 }
 

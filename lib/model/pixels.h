@@ -11,9 +11,6 @@
 
 namespace pie {
 
-// The geometry of images whose tensors have this shape.
-Geometry to_geometry(Shape3 shape);
-
 // The samples themselves, 0 ... 255: [N, C, H, W] float32.
 torch::Tensor to_levels(const ImageSet& images);
 

@@ -85,6 +85,21 @@ Bytes serialize_tensors(const TensorFile& file) {
   return bytes.take();
 }
 
+std::string peek_metadata(const Input& file, const std::string& key) {
+  const Bytes start = file.beginning(8);
+  const uint64_t length = start.size() < 8 ? 0 : ByteReader(start.data(), start.size()).u64();
+  if (length == 0 || length > kMaxHeaderBytes) {
+    throw DamagedError(file.name() + ": not a safetensors file of this toolkit");
+  }
+  const Bytes bytes = file.read(8, length);
+  const auto header = parse_json<nlohmann::json>(std::string(bytes.begin(), bytes.end()));
+  try {
+    return header.at("__metadata__").at(key).get<std::string>();
+  } catch (const nlohmann::json::exception&) {
+    throw DamagedError(file.name() + ": its metadata lacks '" + key + "'");
+  }
+}
+
 TensorFile parse_tensors(const Bytes& bytes, const std::string& path) {
   const auto damaged = [&](const std::string& cause) {
     return DamagedError(path + ": " + cause + "; restore it from a copy");

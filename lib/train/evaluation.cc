@@ -37,7 +37,7 @@ LogDetEstimator default_log_det() {
 }
 
 ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indices, Shape3 shape) {
-  ImageSet images(to_geometry(shape), indices.size());
+  ImageSet images(shape, indices.size());
   for (size_t k = 0; k < indices.size(); ++k) {
     source.load_planar(indices[k], images.geometry(), images.data(k));
   }
@@ -51,7 +51,7 @@ namespace {
 ImageSet load_for(const Model& model, const ImageSource& source,
                   const std::vector<size_t>& indices) {
   if (!model.any_size()) return load_images(source, indices, model.input_shape());
-  const auto target = to_geometry(model.input_shape());
+  const auto target = model.input_shape();
   ImageSet images(target);
   for (const size_t index : indices) {
     auto image = source.load(index);

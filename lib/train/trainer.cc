@@ -146,7 +146,7 @@ double Trainer::progress() const {
 }
 
 Trainer::Batch Trainer::batch(const TrainRun& run, int64_t step, size_t count, bool with_labels) {
-  ImageSet images(to_geometry(model_->input_shape()), static_cast<size_t>(config_.batch));
+  ImageSet images(model_->input_shape(), static_cast<size_t>(config_.batch));
   const Geometry target = images.geometry();
   std::vector<size_t> indices;
   auto& order = orders_[count];

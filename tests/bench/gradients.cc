@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: bench_gradients MODEL DATA OUT\n");
     return 2;
   }
-  const auto loaded = pie::load_model(argv[1]);
+  const auto loaded = pie::load_model(pie::Input(argv[1]));
   const pie::ImageSource source({argv[2]});
   std::vector<size_t> indices(std::min<size_t>(128, source.size()));
   std::iota(indices.begin(), indices.end(), size_t{0});
@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   const auto x = pie::dequantize(pie::load_images(source, indices, shape), indices, 0, 0);
   for (auto& parameter : loaded.model->parameters()) parameter.set_requires_grad(true);
   const auto loss =
-      -loaded.flow().log_likelihood(x).total().mean() / static_cast<double>(shape.elements());
+      -loaded.model->log_likelihood(x, {}).total().mean() / static_cast<double>(shape.elements());
   loss.backward();
   pie::TensorFile file;
   file.tensors["x"] = x;

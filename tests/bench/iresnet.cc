@@ -9,6 +9,7 @@
 #include "lib/image/image_source.h"
 #include "lib/model/model_file.h"
 #include "lib/model/pixels.h"
+#include "tests/support/cast.h"
 #include "lib/train/evaluation.h"
 
 namespace {
@@ -40,8 +41,8 @@ int main(int argc, char** argv) {
   }
   at::set_num_threads(1);
   const torch::NoGradGuard no_grad;
-  const auto loaded = pie::load_model(argv[1]);
-  auto& model = loaded.flow();
+  const auto loaded = pie::load_model(pie::Input(argv[1]));
+  auto& model = pie::as<pie::FlowModel>(loaded);
   const pie::ImageSource source({argv[2]});
   const size_t count = std::min<size_t>(argc > 3 ? std::stoul(argv[3]) : 64, source.size());
   std::vector<size_t> indices(count);

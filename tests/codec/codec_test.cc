@@ -11,6 +11,8 @@
 #include "lib/image/quality.h"
 #include "lib/model/pixels.h"
 #include "tests/image/image_test_files.h"
+#include "tests/container/sample_files.h"
+#include "tests/support/cast.h"
 #include "tests/support/jacobian.h"
 #include "tests/support/tiny_model.h"
 
@@ -24,12 +26,12 @@ const std::vector<size_t> kSymbols = {4, 12, 16, 32};
 ImageSet model_images(size_t count, uint64_t seed = 1) {
   const torch::NoGradGuard no_grad;
   const auto n = static_cast<int64_t>(count);
-  const auto shape = tiny().flow().latent_shape();
+  const auto shape = as<FlowModel>(tiny()).latent_shape();
   const auto z =
       normal_tensor({n, shape.channels, shape.height, shape.width}, seed, torch::kFloat32) * 0.7;
-  return to_images(tiny().flow().decode(z, [&](size_t l, const torch::Tensor& mean) {
+  return to_images(as<FlowModel>(tiny()).decode(z, [&](size_t l, const torch::Tensor& mean) {
     const auto noise = normal_tensor(mean.sizes().vec(), seed + 1 + l, torch::kFloat32);
-    return mean + noise * tiny().flow().eps0();
+    return mean + noise * as<FlowModel>(tiny()).eps0();
   }));
 }
 
@@ -39,7 +41,7 @@ EncodedImages encode(const ImageSet& images, uint32_t step = kDefaultStep, int l
   options.step = step;
   options.layers = layers;
   options.archive = images.size() != 1;
-  return encode_images(tiny(), images, options);
+  return encode_images(tiny(), feed_of(images), options);
 }
 
 std::vector<uint64_t> all_of(const StoredFrame& frame) {
@@ -55,8 +57,7 @@ ImageSet decode(const Bytes& file, int layers = 0, std::vector<uint64_t> indices
   const auto& frame = code.frames().front();
   if (indices.empty()) indices = all_of(frame);
   const auto& header = frame.header();
-  ImageSet images(
-      {header.channels, static_cast<int>(header.height), static_cast<int>(header.width)});
+  ImageSet images({header.channels, header.height, header.width});
   size_t k = 0;
   decode_images(model, frame, layers, indices, [&](uint64_t index, const Image& image) {
     EXPECT_EQ(index, indices[k++]);
@@ -80,7 +81,7 @@ std::vector<std::vector<int32_t>> symbols_of(const Bytes& file, size_t index) {
   std::vector<std::vector<int32_t>> result;
   for (int layer = 0; layer < frame.layers(); ++layer) {
     const size_t count = kSymbols[static_cast<size_t>(layer)];
-    const auto block = frame.decode_block(layer, index / kItemsPerBlock, count, table);
+    const auto block = test::decode_block(frame, layer, index / kItemsPerBlock, count, table);
     const auto* begin = block.data() + (index % kItemsPerBlock) * count;
     result.emplace_back(begin, begin + count);
   }
@@ -123,7 +124,7 @@ TEST(Codec, AllLayersReproduceTheImageWithinTheSteps) {
 // that each is off by half a step at the most however steep g is.
 TEST(Codec, ResidualsMakeUpForTheErrorOfZ) {
   const auto loaded = random_loaded_model(tiny_preset(), 5, 0.5);
-  auto& model = loaded.flow();
+  auto& model = as<FlowModel>(loaded);
   constexpr uint32_t kStep = 512;
   const double z_step = kStep / 1024.0, r_step = z_step * model.eps0();
   // As many images as the encoder's batches hold: products round differently in other batches.
@@ -131,7 +132,7 @@ TEST(Codec, ResidualsMakeUpForTheErrorOfZ) {
   CodingOptions options;
   options.step = kStep;
   options.archive = true;
-  const auto frame = encode_images(loaded, images, options).frame;
+  const auto frame = encode_images(loaded, feed_of(images), options).frame;
   const auto values = [&](size_t layer, torch::IntArrayRef shape, double step) {
     std::vector<int32_t> symbols;
     for (size_t i = 0; i < images.size(); ++i) {
@@ -173,11 +174,10 @@ TEST(Codec, EachLayerAddsDetail) {
 TEST(Codec, ZAloneIsThePseudoInverseOfItsQuantizedLatents) {
   const auto images = model_images(5);
   const auto encoded = encode(images, 64, 1);
-  const auto z = encode_latents(tiny(), images);
-  expect_close(encoded.z, z, 1e-5);
+  const auto z = encode_latents(tiny(), feed_of(images));
   const double step = 64 / 1024.0;
   const auto decoded = decode(encoded.frame);
-  const auto expected = decode_latents(tiny(), (encoded.z / step).round() * step);
+  const auto expected = coder_for(tiny())->from_latents((z / step).round() * step);
   for (size_t i = 0; i < decoded.pixels().size(); ++i) {
     EXPECT_NEAR(decoded.pixels()[i], expected.pixels()[i], 1);  // batches of other sizes may round
   }
@@ -220,7 +220,7 @@ TEST(Codec, FewerLayersAreAPrefix) {
   const CodeFile code(full);
   for (int layers = 1; layers <= kLayers; ++layers) {
     const auto kept = encode(images, kDefaultStep, layers).frame;
-    const auto cut = cut_layers(code.frames().front(), layers);
+    const auto cut = test::cut(code.frames().front(), layers);
     EXPECT_EQ(kept, cut) << layers;
     EXPECT_EQ(decode(kept).pixels(), decode(full, layers).pixels()) << layers;
   }
@@ -249,16 +249,15 @@ TEST(Codec, ImagesOfAnySizeGoInTiles) {
 
 TEST(Codec, WrongChannelsAndOptionsAreUsageErrors) {
   const auto message = message_of<ShapeError>([] {
-    encode_images(tiny(), noise_set({3, 8, 8}, 1), CodingOptions());
+    encode_images(tiny(), feed_of(noise_set({3, 8, 8}, 1)), CodingOptions());
   });
   EXPECT_TRUE(contains(message, "3x8x8")) << message;
   const auto images = model_images(1);
-  EXPECT_THROW(encode(images, 0), UsageError);
-  EXPECT_THROW(encode(images, kMaxStep + 1), UsageError);
+    EXPECT_THROW(encode(images, kMaxStep + 1), UsageError);
   EXPECT_THROW(encode(images, 256, kLayers + 1), UsageError);
   EXPECT_THROW(encode(images, 256, -1), UsageError);
-  EXPECT_THROW(decode_latents(tiny(), torch::zeros({2, 5})), ShapeError);
-  EXPECT_THROW(decode_latents(tiny(), torch::zeros({4})), ShapeError);
+  EXPECT_THROW(coder_for(tiny())->from_latents(torch::zeros({2, 5})), ShapeError);
+  EXPECT_THROW(coder_for(tiny())->from_latents(torch::zeros({4})), ShapeError);
 }
 
 TEST(Codec, AnotherModelIsRefused) {

@@ -4,6 +4,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/random.h"
 #include "lib/model/safetensors.h"
+#include "tests/support/cast.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/tiny_model.h"
 
@@ -51,7 +52,7 @@ TEST(ModelFiles, RoundTripKeepsEveryBit) {
   EXPECT_EQ(loaded.parameters, parameters);
   EXPECT_EQ(serialize_model(*loaded.model, loaded.preset, loaded.training, loaded.measured), bytes);
   const auto x = uniform_tensor({2, 1, 8, 8}, 0, 1, 1, torch::kFloat32);
-  EXPECT_TRUE(torch::equal(loaded.flow().latents(x).z, model->latents(x).z));
+  EXPECT_TRUE(torch::equal(as<FlowModel>(loaded).latents(x).z, model->latents(x).z));
 }
 
 TEST(ModelFiles, EveryFlippedHeaderByteIsNoticed) {
@@ -190,7 +191,7 @@ TEST(ModelFiles, FingerprintCoversWhatDecodingDependsOn) {
 }
 
 TEST(ModelFiles, MissingFilesAreNamed) {
-  EXPECT_TRUE(contains(message_of<OperationError>([] { load_model("/no/such.safetensors"); }),
+  EXPECT_TRUE(contains(message_of<OperationError>([] { load_model(Input("/no/such.safetensors")); }),
                        "/no/such.safetensors"));
 }
 

@@ -39,15 +39,20 @@ void make_folder(const std::string& path) {
   if (error) throw OperationError(path + ": cannot make this folder: " + error.message());
 }
 
-void write_output(const std::string& path, const Bytes& bytes, bool overwrite,
-                  const std::string& input) {
+std::unique_ptr<OutputFile> open_output(const std::string& path, bool overwrite,
+                                        const std::string& input) {
   refuse_terminal(path);
   if (path != "-" && same_file(path, input)) {
     throw UsageError(path + ": is the input itself; choose another output");
   }
-  OutputFile file(path, overwrite);
-  file.write(bytes);
-  file.commit();
+  return std::make_unique<OutputFile>(path, overwrite);
+}
+
+void write_output(const std::string& path, const Bytes& bytes, bool overwrite,
+                  const std::string& input) {
+  const auto file = open_output(path, overwrite, input);
+  file->write(bytes);
+  file->commit();
 }
 
 std::string decoded_name(const std::string& path, bool set) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 
+#include "lib/base/bytes.h"
 #include "lib/base/file.h"
 
 namespace pie {
@@ -37,8 +39,12 @@ void refuse_terminal(const std::string& path);
 // Makes the folder `path` and those that it lies in, where they are missing. Throws OperationError.
 void make_folder(const std::string& path);
 
-// Writes all bytes under the final name at once. Throws OperationError if the file exists and
+// The file at `path`, to be written and committed. Throws OperationError if it exists and
 // `overwrite` is false, UsageError if it is the input itself or a terminal.
+std::unique_ptr<OutputFile> open_output(const std::string& path, bool overwrite,
+                                        const std::string& input);
+
+// Writes all bytes under the final name at once. Throws like open_output.
 void write_output(const std::string& path, const Bytes& bytes, bool overwrite,
                   const std::string& input);
 

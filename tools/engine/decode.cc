@@ -85,17 +85,8 @@ class ImageWriter {
   }
 
   void add(uint64_t index, const Image& image) {
-    if (format_ == "idx") {
-      if (set_images_.geometry().channels == 0) set_images_ = ImageSet(image.geometry);
-      if (set_images_.geometry() != image.geometry) {
-        throw UsageError(
-            "holds images of different sizes, which an IDX file cannot; use -O DIR "
-            "--format png");
-      }
-      set_images_.append(image);
-      return;
-    }
-    const auto format = image_format(format_, image.geometry.channels);
+    if (format_ == "idx") return add_to_idx(image);
+    const auto format = image_format(format_, static_cast<int>(image.geometry.channels));
     if (!format) {
       throw UsageError("cannot write '" + format_ + "' with " +
                        std::to_string(image.geometry.channels) + " channel(s); use --format png");
@@ -114,17 +105,32 @@ class ImageWriter {
 
   // Puts the complete output in place.
   void finish() {
-    if (format_ == "idx") file_->write(encode_idx_images(set_images_));
     if (file_) file_->commit();
   }
 
  private:
+  void add_to_idx(const Image& image) {
+    if (shape_.channels == 0) {
+      shape_ = image.geometry;
+      file_->write(idx_header(shape_, count_));
+    }
+    if (shape_ != image.geometry || image.bits != 8) {
+      throw UsageError(
+          "holds images of different sizes or of 16 bits, which an IDX file cannot; use -O DIR "
+          "--format png");
+    }
+    planar_.resize(image.samples.size());
+    interleaved_to_planar(shape_, image.samples.data(), planar_.data());
+    file_->write(planar_);
+  }
+
   const DecodeOptions& options_;
   std::string input_, path_, format_;
   bool set_, numbered_ = false;
   size_t count_;
   std::optional<OutputFile> file_;
-  ImageSet set_images_;
+  Shape shape_;   // of the images in an IDX file; none before the first
+  Bytes planar_;  // the image that is being written
 };
 
 class DecodeRun {
@@ -134,12 +140,15 @@ class DecodeRun {
   }
 
   ExitCode decode_file(const std::string& path) {
-    const auto bytes = read_file(path);
-    const CodeFile file(bytes);
+    const CodeFile file{Input(path)};
     ExitCode outcome = ExitCode::kOk;
     size_t frames = file.frames().size();
     if (file.truncated() && !options_.allow_partial) {
-      file.require_layers(options_.layers == 0 ? -1 : options_.layers);
+      try {
+        file.require_layers(options_.layers == 0 ? -1 : options_.layers);
+      } catch (const TruncatedError& error) {
+        throw TruncatedError(error.what() + how_to_rescue(file));
+      }
     } else if (file.truncated()) {
       log_warning(path, "is cut; decoding the whole layers only");
       outcome = ExitCode::kWarnings;
@@ -170,11 +179,15 @@ class DecodeRun {
            ++k) {
         indices.push_back(selection[k] - first);
       }
-      const bool complete = decode(*frame, indices, [&](uint64_t index, const Image& image) {
+      const auto notes = decode(*frame, indices, [&](uint64_t index, const Image& image) {
         writer.add(first + index, image);
       });
-      if (!complete) {
+      if (!notes.complete) {
         log_warning(path, "is cut before its alpha channel or the low bytes of its samples");
+        outcome = ExitCode::kWarnings;
+      }
+      for (const auto& warning : notes.warnings) {
+        log_warning(path, warning);
         outcome = ExitCode::kWarnings;
       }
     }
@@ -185,7 +198,7 @@ class DecodeRun {
   ExitCode decode_matrix() {
     if (models_.empty()) throw UsageError("--latents needs the model with -m");
     const auto z = read_npy(read_file(options_.latents), options_.latents);
-    const auto images = decode_latents(models_.begin()->second, z);
+    const auto images = coder_for(models_.begin()->second)->from_latents(z);
     const auto selection = parse_selection(options_.select, images.size());
     ImageWriter writer(options_, options_.latents, true, selection.size(), outputs_);
     for (const auto i : selection) writer.add(i, images.image(i));
@@ -194,8 +207,8 @@ class DecodeRun {
   }
 
  private:
-  bool decode(const StoredFrame& frame, const std::vector<uint64_t>& indices,
-              const std::function<void(uint64_t, const Image&)>& use) {
+  DecodingNotes decode(const StoredFrame& frame, const std::vector<uint64_t>& indices,
+                       const std::function<void(uint64_t, const Image&)>& use) {
     int layers = options_.layers;
     if (layers == 0 && options_.allow_partial) {
       layers = frame.whole_layers();

@@ -2,10 +2,12 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "lib/base/log.h"
 #include "lib/codec/codec.h"
 #include "lib/codec/npy.h"
+#include "lib/coding/normal_table.h"
 #include "lib/image/image_source.h"
 #include "lib/model/model_store.h"
 #include "tools/common/run_main.h"
@@ -20,9 +22,9 @@ constexpr const char* kDefaultModel = "pie-int-photo";
 
 // Images that become one frame of one output file.
 struct Job {
-  std::string name;  // of the input
-  std::string root;  // the folder that was given, if it lies in one
-  std::vector<size_t> images;
+  std::string name;     // of the input
+  std::string root;     // the folder that was given, if it lies in one
+  size_t first, count;  // images of the source
   bool archive;
 };
 
@@ -34,15 +36,13 @@ class EncodeRun {
         model_(find_model(options.model.empty() ? kDefaultModel : options.model)),
         outputs_(options.outputs) {
     coding_.layers = options.layers;
-    if (options.step > 0) {
-      coding_.step = static_cast<uint32_t>(std::lround(options.step * kUnitsPerSigma));
+    coding_.step = static_cast<uint32_t>(std::lround(options.step * kUnitsPerSigma));
+    const bool exact = coder_for(model_)->exact();
+    if (exact && options.step > 0) {
+      throw UsageError("--step is of real-valued models; " + model_.name() +
+                       " codes every bit, or with --layers K exact coarse samples");
     }
-    if (model_.integer()) {
-      if (options.step > 0) {
-        throw UsageError("--step is of real-valued models; " + model_.name() +
-                         " codes every bit, or with --layers K exact coarse samples");
-      }
-    } else if (options.lossless) {
+    if (!exact && options.lossless) {
       throw UsageError("--lossless needs an integer model (pie-int-...), and " + model_.name() +
                        " is real-valued; leave --lossless away, or choose another model");
     }
@@ -51,12 +51,12 @@ class EncodeRun {
   int run() {
     ExitCode worst = ExitCode::kOk;
     // Several inputs with one output file become one archive; otherwise each input is on its own.
-    if (!options_.destination.file.empty() && options_.files.size() > 1) {
-      worst = run_for_file("", [&] { return encode_paths(options_.files, true); });
+    if (!options_.destination.file.empty() && options_.images.size() > 1) {
+      worst = run_for_file("", [&] { return encode_inputs(options_.images, true); });
     } else {
-      for (const auto& path : options_.files) {
-        worst = worse(worst, run_for_file(path == "-" ? "stdin" : path,
-                                          [&] { return encode_paths({path}, false); }));
+      for (const auto& input : options_.images) {
+        worst = worse(
+            worst, run_for_file(input.input.name(), [&] { return encode_inputs({input}, false); }));
       }
     }
     if (!options_.latents.empty()) {
@@ -76,31 +76,26 @@ class EncodeRun {
   }
 
  private:
-  // Codes all images of `paths`, in one frame if `together`, else each file by itself (an IDX or
+  // Codes all images of `inputs`, in one frame if `together`, else each file by itself (an IDX or
   // CIFAR file is one).
-  ExitCode encode_paths(const std::vector<std::string>& paths, bool together) {
+  ExitCode encode_inputs(const std::vector<SlicedInput>& inputs, bool together) {
     SourceOptions source_options;
     source_options.recursive = options_.recursive;
-    const ImageSource source(paths, source_options);
+    source_options.hold_archives = false;
+    const ImageSource source(inputs, source_options);
     std::vector<Job> jobs;
     for (const auto& part : source.parts()) {
-      if (together && !jobs.empty()) {
-        for (size_t i = 0; i < part.count; ++i) jobs[0].images.push_back(part.first + i);
+      if (part.archive) {
+        jobs.push_back({part.path, "", part.first, part.count, true});
         continue;
       }
-      const bool one = together || part.archive;
-      for (size_t i = 0; i < (one ? 1 : part.count); ++i) {
-        const auto name = one ? part.path : source.name(part.first + i);
-        jobs.push_back({name, name == part.path ? "" : part.path, {}, one});
-        for (size_t k = 0; k < (one ? part.count : 1); ++k) {
-          jobs.back().images.push_back(part.first + i + k);
-        }
+      for (size_t i = part.first; i < part.first + part.count; ++i) {
+        const auto name = source.name(i);
+        jobs.push_back({name, name == part.path ? "" : part.path, i, 1, false});
       }
     }
-    if (jobs.size() > 1 && !options_.destination.file.empty()) {
-      jobs[0].archive = true;
-      for (size_t j = 1; j < jobs.size(); ++j) jobs[0].images.push_back(jobs[j].images[0]);
-      jobs.resize(1);
+    if (together || (jobs.size() > 1 && !options_.destination.file.empty())) {
+      jobs = {{source.parts()[0].path, "", 0, source.size(), true}};
     }
     ExitCode worst = ExitCode::kOk;
     for (const auto& job : jobs) {
@@ -110,89 +105,101 @@ class EncodeRun {
     return worst;
   }
 
+  // The images of a job, from the first. Says, if `warnings`, what their files held that is not
+  // kept.
+  ImageFeed feed_for(const ImageSource& source, const Job& job, ExitCode* warnings) const {
+    const auto load = [&source, warnings](size_t first, size_t wanted) {
+      std::vector<std::string> dropped;
+      auto batch = source.load_batch(first, wanted, &dropped);
+      for (const auto& chunk : dropped) {
+        if (warnings == nullptr) break;
+        log_warning(source.name(first), "its " + chunk + " is not kept");
+        *warnings = ExitCode::kWarnings;
+      }
+      return batch;
+    };
+    // What the first image is, all have to be; it is read only once.
+    const auto start = std::make_shared<ImageBatch>(load(job.first, 1));
+    const auto shape = start->shape();
+    const int bits = start->bits();
+    auto at = std::make_shared<size_t>(0);
+    return {shape, bits, job.count, [=, &source](size_t wanted) {
+              const size_t index = job.first + *at;
+              auto batch = *at == 0 ? std::move(*start) : load(index, wanted);
+              *at += batch.size();
+              if (batch.shape() != shape || batch.bits() != bits) {
+                throw ShapeError(source.name(index) + ": is " + to_string(batch.shape()) + " of " +
+                                 std::to_string(batch.bits()) +
+                                 " bits, the archive's first image is " + to_string(shape) +
+                                 " of " + std::to_string(bits) +
+                                 " bits; encode them one by one, with -O");
+              }
+              return batch;
+            }};
+  }
+
   ExitCode encode_job(const ImageSource& source, const Job& job) {
     ExitCode outcome = ExitCode::kOk;
-    ImageSet images;
-    int bits = 8;
-    auto coding = coding_;
-    coding.archive = job.archive;
-    for (const size_t i : job.images) {
-      const auto file = source.load_file(i);
-      if (file.image.bits != 8 && !model_.integer()) {
-        throw UsageError("has " + std::to_string(file.image.bits) + " bits a sample, the model " +
-                         model_.name() + " codes 8; convert the image, or choose another model");
-      }
-      for (const auto& chunk : file.dropped) {
-        log_warning(source.name(i), "its " + chunk + " is not kept");
-        outcome = ExitCode::kWarnings;
-      }
-      if (images.geometry().channels == 0) {
-        images = ImageSet(file.image.geometry);
-        bits = file.image.bits;
-      }
-      if (file.image.geometry != images.geometry() || file.image.bits != bits) {
-        throw ShapeError(source.name(i) + ": is " + to_string(file.image.geometry) + " of " +
-                         std::to_string(file.image.bits) + " bits, the archive's first image is " +
-                         to_string(images.geometry()) + " of " + std::to_string(bits) +
-                         "; encode them one by one, with -O");
-      }
-      Image image = file.image;
-      if (bits == 16) {
-        image = high_bytes(file.image);
-        const auto low = low_bytes(file.image);
-        coding.low_bytes.insert(coding.low_bytes.end(), low.begin(), low.end());
-      }
-      images.append(image);
-    }
-    const auto encoded = encode_images(model_, images, coding);
-    if (!options_.latents.empty()) {
-      if (!latents_.empty() && latents_[0].size(1) != encoded.z.size(1)) {
-        throw ShapeError("has a z of " + std::to_string(encoded.z.size(1)) +
-                         " numbers, the first image of " + std::to_string(latents_[0].size(1)) +
-                         "; --latents needs images of one size");
-      }
-      latents_.push_back(encoded.z);
-    }
+    if (!options_.latents.empty())
+      add_latents(encode_latents(model_, feed_for(source, job, nullptr)));
     const auto& destination = options_.destination;
     const bool code_wanted = options_.latents.empty() || destination.to_stdout ||
                              !destination.file.empty() || !destination.folder.empty();
-    if (code_wanted) {
-      const auto output = destination.path_for(job.name + ".pie", job.root);
-      outputs_.claim(output, job.name);
-      if (!destination.folder.empty()) {
-        make_folder(std::filesystem::path(output).parent_path().string());
-      }
-      write_output(output, encoded.frame, destination.overwrite, job.name);
-      report(job, images, coding.low_bytes.size(), encoded, output);
+    const auto feed = feed_for(source, job, &outcome);
+    if (!code_wanted) return outcome;
+    const auto output = destination.path_for(job.name + ".pie", job.root);
+    outputs_.claim(output, job.name);
+    if (!destination.folder.empty()) {
+      make_folder(std::filesystem::path(output).parent_path().string());
     }
+    const auto file = open_output(output, destination.overwrite, job.name);
+    auto coding = coding_;
+    coding.archive = job.archive;
+    uint64_t bytes = 0;
+    const auto layers = encode_images(model_, feed, coding, [&](ByteSpan piece) {
+      file->write(piece.data, piece.size);
+      bytes += piece.size;
+    });
+    file->commit();
+    report(job, feed, layers, bytes, output);
     return outcome;
   }
 
-  void report(const Job& job, const ImageSet& images, size_t low_bytes,
-              const EncodedImages& encoded, const std::string& output) {
-    const auto samples = static_cast<double>(images.pixels().size());
-    const double bits_per_dim = 8 * static_cast<double>(encoded.frame.size()) / samples;
-    Json layers = Json::array();
-    for (const auto& layer : encoded.layers) {
-      layers.push_back({{"name", layer.name},
-                        {"payload_bytes", layer.payload_bytes},
-                        {"ideal_bytes", layer.ideal_bits / 8},
-                        {"model_blocks", layer.model_blocks},
-                        {"plain_blocks", layer.plain_blocks}});
+  void add_latents(const torch::Tensor& z) {
+    if (!latents_.empty() && latents_[0].size(1) != z.size(1)) {
+      throw ShapeError("has a z of " + std::to_string(z.size(1)) + " numbers, the first image of " +
+                       std::to_string(latents_[0].size(1)) +
+                       "; --latents needs images of one size");
+    }
+    latents_.push_back(z);
+  }
+
+  void report(const Job& job, const ImageFeed& images, const std::vector<LayerReport>& layers,
+              uint64_t file_bytes, const std::string& output) {
+    const uint64_t samples = images.count * static_cast<uint64_t>(images.shape.elements());
+    const uint64_t raw_bytes = samples * static_cast<uint64_t>(images.bits / 8);
+    const double bits_per_dim = 8 * static_cast<double>(file_bytes) / static_cast<double>(samples);
+    Json layer_reports = Json::array();
+    for (const auto& layer : layers) {
+      layer_reports.push_back({{"name", layer.name},
+                               {"payload_bytes", layer.payload_bytes},
+                               {"ideal_bytes", layer.ideal_bits / 8},
+                               {"model_blocks", layer.model_blocks},
+                               {"plain_blocks", layer.plain_blocks}});
     }
     reports_.push_back({{"input", job.name},
                         {"output", output},
-                        {"images", images.size()},
-                        {"raw_bytes", images.pixels().size() + low_bytes},
-                        {"file_bytes", encoded.frame.size()},
+                        {"images", images.count},
+                        {"raw_bytes", raw_bytes},
+                        {"file_bytes", file_bytes},
                         {"bits_per_dim", bits_per_dim},
-                        {"layers", layers}});
+                        {"layers", layer_reports}});
     if (output == "-") return;
     char text[160];
-    std::snprintf(text, sizeof text, "%zu -> %zu B, %.3f bits/dim, z %llu B, %zu layer(s)",
-                  images.pixels().size() + low_bytes, encoded.frame.size(), bits_per_dim,
-                  static_cast<unsigned long long>(encoded.layers[0].payload_bytes),
-                  encoded.layers.size());
+    std::snprintf(text, sizeof text, "%llu -> %llu B, %.3f bits/dim, z %llu B, %zu layer(s)",
+                  static_cast<unsigned long long>(raw_bytes),
+                  static_cast<unsigned long long>(file_bytes), bits_per_dim,
+                  static_cast<unsigned long long>(layers[0].payload_bytes), layers.size());
     log_note(job.name, text);
   }
 

@@ -18,7 +18,7 @@ ImageSet load_all(const ImageSource& source, Shape3 shape) {
 }
 
 torch::Tensor FeatureSpace::features(const ImageSet& images) const {
-  if (!(to_geometry(classifier_.model->input_shape()) == images.geometry())) {
+  if (!(classifier_.model->input_shape() == images.geometry())) {
     throw ShapeError("the classifier " + classifier_.name() + " takes " +
                      to_string(classifier_.model->input_shape()) + " images, not " +
                      to_string(images.geometry()));

@@ -1,5 +1,5 @@
 // Integer PIEs give every sample back, whatever the image, and notice when they cannot.
-#include "lib/codec/integer_codec.h"
+#include "lib/codec/integer_coder.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -8,9 +8,10 @@
 #include <numeric>
 
 #include "lib/codec/codec.h"
-#include "lib/codec/sampling.h"
 #include "lib/container/code_file.h"
 #include "lib/model/pixels.h"
+#include "tests/container/sample_files.h"
+#include "tests/support/cast.h"
 #include "tests/support/tiny_integer.h"
 
 namespace pie {
@@ -25,7 +26,7 @@ EncodedImages encode(const LoadedModel& model, const ImageSet& images, int layer
   CodingOptions options;
   options.layers = layers;
   options.archive = images.size() != 1;
-  return encode_images(model, images, options);
+  return encode_images(model, feed_of(images), options);
 }
 
 ImageSet decode(const LoadedModel& model, const Bytes& file, int layers = 0,
@@ -36,8 +37,7 @@ ImageSet decode(const LoadedModel& model, const Bytes& file, int layers = 0,
     indices.resize(header.images);
     std::iota(indices.begin(), indices.end(), uint64_t{0});
   }
-  ImageSet images(
-      {header.channels, static_cast<int>(header.height), static_cast<int>(header.width)});
+  ImageSet images({header.channels, header.height, header.width});
   size_t k = 0;
   decode_images(model, code.frames().front(), layers, indices,
                 [&](uint64_t index, const Image& image) {
@@ -49,7 +49,7 @@ ImageSet decode(const LoadedModel& model, const Bytes& file, int layers = 0,
 }
 
 // Images that the model finds likely, so that it, and not a fallback, codes them.
-ImageSet likely(size_t count) { return sample(tiny_integer(), count, {1, 1, 5}); }
+ImageSet likely(size_t count) { return coder_for(tiny_integer())->draw(count, {1, 1, 5}); }
 
 TEST(IntegerCodec, GivesEverySampleBackForImagesOfAnySize) {
   for (const int channels : {1, 3}) {
@@ -116,10 +116,8 @@ TEST(IntegerCodec, CodesAlphaGrayAndSixteenBits) {
         image.samples[bits == 16 ? 2 * i : i] = bytes[i];
         if (bits == 16) image.samples[2 * i + 1] = low.pixels()[i];
       }
-      CodingOptions options;
-      if (bits == 16) options.low_bytes = low_bytes(image);
       SCOPED_TRACE(std::to_string(channels) + " channels, " + std::to_string(bits) + " bits");
-      const auto encoded = encode_images(tiny_photo(), high, options);
+      const auto encoded = encode_images(tiny_photo(), feed_of(image), CodingOptions());
       EXPECT_TRUE(decode_one(tiny_photo(), encoded.frame) == image);
       EXPECT_TRUE(CodeFile(encoded.frame).frames()[0].header().lossless());
       // Without the chunk, which comes last, alpha is opaque.
@@ -182,7 +180,7 @@ TEST(IntegerCodec, PrefixesDoNotDependOnTheGroupingOfImages) {
       EXPECT_EQ(decode(tiny_integer(), one, layers).pixels(), all.slice(index, index + 1).pixels());
     }
     // A file cut there, or written with so few layers, is the same image.
-    const auto cut = cut_layers(CodeFile(file).frames()[0], layers);
+    const auto cut = test::cut(CodeFile(file).frames()[0], layers);
     EXPECT_EQ(decode(tiny_integer(), cut).pixels(), all.pixels());
     EXPECT_EQ(encode(tiny_integer(), images, layers).frame, cut);
   }
@@ -208,7 +206,7 @@ TEST(IntegerCodec, ArithmeticsThreadsAndBatchesGiveTheSameBytesAndPixels) {
   };
   const int threads = at::get_num_threads();
   for (const auto arithmetic : {Arithmetic::kInt64, Arithmetic::kFloat32, Arithmetic::kFastest}) {
-    other.integer()->set_arithmetic(arithmetic);
+    as<IntegerPie>(other).set_arithmetic(arithmetic);
     const auto name = std::to_string(static_cast<int>(arithmetic));
     for (const int t : {1, 2}) {
       at::set_num_threads(t);
@@ -220,7 +218,7 @@ TEST(IntegerCodec, ArithmeticsThreadsAndBatchesGiveTheSameBytesAndPixels) {
   }
   // In the finest scale of tiny_integer a batch of so many images.
   for (const int64_t batch : {1, 7, 256}) {
-    other.integer()->set_batch_rows(batch * 4 * 3);
+    as<IntegerPie>(other).set_batch_rows(batch * 4 * 3);
     check("batches of " + std::to_string(batch));
   }
 }
@@ -265,8 +263,8 @@ TEST(IntegerCodec, OtherModelsAreRefused) {
 
 TEST(IntegerCodec, CoarseSamplesStandForZ) {
   const auto images = likely(5);
-  const auto z = encode_latents(tiny_integer(), images);
-  EXPECT_EQ(decode_latents(tiny_integer(), z).pixels(),
+  const auto z = encode_latents(tiny_integer(), feed_of(images));
+  EXPECT_EQ(coder_for(tiny_integer())->from_latents(z).pixels(),
             decode(tiny_integer(), encode(tiny_integer(), images).frame, 1).pixels());
 }
 

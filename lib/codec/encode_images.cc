@@ -1,0 +1,185 @@
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "lib/base/error.h"
+#include "lib/codec/codec.h"
+#include "lib/codec/extra_samples.h"
+#include "lib/codec/item_reader.h"
+#include "lib/codec/pixel_hash.h"
+#include "lib/container/frame_writer.h"
+#include "lib/numerics/batches.h"
+
+namespace pie {
+namespace {
+
+// What a model makes of images of one shape and depth.
+struct Plan {
+  std::shared_ptr<ItemCoder> coder;
+  SampleShares shares;
+  Shape item;
+};
+
+Plan make_plan(const LoadedModel& loaded, const Shape& image, int bits) {
+  auto coder = coder_for(loaded);
+  const auto channels = static_cast<int>(image.channels);
+  const int coded = coder->coded_channels(channels, bits);
+  if (coded == 0) {
+    throw ShapeError("the image is " + to_string(image) + " of " + std::to_string(bits) +
+                     " bits, the model " + loaded.name() + " codes images of " +
+                     std::to_string(loaded.model->input_shape().channels) + " channel(s)" +
+                     (coder->exact() ? "" : " of 8 bits") +
+                     "; convert the image, or choose another model");
+  }
+  const auto item = coder->item_shape({coded, image.height, image.width});
+  return {std::move(coder), SampleShares(coded, channels, bits), item};
+}
+
+// The step that the header keeps.
+uint32_t step_for(const LoadedModel& loaded, const ItemCoder& coder, const CodingOptions& options) {
+  if (!coder.exact()) return options.step == 0 ? kDefaultStep : options.step;
+  if (options.step != 0) {
+    throw UsageError("a quantization step is of real-valued models; " + loaded.name() +
+                     " codes every bit, or with fewer layers exact coarse samples");
+  }
+  return 0;
+}
+
+FrameHeader make_header(const LoadedModel& loaded, const ImageFeed& images, const Plan& plan,
+                        int total_layers, const CodingOptions& options) {
+  FrameHeader header;
+  header.fingerprint = loaded.fingerprint;
+  header.archive = options.archive;
+  header.images = images.count;
+  header.width = static_cast<uint32_t>(images.shape.width);
+  header.height = static_cast<uint32_t>(images.shape.height);
+  if (images.shape.height != plan.item.height || images.shape.width != plan.item.width) {
+    header.tile_width = static_cast<uint32_t>(plan.item.width);
+    header.tile_height = static_cast<uint32_t>(plan.item.height);
+  }
+  header.channels = static_cast<int>(images.shape.channels);
+  header.sample_bits = images.bits;
+  header.step = step_for(loaded, *plan.coder, options);
+  header.total_layers = total_layers;
+  return header;
+}
+
+// Adds the hash of each group of images to a frame as soon as its last image has come.
+class GroupHashes {
+ public:
+  explicit GroupHashes(FrameWriter& writer) : writer_(writer) {}
+
+  void add(const ImageBatch& images, size_t i) {
+    if (!hash_) hash_ = std::make_unique<PixelHash>();
+    std::optional<SampleView> low;
+    if (images.bits() == 16) low = images.low(i);
+    hash_->add(images.high(i), low);
+    if (++count_ < writer_.header().images_in_pixel_group(group_)) return;
+    writer_.add_pixel_hash(hash_->digest());
+    hash_.reset();
+    count_ = 0;
+    ++group_;
+  }
+
+ private:
+  FrameWriter& writer_;
+  std::unique_ptr<PixelHash> hash_;
+  uint64_t group_ = 0, count_ = 0;
+};
+
+// Codes all blocks, as many at once as the coder likes, and reports about them.
+void encode_blocks(const Plan& plan, ItemReader& items, FrameWriter& writer,
+                   std::vector<LayerReport>& reports) {
+  // Several rounds for each thread, so that those that are done do not wait for long.
+  constexpr size_t kRounds = 4;
+  const size_t most = plan.coder->blocks_at_once() > 1 ? kRounds * plan.coder->blocks_at_once() : 1;
+  const FrameHeader header = writer.header();
+  for (uint64_t first = 0; first < header.blocks(); first += most) {
+    const auto count = static_cast<size_t>(std::min<uint64_t>(most, header.blocks() - first));
+    std::vector<ImageSet> blocks;
+    for (size_t k = 0; k < count; ++k) {
+      blocks.push_back(items.next(static_cast<size_t>(header.items_in_block(first + k))));
+    }
+    std::vector<EncodedItems> encoded(count);
+    for_each_batch(count, 1, [&](size_t k, size_t) {
+      encoded[k] = plan.coder->encode(blocks[k], static_cast<int>(reports.size()), header.step);
+    });
+    for (const auto& block : encoded) {
+      for (size_t layer = 0; layer < reports.size(); ++layer) {
+        auto& report = reports[layer];
+        report.payload_bytes += block.layers[layer].bytes.size();
+        report.ideal_bits += block.ideal_bits[layer];
+        ++(block.layers[layer].mode == BlockMode::kRans ? report.model_blocks
+                                                        : report.plain_blocks);
+      }
+      writer.add(block.layers);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<LayerReport> encode_images(const LoadedModel& loaded, const ImageFeed& images,
+                                       const CodingOptions& options, const Sink& sink) {
+  const auto plan = make_plan(loaded, images.shape, images.bits);
+  const auto counts = plan.coder->symbols_per_item(plan.item);
+  const auto total_layers = static_cast<int>(counts.size());
+  const int layers = options.layers == 0 ? total_layers : options.layers;
+  if (layers < 1 || layers > total_layers) {
+    throw UsageError("the model " + loaded.name() + " has " + std::to_string(total_layers) +
+                     " layer(s); " + std::to_string(layers) + " cannot be kept");
+  }
+  FrameWriter writer(make_header(loaded, images, plan, total_layers, options), layers);
+  const bool lossless = plan.coder->exact() && layers == total_layers;
+  GroupHashes hashes(writer);
+  ExtraSamplesWriter extra(plan.shares);
+  ItemReader items(images, plan.item, [&](const ImageBatch& batch, size_t i) {
+    if (lossless) hashes.add(batch, i);
+    if (plan.shares.any_extra()) extra.add(batch, i);
+  });
+
+  std::vector<LayerReport> reports(static_cast<size_t>(layers));
+  for (size_t layer = 0; layer < reports.size(); ++layer) {
+    reports[layer].name = layer_name(static_cast<int>(layer), total_layers);
+    reports[layer].symbols = writer.header().items() * counts[layer];
+  }
+  encode_blocks(plan, items, writer, reports);
+  if (plan.shares.any_extra()) writer.add(extra.chunk());
+  writer.write(sink);
+  return reports;
+}
+
+EncodedImages encode_images(const LoadedModel& loaded, const ImageFeed& images,
+                            const CodingOptions& options) {
+  EncodedImages encoded;
+  encoded.layers = encode_images(loaded, images, options, [&](ByteSpan bytes) {
+    encoded.frame.insert(encoded.frame.end(), bytes.data, bytes.data + bytes.size);
+  });
+  return encoded;
+}
+
+torch::Tensor encode_latents(const LoadedModel& loaded, const ImageFeed& images) {
+  const auto plan = make_plan(loaded, images.shape, images.bits);
+  ItemReader items(images, plan.item, [](const ImageBatch&, size_t) {});
+  const Tiling tiling(images.shape, plan.item.height, plan.item.width);
+  const uint64_t total = images.count * tiling.count();
+  std::vector<torch::Tensor> parts;
+  for (uint64_t first = 0; first < total; first += kItemsPerBlock) {
+    parts.push_back(plan.coder->latents(
+        items.next(static_cast<size_t>(std::min(kItemsPerBlock, total - first)))));
+  }
+  return torch::cat(parts);
+}
+
+ImageSet interpolate(const LoadedModel& loaded, const ImageSet& ends, size_t steps) {
+  if (steps < 2 || ends.size() != 2) {
+    throw UsageError("an interpolation needs two images and at least 2 steps");
+  }
+  const auto coder = coder_for(loaded);
+  const auto z = coder->latents(ends);
+  const auto weight = torch::linspace(0, 1, static_cast<int64_t>(steps)).unsqueeze(1);
+  return coder->from_latents(z[0] * (1 - weight) + z[1] * weight);
+}
+
+}  // namespace pie

@@ -1,0 +1,23 @@
+#include "lib/codec/item_coder.h"
+
+#include "lib/base/error.h"
+#include "lib/codec/integer_coder.h"
+#include "lib/codec/latent_coder.h"
+
+namespace pie {
+
+std::shared_ptr<ItemCoder> coder_for(const LoadedModel& loaded) {
+  if (loaded.model->likelihood() == Likelihood::kNone) {
+    throw UsageError("the model " + loaded.name() +
+                     " has no density, it only classifies; choose another model");
+  }
+  if (auto integer = std::dynamic_pointer_cast<IntegerPie>(loaded.model)) {
+    return make_integer_coder(std::move(integer));
+  }
+  if (auto latent = std::dynamic_pointer_cast<LatentModel>(loaded.model)) {
+    return make_latent_coder(std::move(latent));
+  }
+  throw UsageError("the model " + loaded.name() + " has no coder; choose another model");
+}
+
+}  // namespace pie
