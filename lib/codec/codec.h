@@ -15,7 +15,7 @@
 namespace pie {
 
 // In units of a standard deviation / 1024. Costs at most 0.1 dB of PSNR from z alone (measured on
-// held-out images; models/README.md).
+// held-out images; models/RESULTS.md).
 inline constexpr uint32_t kDefaultStep = 104;
 
 struct CodingOptions {
