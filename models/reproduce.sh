@@ -208,7 +208,7 @@ likelihood() {
   evaluate "nice realnvp glow pie iresnet" --metrics likelihood "$test"
   for name in nice realnvp glow pie iresnet; do training_speed $name; done
   echo "Likelihood of MNIST's test images, bits/dim, after the same time on one core; published figures are of"
-  echo "much larger models and trainings, and i-ResNet's may be on another scale (see models/README.md)"
+  echo "much larger models and trainings, and i-ResNet's may be on another scale (see models/RESULTS.md)"
   {
     echo "model|published|ours|standard error|parameters|steps|minutes|training images/s"
     for row in $rows; do
