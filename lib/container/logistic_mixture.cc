@@ -10,7 +10,7 @@
 namespace pie {
 namespace {
 
-constexpr std::size_t size_of(IndexRange range) {
+constexpr std::size_t size_of(GridRange range) {
   return static_cast<std::size_t>(range.high - range.low) + 1;
 }
 
@@ -35,7 +35,7 @@ bool falls_slowly(const std::vector<std::uint32_t>& tail) {
          }) == tail.end();
 }
 
-std::uint32_t at(const std::vector<std::uint32_t>& table, IndexRange range, std::int32_t index) {
+std::uint32_t at(const std::vector<std::uint32_t>& table, GridRange range, std::int32_t index) {
   return table[static_cast<std::size_t>(index - range.low)];
 }
 

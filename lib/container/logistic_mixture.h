@@ -15,13 +15,13 @@ namespace pie {
 //   weight  w = exp(index / 8), up to a common factor
 //   mean    m = index / 8, in levels
 //   scale   s = exp(index / 8), in levels
-struct IndexRange {
+struct GridRange {
   std::int32_t low, high;
 };
 inline constexpr int kIndicesPerUnit = 8;
-inline constexpr IndexRange kWeightIndices{-64, 63};
-inline constexpr IndexRange kMeanIndices{-256, 2303};
-inline constexpr IndexRange kScaleIndices{-32, 31};
+inline constexpr GridRange kWeightIndices{-64, 63};
+inline constexpr GridRange kMeanIndices{-256, 2303};
+inline constexpr GridRange kScaleIndices{-32, 31};
 inline constexpr int kMaxComponents = 16;
 
 // The tables that turn indices into probabilities; part of a model.
