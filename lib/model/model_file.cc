@@ -26,7 +26,7 @@ LatentModel& LoadedModel::latent_model() const {
   auto* latent = dynamic_cast<LatentModel*>(model.get());
   if (latent == nullptr) {
     throw UsageError("the model " + name() + " is an integer PIE, without real-valued latents; " +
-                     "choose another with -m");
+                     "choose another model");
   }
   return *latent;
 }
@@ -34,7 +34,7 @@ LatentModel& LoadedModel::latent_model() const {
 FlowModel& LoadedModel::flow() const {
   auto* flow = dynamic_cast<FlowModel*>(model.get());
   if (flow == nullptr) {
-    throw UsageError("the model " + name() + " is no flow; choose another with -m");
+    throw UsageError("the model " + name() + " is no flow; choose another model");
   }
   return *flow;
 }

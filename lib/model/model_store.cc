@@ -100,7 +100,7 @@ LoadedModel find_model(const Fingerprint& wanted) {
     }
   }
   throw UnsupportedError("needs the model with fingerprint " + hex + ", which is not in " +
-                         join(model_folders()) + "; give it with -m or set PIE_MODEL_PATH");
+                         join(model_folders()) + "; name its file, or add its folder to PIE_MODEL_PATH");
 }
 
 Json find_preset(const std::string& name) {

@@ -38,6 +38,9 @@ void handle(std::initializer_list<int> signals, void (*handler)(int)) {
 ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body) {
   try {
     return body();
+  } catch (const ExistsError& error) {
+    log_error(file, std::string(error.what()) + ": use -f to overwrite");
+    return error.code();
   } catch (const Error& error) {
     log_error(file, error.what());
     return error.code();
