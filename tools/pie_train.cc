@@ -55,6 +55,9 @@ int run(int argc, char** argv) {
   app.add_option("--stop-at", options.stop_at,
                  "Stop and save at this step, without shortening the schedule")
       ->check(CLI::PositiveNumber);
+  app.add_option("--save-every", options.save_every,
+                 "Time between two savings of model and state: 90s, 30m, 2h")
+      ->capture_default_str();
   auto* batch =
       app.add_option("--batch", options.batch, "Images a step")->check(CLI::PositiveNumber);
   auto* lr = app.add_option("--lr", options.lr, "Learning rate at the top of the schedule")

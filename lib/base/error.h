@@ -37,6 +37,12 @@ class OperationError : public Error {
   explicit OperationError(const std::string& m) : Error(ExitCode::kFailed, m) {}
 };
 
+// A file that would be written is there already, and may not be replaced (exit 1).
+class ExistsError : public OperationError {
+ public:
+  using OperationError::OperationError;
+};
+
 // The caller asked for something impossible: options, configuration, sizes (exit 2).
 class UsageError : public Error {
  public:

@@ -62,7 +62,7 @@ OutputFile::OutputFile(std::string path, bool overwrite)
       if (fd_ < 0) fail("cannot write", errno);
       return;
     }
-    if (!overwrite_) throw OperationError(path_ + ": exists already: use -f to overwrite");
+    if (!overwrite_) throw ExistsError(path_ + ": exists already");
     if (char* resolved = ::realpath(path_.c_str(), nullptr)) {
       target_ = resolved;
       std::free(resolved);
@@ -139,7 +139,7 @@ void OutputFile::move_into_place() const {
       ::unlink(temporary_.c_str());
       return;
     }
-    if (errno == EEXIST) throw OperationError(path_ + ": exists already: use -f to overwrite");
+    if (errno == EEXIST) throw ExistsError(path_ + ": exists already");
     // Other errors: a file system without links, where rename has to do.
   }
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("cannot rename", errno);

@@ -15,8 +15,8 @@ namespace pie {
 // signal, it becomes an OperationError.
 class OutputFile {
  public:
-  // Throws OperationError if `path` exists and `overwrite` is false ("use -f to overwrite"), or if
-  // the folder cannot be written.
+  // Throws ExistsError if `path` exists and `overwrite` is false, OperationError if the folder cannot
+  // be written.
   OutputFile(std::string path, bool overwrite);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
@@ -25,8 +25,8 @@ class OutputFile {
   void write(const void* data, std::size_t size);  // throws OperationError (disk full, closed pipe)
   void write(const Bytes& bytes) { write(bytes.data(), bytes.size()); }
 
-  // Puts the file in its place; a second call does nothing. Throws OperationError, also if another
-  // program has meanwhile made a file of that name and `overwrite` is false.
+  // Puts the file in its place; a second call does nothing. Throws OperationError, ExistsError if
+  // another program has meanwhile made a file of that name and `overwrite` is false.
   void commit();
 
  private:

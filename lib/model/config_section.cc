@@ -5,7 +5,7 @@ namespace pie {
 void set_value(Json& json, const std::string& assignment) {
   const auto equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) {
-    throw UsageError("--set takes key=value, not '" + assignment + "'");
+    throw UsageError("a setting is key=value, not '" + assignment + "'");
   }
   const std::string path = assignment.substr(0, equals);
   const std::string text = assignment.substr(equals + 1);
@@ -21,7 +21,7 @@ void set_value(Json& json, const std::string& assignment) {
                 (dot == path.size() && (node->contains("kind") || node->contains("entry"))))) {
       node = &(*node)[key];  // a block or scale may override any default; parsing checks it
     } else {
-      throw UsageError("--set: the configuration has no '" + path + "'");
+      throw UsageError("the configuration has no '" + path + "'");
     }
     begin = dot + 1;
   }

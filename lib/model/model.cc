@@ -13,7 +13,7 @@ torch::Tensor LogLikelihood::total() const {
 torch::Tensor Model::logits(const torch::Tensor& x) { return features(x); }
 
 torch::Tensor Model::features(const torch::Tensor&) {
-  throw UsageError("this model has no classifier; train one with --task classify");
+  throw UsageError("this model has no classifier; train one for the task classify");
 }
 
 torch::Tensor Model::invert(const torch::Tensor&, const FixedPointOptions&,

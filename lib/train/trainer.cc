@@ -5,12 +5,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 #include <utility>
 #include <vector>
 
 #include "lib/base/error.h"
-#include "lib/base/random.h"
 #include "lib/model/architecture.h"
 #include "lib/model/pixels.h"
 #include "lib/model/safetensors.h"
@@ -20,9 +18,7 @@ namespace {
 
 constexpr const char* kStateFormat = "pie-training-state/1";
 // Seeds of the different uses of randomness, so that none reuses another's numbers.
-constexpr uint64_t kOrderSeed = 0x6f72646572;
 constexpr uint64_t kNoiseSeed = 0x6e6f697365;
-constexpr uint64_t kAugmentSeed = 0x61756774;
 constexpr uint64_t kProbeSeed = 0x70726f6265;
 
 // Between two calibrations of the power iterations against the certificate.
@@ -32,27 +28,25 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// The augmentations of the training set, a function of (seed, epoch, image index).
-Image augment(Image image, const TrainConfig& config, const Geometry& target, uint64_t seed,
-              uint64_t epoch, size_t index) {
-  const CounterRandom random(seed ^ kAugmentSeed, epoch << 40 | index);
-  const auto below = [&](uint64_t k, int n) {
-    return static_cast<int>(random.uniform(k) * static_cast<float>(n));
-  };
-  const auto& g = image.geometry;
-  if (config.crop && g.channels == target.channels && g.height >= target.height &&
-      g.width >= target.width) {
-    const int y = below(0, g.height - target.height + 1);
-    const int x = below(1, g.width - target.width + 1);
-    image = crop(image, x, y, target.width, target.height);
+// The number type inside the subnetworks, for the length of a scope and after it.
+class Bfloat16Subnets {
+ public:
+  using Models = std::vector<std::shared_ptr<Model>>;
+  Bfloat16Subnets(const Models& models, bool here, bool after) : models_(models), after_(after) {
+    set(here);
   }
-  if (config.flip && below(2, 2) == 1) image = flip_horizontal(image);
-  if (config.shift > 0) {
-    const int most = static_cast<int>(config.shift);
-    image = shift(image, below(3, 2 * most + 1) - most, below(4, 2 * most + 1) - most);
+  ~Bfloat16Subnets() { set(after_); }
+  Bfloat16Subnets(const Bfloat16Subnets&) = delete;
+  Bfloat16Subnets& operator=(const Bfloat16Subnets&) = delete;
+
+ private:
+  void set(bool on) const {
+    for (const auto& model : models_) model->set_bfloat16_subnets(on);
   }
-  return image;
-}
+
+  const Models& models_;
+  bool after_;
+};
 
 }  // namespace
 
@@ -63,10 +57,10 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
   if (config_.task != "classify" && model_->likelihood() == Likelihood::kNone) {
     throw UsageError(
         "pad_channels, coefficient: with a zero-padded input, or without a Lipschitz bound, there "
-        "is no density; only --task classify can train such a model");
+        "is no density; such a model can only be trained for the task classify");
   }
   if (config_.task != "density" && model_->classes() == 0) {
-    throw UsageError("--task " + config_.task + " needs a model with classes; --set classes=10");
+    throw UsageError("the task " + config_.task + " needs a model with classes; set 'classes'");
   }
   replicas_ = {model_};
   flat_ = std::make_unique<FlatParameters>(*model_);
@@ -145,49 +139,44 @@ double Trainer::progress() const {
                            : static_cast<double>(step()) / static_cast<double>(config_.steps);
 }
 
-Trainer::Batch Trainer::batch(const TrainRun& run, int64_t step, size_t count, bool with_labels) {
-  ImageSet images(model_->input_shape(), static_cast<size_t>(config_.batch));
-  const Geometry target = images.geometry();
-  std::vector<size_t> indices;
-  auto& order = orders_[count];
-  for (int64_t k = 0; k < config_.batch; ++k) {
-    // Batches run on through the epochs, so that every image is used equally often.
-    const auto position = static_cast<uint64_t>(step * config_.batch + k);
-    const uint64_t epoch = position / count;
-    if (order.images.empty() || epoch != order.epoch) {
-      order.epoch = epoch;
-      order.images =
-          CounterRandom(seed_ ^ kOrderSeed, epoch).permutation(static_cast<uint32_t>(count));
+TrainingSet Trainer::training_set(const ImageSource& source, Bytes labels) const {
+  if (config_.task != "density") {
+    const bool some = config_.task == "hybrid";
+    if (labels.empty() || (!some && labels.size() != source.size())) {
+      throw UsageError("the task " + config_.task + " needs a label for " +
+                       (some ? "some" : "each") + " training image");
     }
-    const size_t index = order.images[position % count];
-    indices.push_back(index);
-    uint8_t* to = images.data(static_cast<size_t>(k));
-    if (config_.crop || config_.flip || config_.shift > 0) {
-      const auto image = augment(run.data->load(index), config_, target, seed_, epoch, index);
-      if (image.geometry != target || image.bits != 8) {
-        throw ShapeError(run.data->name(index) + ": is " + to_string(image.geometry) +
-                         ", the model takes " + to_string(target));
+    if (config_.labelled > 0 && config_.labelled < static_cast<int64_t>(labels.size())) {
+      labels.resize(static_cast<size_t>(config_.labelled));
+    }
+    for (size_t i = 0; i < labels.size(); ++i) {
+      if (labels[i] >= model_->classes()) {
+        throw UsageError(source.name(i) + ": has label " + std::to_string(labels[i]) +
+                         ", the model has " + std::to_string(model_->classes()) + " classes");
       }
-      interleaved_to_planar(target, image.samples.data(), to);
-    } else {
-      run.data->load_planar(index, target, to);
     }
   }
+  return TrainingSet(source, std::move(labels), to_geometry(model_->input_shape()), config_, seed_);
+}
+
+void Trainer::check_validation(const ImageSource& images) const {
+  const auto required = to_geometry(model_->input_shape());
+  for (size_t i = 0; i < images.size(); ++i) {
+    const auto cause = misfit(images.header(i), required, model_->any_size());
+    if (!cause.empty()) throw ShapeError(images.name(i) + ": " + cause);
+    images.load(i);
+  }
+}
+
+Trainer::Batch Trainer::batch(TrainingSet& data, int64_t step, bool labelled) const {
+  const auto chosen = data.batch(step, labelled);
   Batch result;
   // Classes are told from the samples themselves, as in evaluation; densities need the noise.
-  result.x = model_->discrete() || with_labels
-                 ? to_unit(images)
-                 : dequantize(images, indices, seed_ ^ kNoiseSeed, static_cast<uint64_t>(step));
-  if (!with_labels) return result;
-  std::vector<int64_t> labels;
-  for (const size_t index : indices) {
-    labels.push_back(run.labels[index]);
-    if (labels.back() >= model_->classes()) {
-      throw UsageError(run.data->name(index) + ": has label " + std::to_string(labels.back()) +
-                       ", the model has " + std::to_string(model_->classes()) + " classes");
-    }
-  }
-  result.labels = torch::tensor(labels);
+  result.x = model_->discrete() || labelled
+                 ? to_unit(chosen.images)
+                 : dequantize(chosen.images, chosen.indices, seed_ ^ kNoiseSeed,
+                              static_cast<uint64_t>(step));
+  if (labelled) result.labels = torch::tensor(chosen.labels);
   return result;
 }
 
@@ -195,7 +184,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
                       const std::function<void(const TrainStatus&)>& report) {
   images_ = static_cast<int64_t>(run.data->size());
   if (adam_->steps == 0) {
-    model_->initialize(batch(run, 0, run.data->size(), false).x);
+    model_->initialize(batch(*run.data, 0, false).x);
     adam_->average.copy_(flat_->values);
   }
   const auto threads = std::min<int64_t>(at::get_num_threads(), config_.batch);
@@ -203,40 +192,25 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
     replicas_.push_back(make_model(preset_));
     flat_->add_replica(*replicas_.back());
   }
-  const auto set_bfloat16 = [&](bool on) {
-    for (const auto& replica : replicas_) replica->set_bfloat16_subnets(on);
-  };
+  // Left by a step that failed.
+  for (auto& gradient : flat_->gradients) gradient.zero_();
   for (const auto& replica : replicas_) replica->set_recompute(config_.recompute);
   const double elapsed_before = elapsed_s_;
   const int64_t first_step = adam_->steps;
   const auto start = std::chrono::steady_clock::now();
-  set_bfloat16(run.bfloat16);
   bfloat16_ = run.bfloat16;
+  const Bfloat16Subnets precision(replicas_, run.bfloat16, false);
 
   const bool density = config_.task != "classify", classes = config_.task != "density";
-  if (classes && (run.labels.empty() || (!density && run.labels.size() != run.data->size()))) {
-    throw UsageError("--task " + config_.task + " needs a label for " +
-                     (density ? "some" : "each") + " training image");
-  }
-  const size_t labelled_images =
-      config_.labelled == 0 ? run.labels.size()
-                            : std::min(run.labels.size(), static_cast<size_t>(config_.labelled));
-  TrainEnd end = TrainEnd::kFinished;
   for (;;) {
     const int64_t step = adam_->steps;
     const double done = progress();
-    if (done >= 1) break;
-    if (run.stop_at > 0 && step >= run.stop_at) {
-      end = TrainEnd::kStoppedAt;
-      break;
-    }
-    if (interrupted()) {
-      end = TrainEnd::kInterrupted;
-      break;
-    }
+    if (done >= 1) return TrainEnd::kFinished;
+    if (run.stop_at > 0 && step >= run.stop_at) return TrainEnd::kStoppedAt;
+    if (interrupted()) return TrainEnd::kInterrupted;
     Batch dense, labelled;
-    if (density) dense = batch(run, step, run.data->size(), false);
-    if (classes) labelled = batch(run, step, labelled_images, true);
+    if (density) dense = batch(*run.data, step, false);
+    if (classes) labelled = batch(*run.data, step, true);
     const auto loss = differentiate(dense, labelled, step);
     const double sum = loss.nats_per_dim + loss.cross_entropy;
 
@@ -263,30 +237,31 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
     status.images_per_s = static_cast<double>((status.step - first_step) * config_.batch) /
                           std::max(1e-9, elapsed_s_ - elapsed_before);
     if (run.validation != nullptr && status.step % config_.validate_every == 0) {
-      status.validated = true;
-      set_bfloat16(false);
-      with_averaged_weights([&](Model& model) {
-        if (density) {
-          if (model.has_density()) {
-            status.validation_bits_per_dim =
-                evaluate_likelihood(model, *run.validation, seed_, 1).bits_per_dim;
-          }
-          if (model.residuals() > 0) {
-            status.validation_psnr_db = reconstruction_psnr(model, *run.validation, 1000);
-          }
-        }
-        if (!run.validation_labels.empty()) {
-          status.validation_error_percent =
-              classification_error(model, *run.validation, run.validation_labels);
-        }
-      });
-      set_bfloat16(run.bfloat16);
+      validate(run, status);
       remember(status);
     }
     report(status);
   }
-  set_bfloat16(false);
-  return end;
+}
+
+void Trainer::validate(const TrainRun& run, TrainStatus& status) const {
+  status.validated = true;
+  const Bfloat16Subnets float32(replicas_, false, run.bfloat16);
+  with_averaged_weights([&](Model& model) {
+    if (config_.task != "classify") {
+      if (model.has_density()) {
+        status.validation_bits_per_dim =
+            evaluate_likelihood(model, *run.validation, seed_, 1).bits_per_dim;
+      }
+      if (model.residuals() > 0) {
+        status.validation_psnr_db = reconstruction_psnr(model, *run.validation, 1000);
+      }
+    }
+    if (!run.validation_labels.empty()) {
+      status.validation_error_percent =
+          classification_error(model, *run.validation, run.validation_labels);
+    }
+  });
 }
 
 void Trainer::remember(const TrainStatus& status) {
@@ -354,8 +329,8 @@ void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm
   }
   throw OperationError("training stopped at step " + std::to_string(adam_->steps + 1) + ": " +
                        where +
-                       " is not finite; start again with a lower --lr, or a smaller scale_clamp of "
-                       "couplings");
+                       " is not finite; start again with a lower learning rate, or a smaller "
+                       "scale_clamp of couplings");
 }
 
 void Trainer::with_averaged_weights(const std::function<void(Model&)>& use) const {

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,17 +14,17 @@
 #include "lib/train/evaluation.h"
 #include "lib/train/optimizer.h"
 #include "lib/train/train_config.h"
+#include "lib/train/training_set.h"
 
 namespace pie {
 
 // What one call trains on and until when.
 struct TrainRun {
-  const ImageSource* data = nullptr;
+  TrainingSet* data = nullptr;              // as `Trainer::training_set` makes it
   const ImageSource* validation = nullptr;  // may be null
-  Bytes labels;             // of `data`; empty for density; for hybrid of its first images at least
-  Bytes validation_labels;  // empty: no classification error is reported
-  bool bfloat16 = false;    // inside the subnetworks; log-dets and losses stay float32
-  int64_t stop_at = 0;      // stop at this step although the schedule goes on; 0: never
+  Bytes validation_labels;                  // empty: no classification error is reported
+  bool bfloat16 = false;  // inside the subnetworks; log-dets and losses stay float32
+  int64_t stop_at = 0;    // stop at this step although the schedule goes on; 0: never
 };
 
 // One line of the training log; validation figures only where `validated`.
@@ -61,9 +60,21 @@ class Trainer {
   void set_steps(int64_t steps);
   void set_time_limit(double seconds);
 
+  // The images of `source`, which must outlive the set, that this model can be trained on. `labels`
+  // are of its images: of none for density, of the first ones at least for hybrid. Throws
+  // ShapeError if no image fits, UsageError if labels are missing or name a class that the model
+  // has not.
+  TrainingSet training_set(const ImageSource& source, Bytes labels = {}) const;
+
+  // Reads held-out images once, before hours are spent on what could not be measured. Throws
+  // ShapeError if one has not the model's shape (larger ones have if the model codes any size), and
+  // what ImageSource::load throws.
+  void check_validation(const ImageSource& images) const;
+
   // Trains until the schedule, `stop_at` or `interrupted()` ends it; checks that only after whole
   // steps. `report` is called after each step. Throws OperationError naming the layer at the first
-  // value that is not finite; the weights are then those before the failing step.
+  // value that is not finite. Whatever it throws, the trainer is where the last whole step left it:
+  // it can be saved, and run again.
   TrainEnd run(const TrainRun& run, const std::function<bool()>& interrupted,
                const std::function<void(const TrainStatus&)>& report);
 
@@ -95,8 +106,10 @@ class Trainer {
   struct Loss {
     double nats_per_dim = 0, cross_entropy = 0;  // means over the batch
   };
-  // The batch of a step, from the first `count` images of the data.
-  Batch batch(const TrainRun& run, int64_t step, size_t count, bool with_labels);
+  // The batch of a step, of all images or of those that have labels.
+  Batch batch(TrainingSet& data, int64_t step, bool labelled) const;
+  // Adds the validation figures to `status`.
+  void validate(const TrainRun& run, TrainStatus& status) const;
   // Adds the gradient of the loss to the replicas', each on a thread of its own with an equal share
   // of the batches: `dense` for the likelihood, `labelled` for the cross-entropy, each of which may
   // be empty.
@@ -111,12 +124,6 @@ class Trainer {
   Json curve_ = Json::array();  // one object for each validation
   int64_t images_ = 0;          // in the training set
   std::optional<bool> bfloat16_;
-  // The order of the images in the epoch and of the set that was asked for last: all, or labelled.
-  struct Order {
-    uint64_t epoch = 0;
-    std::vector<uint32_t> images;
-  };
-  std::map<size_t, Order> orders_;  // by the number of images
   std::shared_ptr<Model> model_;
   std::vector<std::shared_ptr<Model>> replicas_;  // of model_, which is the first; same weights
   std::unique_ptr<FlatParameters> flat_;

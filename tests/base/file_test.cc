@@ -65,8 +65,8 @@ TEST_F(FileTest, ModeFollowsTheUmask) {
 
 TEST_F(FileTest, RefusesToOverwriteWithoutFlag) {
   put(path("a"), "old");
-  EXPECT_EQ(failure<OperationError>([&] { OutputFile out(path("a"), false); }),
-            path("a") + ": exists already: use -f to overwrite");
+  EXPECT_EQ(failure<ExistsError>([&] { OutputFile out(path("a"), false); }),
+            path("a") + ": exists already");
   OutputFile out(path("a"), true);
   out.write("new", 3);
   EXPECT_EQ(read_file(path("a")), (Bytes{'o', 'l', 'd'}));

@@ -32,7 +32,9 @@ for image in in/*; do
   starts_with "back/$name" "P5
 $(basename "$name" .pgm | tr x ' ')
 "
-  echo "$name: largest difference $(python3 "$here/images.py" difference "$image" "back/$name")"
+  # All layers are there: what is lost is the quantization of an untrained model.
+  difference=$(python3 "$here/images.py" difference "$image" "back/$name")
+  [ "$difference" -le 4 ] || fail "$name: pixels differ by $difference"
 done
 expect 0 pie-decode -l --json codes/50x33.pgm.pie
 grep -q '"tiles_per_image": 4' "$out" || fail "not four tiles"

@@ -9,10 +9,12 @@
 
 #include "lib/base/file.h"
 #include "lib/base/random.h"
+#include "lib/image/image_io.h"
 #include "lib/model/pixels.h"
 #include "lib/model/safetensors.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/digits.h"
+#include "tests/support/tiny_integer.h"
 
 namespace pie {
 namespace {
@@ -27,8 +29,9 @@ Json preset_of(int64_t steps) {
 }
 
 TrainEnd train(Trainer& trainer, const ImageSource& data, int64_t stop_at = 0) {
+  auto set = trainer.training_set(data);
   TrainRun run;
-  run.data = &data;
+  run.data = &set;
   run.stop_at = stop_at;
   return trainer.run(run, never, quiet);
 }
@@ -101,8 +104,9 @@ TEST(Training, ThreadsShareABatch) {
   for (const int threads : {1, 3}) {
     at::set_num_threads(threads);
     Trainer trainer(preset_of(1), 3);
+    auto set = trainer.training_set(data);
     TrainRun run;
-    run.data = &data;
+    run.data = &set;
     trainer.run(run, never, [&](const TrainStatus& status) { steps.push_back(status); });
   }
   at::set_num_threads(before);
@@ -119,8 +123,9 @@ TEST(Training, AnEpochUsesEveryImageOnce) {
   const auto data = digits("[:6]");
   Trainer trainer(preset, 3);
   std::vector<double> epochs(4);
+  auto set = trainer.training_set(data);
   TrainRun run;
-  run.data = &data;
+  run.data = &set;
   trainer.run(run, never, [&](const TrainStatus& status) {
     epochs[static_cast<size_t>((status.step - 1) / 3)] += status.bits_per_dim / 3;
   });
@@ -144,8 +149,9 @@ TEST(Training, LowersBitsPerDim) {
   };
   train(trainer, data, 1);
   const double before = bits();
+  auto set = trainer.training_set(data);
   TrainRun run;
-  run.data = &data;
+  run.data = &set;
   run.validation = &held_out;
   int reports = 0, validations = 0;
   trainer.run(run, never, [&](const TrainStatus& status) {
@@ -175,16 +181,17 @@ TEST(Training, ClassesAreToldFromTheSamplesThemselves) {
   preset["train"].update({{"task", "classify"}, {"batch", 100}, {"steps", 1}, {"lr", 1e-12}});
   const auto data = digits();
   Trainer trainer(preset, 3);
+  const auto all_labels = data.labels();
+  auto set = trainer.training_set(data, all_labels);
   TrainRun run;
-  run.data = &data;
-  run.labels = data.labels();
+  run.data = &set;
   double trained = 0;
   trainer.run(run, never, [&](const TrainStatus& status) { trained = status.cross_entropy; });
 
   const auto model = parse_model(trainer.serialize_averaged_model(Json::object()), "m").model;
   std::vector<size_t> all(data.size());
   std::iota(all.begin(), all.end(), size_t{0});
-  const std::vector<int64_t> labels(run.labels.begin(), run.labels.end());
+  const std::vector<int64_t> labels(all_labels.begin(), all_labels.end());
   const torch::NoGradGuard no_grad;
   const auto scores = torch::log_softmax(model->logits(to_unit(data.load_batch(all))), 1);
   EXPECT_NEAR(torch::nll_loss(scores, torch::tensor(labels)).item<double>(), trained, 1e-4);
@@ -194,8 +201,9 @@ TEST(Training, InterruptionsWaitForTheStep) {
   const auto data = digits();
   Trainer trainer(preset_of(10), 3);
   int asked = 0, reported = 0;
+  auto set = trainer.training_set(data);
   TrainRun run;
-  run.data = &data;
+  run.data = &set;
   const auto end = trainer.run(
       run, [&] { return ++asked > 4; }, [&](const TrainStatus&) { ++reported; });
   EXPECT_EQ(end, TrainEnd::kInterrupted);
@@ -271,11 +279,112 @@ TEST(Training, DamagedStatesAreRefused) {
   }
 }
 
-TEST(Training, ImagesOfAnotherSizeAreNamed) {
+// What is thrown between two steps, such as a full disk, costs nothing.
+TEST(Training, ARunThatFailedGoesOnExactly) {
   const auto data = digits();
-  Trainer trainer(tiny_preset(8), 3);
-  EXPECT_TRUE(contains(message_of<ShapeError>([&] { train(trainer, data); }),
-                       "digits-images-idx3-ubyte.gz"));
+  Trainer whole(preset_of(10), 3), part(preset_of(10), 3);
+  train(whole, data);
+  auto set = part.training_set(data);
+  TrainRun run;
+  run.data = &set;
+  const auto fail = [](const TrainStatus& status) {
+    if (status.step == 4) throw OperationError("the disk is full");
+  };
+  EXPECT_EQ(message_of<OperationError>([&] { part.run(run, never, fail); }), "the disk is full");
+  EXPECT_EQ(part.step(), 4);
+  auto resumed = Trainer::resume(part.serialize_state(), "x");
+  for (Trainer* trainer : {&part, &resumed}) {
+    train(*trainer, data);
+    expect_same_model(whole, *trainer);
+  }
+}
+
+class TrainingOnFiles : public TestWithFolder {
+ protected:
+  // The first `count` digits as files; their names sort in this order.
+  void put_digits(size_t count) const {
+    const auto data = digits();
+    for (size_t i = 0; i < count; ++i) put_image("digit" + std::to_string(100 + i), data.load(i));
+  }
+  void put_image(const std::string& name, const Image& image) const {
+    put(name + ".png", encode_image(image, ImageFormat::kPng));
+  }
+  void damage(const std::string& name) const {
+    auto file = read_file(path(name + ".png"));
+    file.resize(file.size() / 2);
+    put(name + ".png", file);
+  }
+  ImageSource source() const {
+    SourceOptions options;
+    options.lenient = true;
+    return ImageSource({folder()}, options);
+  }
+};
+
+TEST_F(TrainingOnFiles, ImagesOfAnotherShapeArePassedOver) {
+  put_digits(20);
+  const auto good = source();
+  put_image("later", noise_image({1, 28, 29}));
+  put_image("last", noise_image({1, 28, 28}, 16));
+  const auto more = source();
+  ASSERT_EQ(more.size(), good.size() + 2);
+  Trainer a(preset_of(5), 3), b(preset_of(5), 3);
+  train(a, good);
+  train(b, more);
+  expect_same_model(a, b);
+}
+
+// 20 steps of 8 images are five epochs of 30 images.
+TEST_F(TrainingOnFiles, ResumingIsExactAlthoughImagesAreDamaged) {
+  put_digits(30);
+  for (const char* name : {"digit103", "digit120", "digit121"}) damage(name);
+  const auto data = source();
+  Trainer whole(preset_of(20), 3);
+  EXPECT_EQ(train(whole, data), TrainEnd::kFinished);
+  EXPECT_EQ(data.skipped().size(), 3u);
+  std::optional<Trainer> part(Trainer(preset_of(20), 3));
+  for (const int64_t stop : {2, 7, 8, 0}) {
+    const auto again = source();
+    train(*part, again, stop);
+    part.emplace(Trainer::resume(part->serialize_state(), "x"));
+  }
+  expect_same_model(whole, *part);
+}
+
+TEST_F(TrainingOnFiles, HeldOutImagesMustAllBeFit) {
+  put_digits(3);
+  const Trainer trainer(preset_of(5), 3);
+  trainer.check_validation(source());
+  put_image("other", noise_image({1, 28, 30}));
+  auto message = message_of<ShapeError>([&] { trainer.check_validation(source()); });
+  EXPECT_TRUE(contains(message, "other.png: is 1x28x30, but 1x28x28 is required")) << message;
+  const Trainer any_size(
+      []() {
+        Json preset = tiny_integer_preset(1, 28, 28);
+        preset["position"] = false;
+        return preset;
+      }(),
+      3);
+  any_size.check_validation(source());
+  put_image("other", noise_image({1, 28, 27}));
+  message = message_of<ShapeError>([&] { any_size.check_validation(source()); });
+  EXPECT_TRUE(contains(message, "other.png: is 1x28x27, but at least")) << message;
+  put_image("other", noise_image({1, 28, 28}));
+  damage("other");
+  message = message_of<DamagedError>([&] { trainer.check_validation(source()); });
+  EXPECT_TRUE(contains(message, "other.png")) << message;
+}
+
+TEST(Training, ImpossibleLabelsAreFoundBeforeTheFirstStep) {
+  Json preset = digits_preset();
+  preset["classes"] = 9;
+  preset["train"]["task"] = "hybrid";
+  const Trainer trainer(preset, 3);
+  const auto data = digits();
+  const auto message = message_of<UsageError>([&] { trainer.training_set(data, data.labels()); });
+  EXPECT_TRUE(contains(message, "has label 9, the model has 9 classes")) << message;
+  EXPECT_THROW(trainer.training_set(data), UsageError);
+  EXPECT_NO_THROW(trainer.training_set(data, Bytes(10, 8)));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <exception>
+#include <initializer_list>
 #include <new>
 
 #include "lib/base/file.h"
@@ -20,13 +21,26 @@ void on_fatal_signal(int signal) {
 
 void on_interrupt(int signal) {
   interrupt = signal;
-  std::signal(signal, on_fatal_signal);
+  // A closing terminal may send SIGHUP twice, with nobody there who is impatient.
+  if (signal != SIGHUP) std::signal(signal, on_fatal_signal);
+}
+
+// A signal that was ignored when the tool was started, as SIGHUP is under nohup, stays ignored.
+void handle(std::initializer_list<int> signals, void (*handler)(int)) {
+  for (const int signal : signals) {
+    struct sigaction current {};
+    if (sigaction(signal, nullptr, &current) == 0 && current.sa_handler == SIG_IGN) continue;
+    std::signal(signal, handler);
+  }
 }
 
 // What `body` throws, as a message and an exit code.
 ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body) {
   try {
     return body();
+  } catch (const ExistsError& error) {
+    log_error(file, std::string(error.what()) + ": use -f to overwrite");
+    return error.code();
   } catch (const Error& error) {
     log_error(file, error.what());
     return error.code();
@@ -44,7 +58,7 @@ ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body)
 
 int run_main(const std::string& tool, const std::function<int()>& body) {
   set_program_name(tool);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, on_fatal_signal);
+  handle({SIGINT, SIGTERM, SIGHUP, SIGPIPE}, on_fatal_signal);
   int code = 0;
   const auto outcome = guarded("", [&] {
     code = body();
@@ -59,13 +73,13 @@ ExitCode run_for_file(const std::string& file, const std::function<ExitCode()>& 
 
 InterruptFlag::InterruptFlag() {
   interrupt = 0;
-  std::signal(SIGINT, on_interrupt);
-  std::signal(SIGTERM, on_interrupt);
+  handle({SIGINT, SIGTERM, SIGHUP}, on_interrupt);
+  before_ = std::signal(SIGPIPE, SIG_IGN);
 }
 
 InterruptFlag::~InterruptFlag() {
-  std::signal(SIGINT, on_fatal_signal);
-  std::signal(SIGTERM, on_fatal_signal);
+  handle({SIGINT, SIGTERM, SIGHUP}, on_fatal_signal);
+  std::signal(SIGPIPE, before_);
 }
 
 bool InterruptFlag::is_set() const { return interrupt != 0; }

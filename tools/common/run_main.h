@@ -9,14 +9,16 @@
 namespace pie {
 
 // Runs a tool's body: names it in messages, removes half-written files on a fatal signal, and turns
-// what is thrown into one line on stderr and an exit code.
+// what is thrown into one line on stderr and an exit code. Signals that were ignored before, as
+// SIGHUP is under nohup, stay ignored, here and below.
 int run_main(const std::string& tool, const std::function<int()>& body);
 
 // Runs `work` for one file; an error is printed with the file's name and returned as its exit code,
 // so that the other files go on.
 ExitCode run_for_file(const std::string& file, const std::function<ExitCode()>& work);
 
-// While alive, SIGINT and SIGTERM only set a flag (a second one ends the process as usual). After
+// While alive, SIGINT, SIGTERM and SIGHUP only set a flag (a second SIGINT or SIGTERM ends the
+// process as usual), and a pipe that nobody reads any more is no signal but a failing write. After
 // the work is saved, `reraise` ends the process by the signal that came, so that shells see it.
 class InterruptFlag {
  public:
@@ -26,6 +28,9 @@ class InterruptFlag {
   InterruptFlag& operator=(const InterruptFlag&) = delete;
   bool is_set() const;
   void reraise() const;
+
+ private:
+  void (*before_)(int);  // handler of SIGPIPE
 };
 
 }  // namespace pie

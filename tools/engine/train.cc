@@ -1,7 +1,9 @@
 // The second half of pie-train: data and preset to model, log and training state.
 #include <unistd.h>
 
+#include <chrono>
 #include <cmath>
+#include <exception>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -17,8 +19,8 @@
 namespace pie {
 namespace {
 
-// "90s", "30m", "2h" or plain seconds.
-double parse_seconds(const std::string& text) {
+// "90s", "30m", "2h" or plain seconds, the value of `option`.
+double parse_seconds(const std::string& option, const std::string& text) {
   size_t used = 0;
   double value = 0;
   try {
@@ -29,7 +31,7 @@ double parse_seconds(const std::string& text) {
   const std::string unit = text.substr(used);
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
   if (used == 0 || factor == 0 || !(value > 0)) {
-    throw UsageError("--time takes a time such as 90s, 30m or 2h, not '" + text + "'");
+    throw UsageError(option + " takes a time such as 90s, 30m or 2h, not '" + text + "'");
   }
   return value * factor;
 }
@@ -41,7 +43,7 @@ std::string clock_text(double seconds) {
   return text;
 }
 
-Json preset_for(const TrainOptions& options, size_t images) {
+Json preset_for(const TrainOptions& options) {
   Json preset;
   if (!options.preset.empty()) {
     preset = find_preset(options.preset);
@@ -55,10 +57,6 @@ Json preset_for(const TrainOptions& options, size_t images) {
   if (options.lr > 0) preset["train"]["lr"] = options.lr;
   if (!options.task.empty()) preset["train"]["task"] = options.task;
   if (options.steps > 0) preset["train"]["steps"] = options.steps;
-  if (options.epochs > 0) {
-    const auto batch = parse_train_config(preset).batch;
-    preset["train"]["steps"] = (options.epochs * static_cast<int64_t>(images) + batch - 1) / batch;
-  }
   return preset;
 }
 
@@ -79,22 +77,86 @@ bool use_bfloat16(const std::string& precision, const Trainer& trainer) {
   return precision == "bf16";
 }
 
-void write_atomically(const std::string& path, const Bytes& bytes) {
-  OutputFile file(path, true);
-  file.write(bytes);
-  file.commit();
+bool shows_progress() { return isatty(STDERR_FILENO) != 0 && verbosity() != Verbosity::kQuiet; }
+
+// Empties the terminal's line of progress, so that another message can stand there.
+void clear_progress() {
+  if (shows_progress()) std::fputs("\r\033[K", stderr);
 }
+
+// Warnings of inputs that are passed over: the first few in full, the others as a number.
+class PassedOver {
+ public:
+  void add(const SkippedInput& input) {
+    if (++count_ > kShown) return;
+    clear_progress();
+    log_warning(input.name, input.cause + "; passed over");
+  }
+  // Says how many more there were since the last call.
+  void count_the_rest() {
+    if (count_ > kShown) log_warning(std::to_string(count_ - kShown) + " more passed over");
+    count_ = 0;
+  }
+
+ private:
+  static constexpr int64_t kShown = 5;
+  int64_t count_ = 0;
+};
+
+// The files of a run: the averaged model, and beside it the state.
+class Results {
+ public:
+  // Refuses before hours of work, not after them: throws OperationError if one of the files cannot
+  // be written, or exists and is not that of the run that goes on.
+  explicit Results(const TrainOptions& options)
+      : model_(options.output), state_(options.output + ".state"), writes_(!options.dry_run) {
+    const bool replace = options.force || same_file(options.resume, state_);
+    if (writes_) {
+      for (const auto& path : {model_, state_}) OutputFile probe(path, replace);
+    }
+  }
+
+  const std::string& state() const { return state_; }
+
+  void save_model(const Trainer& trainer, const Json& measured) const {
+    if (writes_) write(model_, trainer.serialize_averaged_model(measured));
+  }
+
+  // Writes both, one although the other fails; then throws the failure.
+  void save(const Trainer& trainer) const {
+    std::exception_ptr failure;
+    for (const bool state : {true, false}) {
+      try {
+        if (!state) save_model(trainer, Json::object());
+        if (state && writes_) write(state_, trainer.serialize_state());
+      } catch (const std::exception&) {
+        if (!failure) failure = std::current_exception();
+      }
+    }
+    if (failure) std::rethrow_exception(failure);
+  }
+
+ private:
+  static void write(const std::string& path, const Bytes& bytes) {
+    OutputFile file(path, true);
+    file.write(bytes);
+    file.commit();
+  }
+
+  std::string model_, state_;
+  bool writes_;
+};
 
 // The log file, and the progress line on a terminal.
 class Progress {
  public:
   explicit Progress(const std::string& log_path)
-      : on_terminal_(isatty(STDERR_FILENO) != 0 && verbosity() != Verbosity::kQuiet) {
+      : on_terminal_(shows_progress()), log_path_(log_path) {
     if (log_path.empty()) return;
     log_.open(log_path, std::ios::app);
     if (!log_) throw OperationError(log_path + ": cannot be written");
   }
-  ~Progress() { clear_line(); }
+  ~Progress() { clear_progress(); }
 
   void show(const TrainStatus& s) {
     if (on_terminal_ && (s.validated || s.elapsed_s - shown_at_ > 0.5)) {
@@ -131,7 +193,7 @@ class Progress {
       keep("val_bits_per_dim", s.validation_bits_per_dim);
       keep("val_psnr_db_from_z", s.validation_psnr_db);
       keep("val_error_percent", s.validation_error_percent);
-      clear_line();
+      clear_progress();
       const std::string figures =
           figure(", %.4f bits/dim", s.validation_bits_per_dim) +
           figure(", %.2f dB from z alone", s.validation_psnr_db) +
@@ -139,7 +201,11 @@ class Progress {
       log_note("step " + std::to_string(s.step) + " (" + clock_text(s.elapsed_s) + "): held-out" +
                (figures.empty() ? figures : figures.substr(1)));
     }
-    if (log_.is_open()) log_ << line.dump() << std::endl;
+    if (log_.is_open() && !(log_ << line.dump() << std::endl)) {
+      clear_progress();
+      log_warning(log_path_, "cannot be written; training goes on without it");
+      log_.close();
+    }
   }
 
  private:
@@ -153,14 +219,11 @@ class Progress {
     return text;
   }
 
-  void clear_line() const {
-    if (on_terminal_) std::fputs("\r\033[K", stderr);
-  }
-
   bool on_terminal_;
   double shown_at_ = -1;
   double bits_ = 0, loss_ = 0, entropy_ = 0;  // sums since the last line
   int64_t count_ = 0;
+  std::string log_path_;
   std::ofstream log_;
 };
 
@@ -188,78 +251,125 @@ Json final_figures(const Trainer& trainer, const TrainRun& run) {
   return figures;
 }
 
+// The labels of `images`, from the file that `option` names, or else from those beside them.
+Bytes labels_of(const ImageSource& images, const std::string& option, const std::string& path,
+                bool of_first_only) {
+  if (!path.empty() && !images.skipped().empty()) {
+    throw UsageError(images.skipped().front().name + ": cannot be read, and " + option +
+                     " counts every image; mend it, or leave it and its label out");
+  }
+  return images.labels(path, of_first_only);
+}
+
+// Trains, and saves from time to time and whatever ends it; what is thrown goes on from here. An
+// interrupt, once all is saved, ends the process.
+void train(Trainer& trainer, const TrainRun& run, const TrainOptions& options,
+           const Results& results) {
+  const double save_every = parse_seconds("--save-every", options.save_every);
+  const int64_t first_step = trainer.step();
+  const auto how_to_go_on = [&] {
+    return "at step " + std::to_string(trainer.step()) +
+           "; continue with the same --data, --val and -o, and --resume " + results.state();
+  };
+  const InterruptFlag interrupt;
+  std::optional<Progress> progress(options.log);
+  using Clock = std::chrono::steady_clock;
+  auto saved_at = Clock::now();
+  TrainEnd end;
+  try {
+    end = trainer.run(
+        run, [&] { return interrupt.is_set(); },
+        [&](const TrainStatus& status) {
+          progress->show(status);
+          if (std::chrono::duration<double>(Clock::now() - saved_at).count() < save_every) return;
+          try {
+            results.save(trainer);
+          } catch (const std::exception& error) {
+            clear_progress();
+            log_warning(std::string(error.what()) + "; training goes on, the next try is in " +
+                        options.save_every);
+          }
+          saved_at = Clock::now();
+        });
+  } catch (...) {
+    progress.reset();
+    if (trainer.step() == first_step || options.dry_run) throw;
+    try {
+      results.save(trainer);
+      log_note("saved " + how_to_go_on());
+    } catch (const std::exception& error) {
+      log_error(error.what());
+    }
+    throw;
+  }
+  progress.reset();
+  results.save(trainer);
+  if (end == TrainEnd::kInterrupted && !options.dry_run) {
+    log_note("interrupted " + how_to_go_on());
+    interrupt.reraise();
+  }
+}
+
 }  // namespace
 
 int run_train(const CommonOptions& common, const TrainOptions& options) {
-  const std::string state_path = options.output + ".state";
+  PassedOver passed_over;
   SourceOptions source_options;
   source_options.recursive = true;
   source_options.lenient = true;
   source_options.cache_bytes = uint64_t{1} << 30;
-  source_options.on_skip = [](const SkippedInput& skipped) {
-    log_warning(skipped.name, skipped.cause + "; passed over");
-  };
+  source_options.on_skip = [&](const SkippedInput& input) { passed_over.add(input); };
   const ImageSource data(options.data, source_options);
   std::optional<ImageSource> validation;
   if (!options.validation.empty()) validation.emplace(options.validation, source_options);
 
   auto trainer = options.resume.empty()
-                     ? Trainer(preset_for(options, data.size()), common.seed)
+                     ? Trainer(preset_for(options), common.seed)
                      : Trainer::resume(read_file(options.resume), options.resume);
+  const bool labelled = trainer.config().task != "density";
+  auto images = trainer.training_set(data, labelled ? labels_of(data, "--labels", options.labels,
+                                                                trainer.config().task == "hybrid")
+                                                    : Bytes());
+  for (const auto& input : images.passed_over()) passed_over.add(input);
+  passed_over.count_the_rest();
+  const auto count = static_cast<int64_t>(images.size());
+  const auto batch = trainer.config().batch;
+  if (options.epochs > 0) trainer.set_steps((options.epochs * count + batch - 1) / batch);
   if (!options.resume.empty() && options.steps > 0) trainer.set_steps(options.steps);
-  if (!options.time.empty()) trainer.set_time_limit(parse_seconds(options.time));
-  // Only a run that goes on may replace its own files. Refuse before hours of work, not after.
-  if (!options.force && !options.dry_run && !same_file(options.resume, state_path)) {
-    for (const auto& path : {options.output, state_path}) OutputFile probe(path, false);
-  }
+  if (!options.time.empty()) trainer.set_time_limit(parse_seconds("--time", options.time));
+  const Results results(options);
 
   TrainRun run;
-  run.data = &data;
-  run.validation = validation ? &*validation : nullptr;
-  if (trainer.config().task != "density") {
-    run.labels = data.labels(options.labels, trainer.config().task == "hybrid");
-    if (validation) run.validation_labels = validation->labels(options.validation_labels);
+  run.data = &images;
+  if (validation) {
+    trainer.check_validation(*validation);
+    run.validation = &*validation;
+    if (labelled) {
+      run.validation_labels =
+          labels_of(*validation, "--val-labels", options.validation_labels, false);
+    }
   }
   run.bfloat16 = use_bfloat16(common.precision, trainer);
   run.stop_at = options.dry_run ? trainer.step() + 1 : options.stop_at;
-  log_note(std::to_string(trainer.parameters()) + " parameters, " + std::to_string(data.size()) +
+  log_note(std::to_string(trainer.parameters()) + " parameters, " + std::to_string(count) +
            " images, " + std::to_string(trainer.config().steps) + " steps of " +
-           std::to_string(trainer.config().batch) + (run.bfloat16 ? ", bfloat16" : ", float32") +
-           " subnetworks");
+           std::to_string(batch) + (run.bfloat16 ? ", bfloat16" : ", float32") + " subnetworks");
 
-  double saved_at = 0;
-  TrainEnd end;
-  {
-    const InterruptFlag interrupt;
-    Progress progress(options.log);
-    end = trainer.run(
-        run, [&] { return interrupt.is_set(); },
-        [&](const TrainStatus& status) {
-          progress.show(status);
-          constexpr double kSaveEvery = 300;
-          if (status.elapsed_s - saved_at > kSaveEvery && !options.dry_run) {
-            saved_at = status.elapsed_s;
-            write_atomically(state_path, trainer.serialize_state());
-            write_atomically(options.output, trainer.serialize_averaged_model(Json::object()));
-          }
-        });
-    if (end == TrainEnd::kInterrupted && !options.dry_run) {
-      write_atomically(state_path, trainer.serialize_state());
-      write_atomically(options.output, trainer.serialize_averaged_model(Json::object()));
-      log_note("interrupted at step " + std::to_string(trainer.step()) +
-               "; continue with the same --data, --val and -o, and --resume " + state_path);
-      interrupt.reraise();
-    }
-  }
+  train(trainer, run, options, results);
+  passed_over.count_the_rest();
   if (options.dry_run) {
     log_note("dry run: one step done, nothing written");
     return 0;
   }
   // From here on an interrupt ends at once: nothing is lost, only not measured.
-  write_atomically(state_path, trainer.serialize_state());
-  write_atomically(options.output, trainer.serialize_averaged_model(Json::object()));
-  const Json figures = final_figures(trainer, run);
-  write_atomically(options.output, trainer.serialize_averaged_model(figures));
+  Json figures;
+  try {
+    figures = final_figures(trainer, run);
+  } catch (...) {
+    log_note(options.output, "is complete, only not measured");
+    throw;
+  }
+  results.save_model(trainer, figures);
   if (common.json) {
     Json report = {{"schema", "pie.train/1"},
                    {"step", trainer.step()},
