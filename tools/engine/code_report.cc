@@ -97,7 +97,7 @@ void report_code(Json& report, const LoadedModel& model, const ImageSet& images,
          {"prefix_bytes_per_image", static_cast<double>(ends[k].offset) / count},
          {"prefix_bits_per_dim", 8 * static_cast<double>(ends[k].offset) / dims},
          {"psnr_db", exact ? Json() : finite_or_null(report, "code.layers.psnr_db", psnr)},
-         {"imagesmade_worse_percent", 100 * static_cast<double>(worse) / count}});
+         {"images_made_worse_percent", 100 * static_cast<double>(worse) / count}});
   }
   out["ideal_bits_per_dim"] = ideal_bits / dims;
   out["layers"] = layers;
