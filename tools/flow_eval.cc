@@ -26,9 +26,9 @@ int measure_images(const EvalOptions& options, const CommonOptions& common) {
   RunningMean mean;
   for (size_t i = 0; i < source.size(); ++i) {
     const auto image = source.load(i);
-    ImageSet one(image.geometry);
+    ImageSet one(image.shape);
     one.append(image);
-    mean.add(sharpness(one.geometry(), one.data()));
+    mean.add(sharpness(one.shape(), one.data()));
   }
   Json report = {{"schema", "pie.flow-eval/1"},
                  {"data", {{"images", source.size()}}},

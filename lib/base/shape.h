@@ -26,7 +26,4 @@ inline std::string to_string(const Shape& shape) {
          std::to_string(shape.width);
 }
 
-using Geometry = Shape;
-using Shape3 = Shape;
-
 }  // namespace pie

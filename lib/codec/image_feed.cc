@@ -16,13 +16,13 @@ ImageFeed feed_once(const Shape& shape, int bits, uint64_t count, Images images)
 }  // namespace
 
 ImageFeed feed_of(Image image) {
-  const Shape shape = image.geometry;
+  const Shape shape = image.shape;
   const int bits = image.bits;
   return feed_once(shape, bits, 1, std::move(image));
 }
 
 ImageFeed feed_of(ImageSet images) {
-  const Shape shape = images.geometry();
+  const Shape shape = images.shape();
   const uint64_t count = images.size();
   return feed_once(shape, 8, count, std::move(images));
 }

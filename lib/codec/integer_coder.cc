@@ -112,7 +112,7 @@ class IntegerCoder final : public ItemCoder {
   // The symbols of a layer are the samples of its planes, plane by plane, and in each plane item by
   // item, row by row.
   EncodedItems encode(const ImageSet& items, int layers, uint32_t) override {
-    const auto& item = items.geometry();
+    const auto& item = items.shape();
     const auto planes = model_->planes(item.height, item.width);
     const auto known = split(items);
     std::vector<SampleEncoder> encoders(static_cast<size_t>(layers),
@@ -163,7 +163,7 @@ class IntegerCoder final : public ItemCoder {
   torch::Tensor latents(const ImageSet& items) override {
     const torch::NoGradGuard no_grad;
     const auto known = split(items);
-    const auto& item = items.geometry();
+    const auto& item = items.shape();
     const auto planes = model_->planes(item.height, item.width);
     std::vector<torch::Tensor> columns;
     for (size_t p = 0; p < planes.size() && planes[p].layer == 0; ++p) {

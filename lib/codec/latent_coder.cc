@@ -46,8 +46,8 @@ void store(std::vector<int32_t>& to, size_t begin, const torch::Tensor& symbols,
 // The items [begin, end) with black ones appended up to the batch size, as pixels.
 torch::Tensor batch_of(const ImageSet& items, size_t begin, size_t end) {
   Bytes pixels(items.data(begin), items.data(end));
-  pixels.resize(kBatch * static_cast<size_t>(items.geometry().elements()));
-  return to_unit(ImageSet(items.geometry(), std::move(pixels)));
+  pixels.resize(kBatch * static_cast<size_t>(items.shape().elements()));
+  return to_unit(ImageSet(items.shape(), std::move(pixels)));
 }
 
 // Standard normal values for samples first, first + 1, ...: stream `part` of each sample.
@@ -160,7 +160,7 @@ class LatentCoder final : public ItemCoder {
         return mean + noise * (options.residual_temperature * model_->eps0());
       });
       std::copy_n(to_images(x).data(),
-                  (last - first) * static_cast<size_t>(images.geometry().elements()),
+                  (last - first) * static_cast<size_t>(images.shape().elements()),
                   images.data(first));
     });
     return images;
@@ -214,7 +214,7 @@ class LatentCoder final : public ItemCoder {
                dequantize(batch(layer, model_->residual_shapes()[l]), z_step * model_->eps0());
       });
       const auto decoded = to_images(x);
-      std::copy_n(decoded.data(), n * static_cast<size_t>(images.geometry().elements()),
+      std::copy_n(decoded.data(), n * static_cast<size_t>(images.shape().elements()),
                   images.data(begin));
     });
     return images;

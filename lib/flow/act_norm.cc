@@ -4,7 +4,7 @@
 
 namespace pie {
 
-ActNorm::ActNorm(Shape3 in, double least) : Bijection(in), least_(least) {
+ActNorm::ActNorm(Shape in, double least) : Bijection(in), least_(least) {
   log_scale_ = register_parameter("log_scale", torch::zeros({in.channels}));
   shift_ = register_parameter("shift", torch::zeros({in.channels}));
 }

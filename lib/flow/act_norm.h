@@ -12,7 +12,7 @@ class ActNorm final : public Bijection {
   // Channels that vary less than `least` times the average are initialised as if they varied so
   // much: a pixel of the margin that is constant in one batch need not be in the next, and training
   // finds a larger scale sooner than it comes back from one that is too large.
-  explicit ActNorm(Shape3 in, double least = 0);
+  explicit ActNorm(Shape in, double least = 0);
   void initialize(const torch::Tensor& x);  // x: [N, C, H, W]; the state is saved with the model
 
  private:

@@ -5,7 +5,7 @@
 
 namespace pie {
 
-AffineCoupling::AffineCoupling(Shape3 in, double scale_clamp, const SubnetFactory& make_subnet)
+AffineCoupling::AffineCoupling(Shape in, double scale_clamp, const SubnetFactory& make_subnet)
     : Bijection(in),
       first_((in.channels + 1) / 2),
       second_(in.channels / 2),

@@ -15,7 +15,7 @@ namespace pie {
 class AffineCoupling final : public Bijection {
  public:
   // `make_subnet(in, out)` is called twice. Throws ShapeError for fewer than 2 channels.
-  AffineCoupling(Shape3 in, double scale_clamp, const SubnetFactory& make_subnet);
+  AffineCoupling(Shape in, double scale_clamp, const SubnetFactory& make_subnet);
 
  private:
   Mapped do_forward(const torch::Tensor& x) override;

@@ -9,13 +9,13 @@
 namespace pie {
 namespace {
 
-bool holds_samples(const torch::Tensor& x, Shape3 shape) {
+bool holds_samples(const torch::Tensor& x, Shape shape) {
   return x.dim() == 4 && x.size(1) == shape.channels && x.size(2) == shape.height &&
          x.size(3) == shape.width;
 }
 
 // The layer's own name() would do, were it not made at its first call: several threads may call.
-void check_argument(const Bijection& layer, const torch::Tensor& x, Shape3 expected,
+void check_argument(const Bijection& layer, const torch::Tensor& x, Shape expected,
                     const char* argument) {
   if (holds_samples(x, expected)) return;
   check_samples(x, expected, c10::demangle(typeid(layer).name()) + ": " + argument);
@@ -23,7 +23,7 @@ void check_argument(const Bijection& layer, const torch::Tensor& x, Shape3 expec
 
 }  // namespace
 
-void check_samples(const torch::Tensor& x, Shape3 expected, const std::string& who) {
+void check_samples(const torch::Tensor& x, Shape expected, const std::string& who) {
   if (holds_samples(x, expected)) return;
   std::ostringstream got;
   got << x.sizes();

@@ -28,7 +28,7 @@ struct Mapped {
 class Bijection : public torch::nn::Module {
  public:
   // `in` is the shape of one input sample; every layer is built for one shape.
-  explicit Bijection(Shape3 in) : in_(in) {}
+  explicit Bijection(Shape in) : in_(in) {}
 
   // Data -> latent with log-det. x: [N, C, H, W]; throws ShapeError.
   Mapped forward(const torch::Tensor& x);
@@ -40,8 +40,8 @@ class Bijection : public torch::nn::Module {
   // Latent -> data. z: [N, C', H', W']; throws ShapeError.
   torch::Tensor inverse(const torch::Tensor& z);
 
-  Shape3 input_shape() const { return in_; }
-  virtual Shape3 output_shape() const { return in_; }
+  Shape input_shape() const { return in_; }
+  virtual Shape output_shape() const { return in_; }
 
  private:
   virtual Mapped do_forward(const torch::Tensor& x) = 0;
@@ -51,11 +51,11 @@ class Bijection : public torch::nn::Module {
   virtual torch::Tensor do_latent(const torch::Tensor& x) { return do_forward(x).value; }
   virtual torch::Tensor do_inverse(const torch::Tensor& z) = 0;
 
-  Shape3 in_;
+  Shape in_;
 };
 
 // Throws ShapeError unless x is [N, C, H, W] with samples of shape `expected`; `who` names the
 // caller and argument in the message.
-void check_samples(const torch::Tensor& x, Shape3 expected, const std::string& who);
+void check_samples(const torch::Tensor& x, Shape expected, const std::string& who);
 
 }  // namespace pie

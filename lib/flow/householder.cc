@@ -56,7 +56,7 @@ class ReflectRows : public torch::autograd::Function<ReflectRows> {
 
 }  // namespace
 
-Householder::Householder(Shape3 in, int64_t reflections) : Bijection(in) {
+Householder::Householder(Shape in, int64_t reflections) : Bijection(in) {
   vectors_ = register_parameter("vectors", torch::randn({reflections, in.channels}));
 }
 

@@ -11,7 +11,7 @@ namespace pie {
 class Householder final : public Bijection {
  public:
   // `reflections` full-length vectors, drawn from N(0, I).
-  Householder(Shape3 in, int64_t reflections);
+  Householder(Shape in, int64_t reflections);
   torch::Tensor matrix() const;  // Q, [C, C]
 
  private:

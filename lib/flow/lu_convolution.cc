@@ -21,7 +21,7 @@ torch::Tensor packed_rotation(int64_t channels) {
 
 }  // namespace
 
-LuConvolution::LuConvolution(Shape3 in) : Bijection(in) {
+LuConvolution::LuConvolution(Shape in) : Bijection(in) {
   packed_ = register_parameter("packed", packed_rotation(in.channels));
 }
 

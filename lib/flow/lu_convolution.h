@@ -11,7 +11,7 @@ namespace pie {
 // that nothing but the triangles needs to be stored.
 class LuConvolution final : public Bijection {
  public:
-  explicit LuConvolution(Shape3 in);
+  explicit LuConvolution(Shape in);
   torch::Tensor matrix() const;  // W, [C, C]
 
  private:

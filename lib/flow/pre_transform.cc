@@ -6,7 +6,7 @@
 
 namespace pie {
 
-AffinePreTransform::AffinePreTransform(Shape3 in, double scale) : Bijection(in), scale_(scale) {
+AffinePreTransform::AffinePreTransform(Shape in, double scale) : Bijection(in), scale_(scale) {
   if (!(scale > 0)) throw UsageError("pre_transform.scale must be positive");
 }
 
@@ -17,7 +17,7 @@ Mapped AffinePreTransform::do_forward(const torch::Tensor& x) {
 
 torch::Tensor AffinePreTransform::do_inverse(const torch::Tensor& z) { return z / scale_ + 0.5; }
 
-LogitPreTransform::LogitPreTransform(Shape3 in, double alpha) : Bijection(in), alpha_(alpha) {
+LogitPreTransform::LogitPreTransform(Shape in, double alpha) : Bijection(in), alpha_(alpha) {
   if (!(alpha > 0 && alpha < 0.5)) throw UsageError("pre_transform.alpha must lie in (0, 1/2)");
 }
 

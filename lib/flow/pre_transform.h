@@ -8,7 +8,7 @@ namespace pie {
 // y = scale * (x - 1/2) per pixel: centres [0, 1]; log-det D ln(scale).
 class AffinePreTransform final : public Bijection {
  public:
-  AffinePreTransform(Shape3 in, double scale);  // throws UsageError unless scale > 0
+  AffinePreTransform(Shape in, double scale);  // throws UsageError unless scale > 0
 
  private:
   Mapped do_forward(const torch::Tensor& x) override;
@@ -21,7 +21,7 @@ class AffinePreTransform final : public Bijection {
 // 0 < alpha < 1/2.
 class LogitPreTransform final : public Bijection {
  public:
-  LogitPreTransform(Shape3 in, double alpha);
+  LogitPreTransform(Shape in, double alpha);
 
  private:
   Mapped do_forward(const torch::Tensor& x) override;

@@ -4,13 +4,13 @@
 
 namespace pie {
 
-Downsampling::Downsampling(Shape3 in) : Bijection(in) {
+Downsampling::Downsampling(Shape in) : Bijection(in) {
   if (in.height % 2 != 0 || in.width % 2 != 0) {
     throw ShapeError("downsampling needs an even height and width, got " + to_string(in));
   }
 }
 
-Shape3 Downsampling::output_shape() const {
+Shape Downsampling::output_shape() const {
   const auto in = input_shape();
   return {4 * in.channels, in.height / 2, in.width / 2};
 }

@@ -13,8 +13,8 @@ namespace pie {
 // of the checkerboard and the second half the other.
 class Downsampling final : public Bijection {
  public:
-  explicit Downsampling(Shape3 in);  // throws ShapeError unless height and width are even
-  Shape3 output_shape() const override;
+  explicit Downsampling(Shape in);  // throws ShapeError unless height and width are even
+  Shape output_shape() const override;
 
  private:
   Mapped do_forward(const torch::Tensor& x) override;
@@ -24,7 +24,7 @@ class Downsampling final : public Bijection {
 // Channels in reverse order, which exchanges the halves of the next coupling.
 class Reversal final : public Bijection {
  public:
-  explicit Reversal(Shape3 in) : Bijection(in) {}
+  explicit Reversal(Shape in) : Bijection(in) {}
 
  private:
   Mapped do_forward(const torch::Tensor& x) override;
@@ -34,8 +34,8 @@ class Reversal final : public Bijection {
 // [C, H, W] -> [C*H*W, 1, 1] in row-major order: from here on layers are fully connected.
 class Flatten final : public Bijection {
  public:
-  explicit Flatten(Shape3 in) : Bijection(in) {}
-  Shape3 output_shape() const override { return {input_shape().elements(), 1, 1}; }
+  explicit Flatten(Shape in) : Bijection(in) {}
+  Shape output_shape() const override { return {input_shape().elements(), 1, 1}; }
 
  private:
   Mapped do_forward(const torch::Tensor& x) override;

@@ -286,7 +286,7 @@ class InverseFunction : public torch::autograd::Function<InverseFunction> {
 
 }  // namespace
 
-ResidualBlock::ResidualBlock(Shape3 in, uint64_t index, const ContractiveMapFactory& make_map)
+ResidualBlock::ResidualBlock(Shape in, uint64_t index, const ContractiveMapFactory& make_map)
     : Bijection(in), index_(index) {
   map_ = register_module("map", make_map(in.channels, in.height, in.width));
 }

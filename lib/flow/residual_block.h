@@ -33,7 +33,7 @@ struct FixedPointReport {
 class ResidualBlock final : public Bijection {
  public:
   // `index`: of the block in its model, which gives it probes of its own.
-  ResidualBlock(Shape3 in, uint64_t index, const ContractiveMapFactory& make_map);
+  ResidualBlock(Shape in, uint64_t index, const ContractiveMapFactory& make_map);
 
   // The inverse with its own stopping rule. Throws ConvergenceError.
   torch::Tensor inverse(const torch::Tensor& z, const FixedPointOptions& options,

@@ -6,9 +6,9 @@
 
 namespace pie {
 
-Sequence::Sequence(Shape3 in, std::vector<std::shared_ptr<Bijection>> steps)
+Sequence::Sequence(Shape in, std::vector<std::shared_ptr<Bijection>> steps)
     : Bijection(in), steps_(std::move(steps)) {
-  Shape3 shape = in;
+  Shape shape = in;
   for (size_t i = 0; i < steps_.size(); ++i) {
     if (steps_[i]->input_shape() != shape) {
       throw ShapeError("step " + std::to_string(i) + " takes " +
@@ -20,7 +20,7 @@ Sequence::Sequence(Shape3 in, std::vector<std::shared_ptr<Bijection>> steps)
   }
 }
 
-Shape3 Sequence::output_shape() const {
+Shape Sequence::output_shape() const {
   return steps_.empty() ? input_shape() : steps_.back()->output_shape();
 }
 

@@ -13,9 +13,9 @@ class Sequence final : public Bijection {
  public:
   // Checks that each step's input shape is the output shape of the one before, starting from `in`;
   // registers the steps as "0", "1", ... Throws ShapeError.
-  Sequence(Shape3 in, std::vector<std::shared_ptr<Bijection>> steps);
+  Sequence(Shape in, std::vector<std::shared_ptr<Bijection>> steps);
 
-  Shape3 output_shape() const override;
+  Shape output_shape() const override;
   const std::vector<std::shared_ptr<Bijection>>& steps() const { return steps_; }
 
  private:

@@ -5,7 +5,7 @@
 
 namespace pie {
 
-Split::Split(Shape3 in, int64_t keep, double eps0, const SubnetFactory& make_subnet)
+Split::Split(Shape in, int64_t keep, double eps0, const SubnetFactory& make_subnet)
     : in_(in), keep_(keep), eps0_(eps0) {
   if (keep < 1 || keep >= in.channels) {
     throw ShapeError("a split of " + to_string(in) + " cannot keep " + std::to_string(keep) +

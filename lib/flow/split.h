@@ -12,7 +12,7 @@ namespace pie {
 class Split final : public torch::nn::Module {
  public:
   // Keeps the first `keep` channels. `make_subnet(keep, rest)` makes g; null means g = 0.
-  Split(Shape3 in, int64_t keep, double eps0, const SubnetFactory& make_subnet);
+  Split(Shape in, int64_t keep, double eps0, const SubnetFactory& make_subnet);
 
   struct Parts {
     torch::Tensor z;  // [N, keep, H, W]
@@ -25,12 +25,12 @@ class Split final : public torch::nn::Module {
   // The exact inverse, [z, r]. With r = mean(z) it is PIE's pseudo-inverse.
   torch::Tensor merge(const torch::Tensor& z, const torch::Tensor& r) const;
 
-  Shape3 kept_shape() const { return {keep_, in_.height, in_.width}; }
-  Shape3 residual_shape() const { return {in_.channels - keep_, in_.height, in_.width}; }
+  Shape kept_shape() const { return {keep_, in_.height, in_.width}; }
+  Shape residual_shape() const { return {in_.channels - keep_, in_.height, in_.width}; }
   double eps0() const { return eps0_; }
 
  private:
-  Shape3 in_;
+  Shape in_;
   int64_t keep_;
   double eps0_;
   std::shared_ptr<Subnet> g_;

@@ -203,7 +203,7 @@ Bytes idx_header(const Shape& shape, std::size_t count) {
 }
 
 Bytes encode_idx_images(const ImageSet& images) {
-  Bytes file = idx_header(images.geometry(), images.size());
+  Bytes file = idx_header(images.shape(), images.size());
   file.insert(file.end(), images.pixels().begin(), images.pixels().end());
   return file;
 }

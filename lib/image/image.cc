@@ -8,9 +8,9 @@
 namespace pie {
 namespace {
 
-void check_shape(const Geometry& geometry) {
-  if (geometry.channels < 1 || geometry.channels > 4 || geometry.height < 1 || geometry.width < 1) {
-    throw UsageError("an image cannot have the shape " + to_string(geometry) +
+void check_shape(const Shape& shape) {
+  if (shape.channels < 1 || shape.channels > 4 || shape.height < 1 || shape.width < 1) {
+    throw UsageError("an image cannot have the shape " + to_string(shape) +
                      "; it needs 1 to 4 channels and at least one pixel");
   }
 }
@@ -25,29 +25,29 @@ void copy_reversed(const std::uint8_t* from, std::uint8_t* to, std::size_t count
 
 }  // namespace
 
-Image::Image(const Geometry& shape, int bits_per_sample) : geometry(shape), bits(bits_per_sample) {
-  check_shape(geometry);
+Image::Image(const Shape& shape, int bits_per_sample) : shape(shape), bits(bits_per_sample) {
+  check_shape(shape);
   if (bits != 8 && bits != 16) {
     throw UsageError("an image cannot have " + std::to_string(bits) +
                      " bits per sample; it has 8 or 16");
   }
-  samples.resize(geometry.elements() * bytes_per_sample());
+  samples.resize(shape.elements() * bytes_per_sample());
 }
 
 std::size_t Image::row_bytes() const {
-  return static_cast<std::size_t>(geometry.width) * static_cast<std::size_t>(geometry.channels) *
+  return static_cast<std::size_t>(shape.width) * static_cast<std::size_t>(shape.channels) *
          bytes_per_sample();
 }
 
 int Image::at(std::int64_t y, std::int64_t x, std::int64_t c) const {
   const std::size_t i = static_cast<std::size_t>(y) * row_bytes() +
-                        static_cast<std::size_t>(x * geometry.channels + c) * bytes_per_sample();
+                        static_cast<std::size_t>(x * shape.channels + c) * bytes_per_sample();
   return bits == 16 ? samples[i] * 256 + samples[i + 1] : samples[i];
 }
 
 void Image::set(std::int64_t y, std::int64_t x, std::int64_t c, int value) {
   const std::size_t i = static_cast<std::size_t>(y) * row_bytes() +
-                        static_cast<std::size_t>(x * geometry.channels + c) * bytes_per_sample();
+                        static_cast<std::size_t>(x * shape.channels + c) * bytes_per_sample();
   if (bits == 16) {
     samples[i] = static_cast<std::uint8_t>(value >> 8);
     samples[i + 1] = static_cast<std::uint8_t>(value & 255);
@@ -57,21 +57,21 @@ void Image::set(std::int64_t y, std::int64_t x, std::int64_t c, int value) {
 }
 
 bool operator==(const Image& a, const Image& b) {
-  return a.geometry == b.geometry && a.bits == b.bits && a.samples == b.samples;
+  return a.shape == b.shape && a.bits == b.bits && a.samples == b.samples;
 }
 
 bool operator!=(const Image& a, const Image& b) { return !(a == b); }
 
-ImageSet::ImageSet(const Geometry& geometry, std::size_t count)
-    : geometry_(geometry), stride_(geometry.elements()), count_(count) {
-  check_shape(geometry);
+ImageSet::ImageSet(const Shape& shape, std::size_t count)
+    : shape_(shape), stride_(shape.elements()), count_(count) {
+  check_shape(shape);
   pixels_.resize(count * stride_);
 }
 
-ImageSet::ImageSet(const Geometry& geometry, Bytes pixels) : ImageSet(geometry) {
+ImageSet::ImageSet(const Shape& shape, Bytes pixels) : ImageSet(shape) {
   if (pixels.size() % stride_ != 0) {
     throw ShapeError(std::to_string(pixels.size()) + " bytes are not a whole number of " +
-                     to_string(geometry) + " images");
+                     to_string(shape) + " images");
   }
   count_ = pixels.size() / stride_;
   pixels_ = std::move(pixels);
@@ -82,19 +82,19 @@ Image ImageSet::image(std::size_t i) const {
     throw UsageError("there is no image " + std::to_string(i) + " in a set of " +
                      std::to_string(count_) + " (they count from 0)");
   }
-  Image result(geometry_);
-  planar_to_interleaved(geometry_, data(i), result.samples.data());
+  Image result(shape_);
+  planar_to_interleaved(shape_, data(i), result.samples.data());
   return result;
 }
 
 void ImageSet::append(const Image& image) {
-  if (image.geometry != geometry_ || image.bits != 8) {
-    throw ShapeError("an image of shape " + to_string(image.geometry) + " and " +
+  if (image.shape != shape_ || image.bits != 8) {
+    throw ShapeError("an image of shape " + to_string(image.shape) + " and " +
                      std::to_string(image.bits) + " bits does not fit a set of 8-bit " +
-                     to_string(geometry_) + " images");
+                     to_string(shape_) + " images");
   }
   pixels_.resize(pixels_.size() + stride_);
-  interleaved_to_planar(geometry_, image.samples.data(), data(count_));
+  interleaved_to_planar(shape_, image.samples.data(), data(count_));
   ++count_;
 }
 
@@ -103,20 +103,20 @@ ImageSet ImageSet::slice(std::size_t begin, std::size_t end) const {
     throw UsageError("images " + std::to_string(begin) + " to " + std::to_string(end) +
                      " are not within a set of " + std::to_string(count_));
   }
-  return ImageSet(geometry_, Bytes(data(begin), data(end)));
+  return ImageSet(shape_, Bytes(data(begin), data(end)));
 }
 
-void interleaved_to_planar(const Geometry& geometry, const std::uint8_t* from, std::uint8_t* to) {
-  const std::size_t channels = static_cast<std::size_t>(geometry.channels);
-  const std::size_t pixels = geometry.pixels();
+void interleaved_to_planar(const Shape& shape, const std::uint8_t* from, std::uint8_t* to) {
+  const std::size_t channels = static_cast<std::size_t>(shape.channels);
+  const std::size_t pixels = shape.pixels();
   for (std::size_t c = 0; c < channels; ++c) {
     for (std::size_t p = 0; p < pixels; ++p) to[c * pixels + p] = from[p * channels + c];
   }
 }
 
-void planar_to_interleaved(const Geometry& geometry, const std::uint8_t* from, std::uint8_t* to) {
-  const std::size_t channels = static_cast<std::size_t>(geometry.channels);
-  const std::size_t pixels = geometry.pixels();
+void planar_to_interleaved(const Shape& shape, const std::uint8_t* from, std::uint8_t* to) {
+  const std::size_t channels = static_cast<std::size_t>(shape.channels);
+  const std::size_t pixels = shape.pixels();
   for (std::size_t c = 0; c < channels; ++c) {
     for (std::size_t p = 0; p < pixels; ++p) to[p * channels + c] = from[c * pixels + p];
   }
@@ -124,7 +124,7 @@ void planar_to_interleaved(const Geometry& geometry, const std::uint8_t* from, s
 
 Image crop(const Image& image, std::int64_t x, std::int64_t y, std::int64_t width,
            std::int64_t height) {
-  const Geometry& full = image.geometry;
+  const Shape& full = image.shape;
   // Written without sums, which could overflow.
   if (width < 1 || height < 1 || x < 0 || y < 0 || width > full.width || height > full.height ||
       x > full.width - width || y > full.height - height) {
@@ -133,7 +133,7 @@ Image crop(const Image& image, std::int64_t x, std::int64_t y, std::int64_t widt
                      " does not lie within an image of " + std::to_string(full.height) + "x" +
                      std::to_string(full.width));
   }
-  Image result(Geometry{full.channels, height, width}, image.bits);
+  Image result(Shape{full.channels, height, width}, image.bits);
   const std::size_t pixel_bytes =
       static_cast<std::size_t>(full.channels) * image.bytes_per_sample();
   for (std::int64_t row = 0; row < height; ++row) {
@@ -149,7 +149,7 @@ Image flip_horizontal(const Image& image) {
   Image result = image;
   const std::size_t row = image.row_bytes();
   const std::size_t pixel_bytes =
-      static_cast<std::size_t>(image.geometry.channels) * image.bytes_per_sample();
+      static_cast<std::size_t>(image.shape.channels) * image.bytes_per_sample();
   for (std::size_t start = 0; start < image.samples.size(); start += row) {
     copy_reversed(image.samples.data() + start, result.samples.data() + start, row / pixel_bytes,
                   pixel_bytes);
@@ -158,7 +158,7 @@ Image flip_horizontal(const Image& image) {
 }
 
 Image shift(const Image& image, std::int64_t x, std::int64_t y) {
-  const auto& g = image.geometry;
+  const auto& g = image.shape;
   Image result = image;
   const std::size_t pixel = static_cast<std::size_t>(g.channels) * image.bytes_per_sample();
   for (std::int64_t row = 0; row < g.height; ++row) {

@@ -18,7 +18,7 @@ struct Image {
   Image() = default;
   // A black (and, where there is alpha, transparent) image. Throws UsageError unless there are
   // 1..4 channels, at least one pixel, and 8 or 16 bits.
-  explicit Image(const Geometry& shape, int bits_per_sample = 8);
+  explicit Image(const Shape& shape, int bits_per_sample = 8);
 
   std::size_t bytes_per_sample() const { return bits == 16 ? 2 : 1; }
   std::size_t row_bytes() const;
@@ -26,7 +26,7 @@ struct Image {
   int at(std::int64_t y, std::int64_t x, std::int64_t c = 0) const;
   void set(std::int64_t y, std::int64_t x, std::int64_t c, int value);
 
-  Geometry geometry;
+  Shape shape;
   int bits = 8;
   Bytes samples;
 };
@@ -34,17 +34,17 @@ struct Image {
 bool operator==(const Image& a, const Image& b);
 bool operator!=(const Image& a, const Image& b);
 
-// Any number of 8-bit images of one geometry in one contiguous buffer, each planar (channel,
+// Any number of 8-bit images of one shape in one contiguous buffer, each planar (channel,
 // height, width): the memory order of an [N, C, H, W] tensor.
 class ImageSet {
  public:
   ImageSet() = default;
   // `count` black images. Throws UsageError like Image's constructor.
-  explicit ImageSet(const Geometry& geometry, std::size_t count = 0);
+  explicit ImageSet(const Shape& shape, std::size_t count = 0);
   // Takes `pixels` over as images. Throws ShapeError if it is not a whole number of them.
-  ImageSet(const Geometry& geometry, Bytes pixels);
+  ImageSet(const Shape& shape, Bytes pixels);
 
-  const Geometry& geometry() const { return geometry_; }
+  const Shape& shape() const { return shape_; }
   std::size_t size() const { return count_; }
   bool empty() const { return count_ == 0; }
 
@@ -55,22 +55,22 @@ class ImageSet {
 
   // Image `i` interleaved. Throws UsageError if there is none.
   Image image(std::size_t i) const;
-  // Appends one image. Throws ShapeError if it has another geometry or 16 bits.
+  // Appends one image. Throws ShapeError if it has another shape or 16 bits.
   void append(const Image& image);
   // The images [begin, end). Throws UsageError unless begin <= end <= size().
   ImageSet slice(std::size_t begin, std::size_t end) const;
 
  private:
-  Geometry geometry_;
+  Shape shape_;
   std::size_t stride_ = 0;  // bytes of one image
   std::size_t count_ = 0;
   Bytes pixels_;
 };
 
 // Reorders one 8-bit image between interleaved and planar; `from` and `to` hold
-// `geometry.elements()` bytes each and do not overlap.
-void interleaved_to_planar(const Geometry& geometry, const std::uint8_t* from, std::uint8_t* to);
-void planar_to_interleaved(const Geometry& geometry, const std::uint8_t* from, std::uint8_t* to);
+// `shape.elements()` bytes each and do not overlap.
+void interleaved_to_planar(const Shape& shape, const std::uint8_t* from, std::uint8_t* to);
+void planar_to_interleaved(const Shape& shape, const std::uint8_t* from, std::uint8_t* to);
 
 // The `height` x `width` rectangle whose top left pixel is column `x` of row `y`. Throws ShapeError
 // if it does not lie within the image.

@@ -14,9 +14,9 @@ class ImageBatch {
  public:
   ImageBatch() = default;
   explicit ImageBatch(Image image)
-      : shape_(image.geometry), bits_(image.bits), count_(1), image_(std::move(image)) {}
+      : shape_(image.shape), bits_(image.bits), count_(1), image_(std::move(image)) {}
   explicit ImageBatch(ImageSet images)
-      : shape_(images.geometry()), count_(images.size()), images_(std::move(images)) {}
+      : shape_(images.shape()), count_(images.size()), images_(std::move(images)) {}
 
   const Shape& shape() const { return shape_; }
   int bits() const { return bits_; }  // 8 or 16

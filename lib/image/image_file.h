@@ -11,7 +11,7 @@ namespace pie {
 
 // Shape and depth, known from the beginning of a file.
 struct ImageHeader {
-  Geometry geometry;
+  Shape shape;
   int bits = 8;
 };
 

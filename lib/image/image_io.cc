@@ -99,7 +99,7 @@ std::optional<ImageFormat> image_format_of_path(const std::string& path, int cha
 }
 
 Bytes encode_image(const Image& image, ImageFormat format) {
-  const auto channels = static_cast<int>(image.geometry.channels);
+  const auto channels = static_cast<int>(image.shape.channels);
   switch (format) {
     case ImageFormat::kPng:
       return encode_png(image);

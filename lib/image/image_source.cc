@@ -79,9 +79,9 @@ std::vector<Input> list_folder(const std::string& folder, bool recursive) {
 }
 
 [[noreturn]] void refuse_shape(const std::string& name, const ImageHeader& header,
-                               const Geometry& required) {
+                               const Shape& required) {
   const std::string depth = header.bits == 8 ? "" : std::to_string(header.bits) + "-bit ";
-  throw ShapeError(name + ": is " + depth + to_string(header.geometry) + ", but " +
+  throw ShapeError(name + ": is " + depth + to_string(header.shape) + ", but " +
                    (header.bits == 8 ? "" : "8-bit ") + to_string(required) +
                    " is required (channels x height x width)");
 }
@@ -257,7 +257,7 @@ std::string ImageSource::name(std::size_t i) const {
 }
 
 ImageHeader ImageSource::header(std::size_t i) const {
-  if (const Image* cached = state_->find_cached(i)) return {cached->geometry, cached->bits};
+  if (const Image* cached = state_->find_cached(i)) return {cached->shape, cached->bits};
   const State::Place place = state_->place(i);
   if (place.content.archive) return {place.content.archive->shape(), 8};
   return probe_image(place.content.files[place.index], state_->options.max_pixels);
@@ -304,17 +304,17 @@ std::optional<Image> ImageSource::try_load(std::size_t i) const {
   }
 }
 
-void ImageSource::load_planar(std::size_t i, const Geometry& required, std::uint8_t* to) const {
+void ImageSource::load_planar(std::size_t i, const Shape& required, std::uint8_t* to) const {
   const State::Place place = state_->place(i);
   if (place.content.held) {
     const ImageSet& images = *place.content.held;
-    if (images.geometry() != required) refuse_shape(name(i), {images.geometry(), 8}, required);
+    if (images.shape() != required) refuse_shape(name(i), {images.shape(), 8}, required);
     std::copy_n(images.data(place.index), required.elements(), to);
     return;
   }
   const Image image = load(i);
-  if (image.geometry != required || image.bits != 8) {
-    refuse_shape(name(i), {image.geometry, image.bits}, required);
+  if (image.shape != required || image.bits != 8) {
+    refuse_shape(name(i), {image.shape, image.bits}, required);
   }
   interleaved_to_planar(required, image.samples.data(), to);
 }

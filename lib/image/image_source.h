@@ -72,7 +72,7 @@ class ImageSource {
 
   // Shape and depth of image `i`, for a file from its beginning. Throws like probe_image.
   ImageHeader header(std::size_t i) const;
-  Geometry geometry(std::size_t i) const { return header(i).geometry; }
+  Shape shape(std::size_t i) const { return header(i).shape; }
 
   // Image `i`, or image `i` with what its file held besides. Throws like read_image.
   Image load(std::size_t i) const;
@@ -90,7 +90,7 @@ class ImageSource {
   // Writes image `i` in planar order to `to`, which has room for `required.elements()` bytes.
   // Throws like load, ShapeError naming the image if it has another shape or 16 bits: nothing is
   // ever stretched to fit.
-  void load_planar(std::size_t i, const Geometry& required, std::uint8_t* to) const;
+  void load_planar(std::size_t i, const Shape& required, std::uint8_t* to) const;
 
   // The label of every image: from `label_path` if given (an IDX file, whose slice, if it has none
   // of its own, is that of the images), else from the CIFAR records or the sibling file of each IDX
@@ -103,7 +103,7 @@ class ImageSource {
     std::string path;       // without the slice
     std::size_t first = 0;  // index of its first image in the source
     std::size_t count = 0;
-    bool archive = false;  // IDX or CIFAR: images of one geometry that belong together
+    bool archive = false;  // IDX or CIFAR: images of one shape that belong together
   };
   const std::vector<Part>& parts() const;
 

@@ -12,7 +12,7 @@
 namespace pie {
 
 std::vector<JpegPoint> jpeg_curve(const ImageSet& images) {
-  const auto& g = images.geometry();
+  const auto& g = images.shape();
   // More images would say little more, and take much memory.
   constexpr double kMostSamples = 1 << 26;
   const double fit = std::min(static_cast<double>(images.size()),

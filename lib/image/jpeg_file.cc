@@ -135,15 +135,15 @@ class Reader {
     constexpr std::uint64_t kMostPixelsPerByte = std::uint64_t{8} * 64 * 16;
     const bool arithmetic = jpeg_.arith_code != FALSE;
     if (!arithmetic &&
-        static_cast<std::uint64_t>(header_.geometry.pixels()) > kMostPixelsPerByte * size_) {
+        static_cast<std::uint64_t>(header_.shape.pixels()) > kMostPixelsPerByte * size_) {
       throw TruncatedError(name_ + ": the file is too short for a JPEG image of " +
-                           to_string(header_.geometry));
+                           to_string(header_.shape));
     }
 
     ImageFile file;
     file.format = "jpeg";
     list_segments(&file);
-    file.image = Image(header_.geometry);
+    file.image = Image(header_.shape);
     std::vector<JSAMPROW> rows;
     for (std::size_t start = 0; start < file.image.samples.size();
          start += file.image.row_bytes()) {
@@ -186,7 +186,7 @@ class Reader {
                              " components that are neither gray nor RGB (CMYK, for example), " +
                              "which cannot be kept; convert it to RGB");
     }
-    header_.geometry = {colors == JCS_GRAYSCALE ? 1 : 3, static_cast<int>(jpeg_.image_height),
+    header_.shape = {colors == JCS_GRAYSCALE ? 1 : 3, static_cast<int>(jpeg_.image_height),
                         static_cast<int>(jpeg_.image_width)};
   }
 
@@ -280,7 +280,7 @@ ImageFile decode_jpeg(const std::uint8_t* data, std::size_t size, const std::str
 }
 
 Bytes encode_jpeg(const Image& image, int quality) {
-  const Geometry& g = image.geometry;
+  const Shape& g = image.shape;
   if ((g.channels != 1 && g.channels != 3) || image.bits != 8 ||
       std::max(g.width, g.height) > JPEG_MAX_DIMENSION) {
     throw UsageError("JPEG cannot hold " + to_string(g) + " of " + std::to_string(image.bits) +
@@ -303,10 +303,10 @@ Bytes encode_jpeg(const Image& image, int quality) {
   const bool written = guarded(&failure, [&jpeg, &output, &image, quality] {
     jpeg_create_compress(&jpeg);
     jpeg.dest = &output.manager;
-    jpeg.image_width = static_cast<JDIMENSION>(image.geometry.width);
-    jpeg.image_height = static_cast<JDIMENSION>(image.geometry.height);
-    jpeg.input_components = static_cast<int>(image.geometry.channels);
-    jpeg.in_color_space = image.geometry.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg.image_width = static_cast<JDIMENSION>(image.shape.width);
+    jpeg.image_height = static_cast<JDIMENSION>(image.shape.height);
+    jpeg.input_components = static_cast<int>(image.shape.channels);
+    jpeg.in_color_space = image.shape.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_set_defaults(&jpeg);
     jpeg_set_quality(&jpeg, quality, TRUE);
     if (quality > 90) jpeg.comp_info[0].h_samp_factor = jpeg.comp_info[0].v_samp_factor = 1;

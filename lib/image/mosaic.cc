@@ -37,18 +37,18 @@ Image stacked_mosaic(const std::vector<const ImageSet*>& versions, int columns,
         "a mosaic needs at least one column, a zoom of at least 1, and no negative "
         "margin");
   }
-  const Geometry& cell = versions[0]->geometry();
+  const Shape& cell = versions[0]->shape();
   const std::size_t count = versions[0]->size();
   for (const ImageSet* set : versions) {
-    if (set->geometry() != cell || set->size() != count) {
+    if (set->shape() != cell || set->size() != count) {
       throw ShapeError("a mosaic cannot stack " + std::to_string(count) + " images of " +
                        to_string(cell) + " on " + std::to_string(set->size()) + " of " +
-                       to_string(set->geometry()));
+                       to_string(set->shape()));
     }
   }
   const std::size_t width = static_cast<std::size_t>(columns);
   const std::size_t bands = (count + width - 1) / width;
-  Image result(Geometry{cell.channels, side(bands * versions.size(), cell.height, options),
+  Image result(Shape{cell.channels, side(bands * versions.size(), cell.height, options),
                         side(width, cell.width, options)});
   std::fill(result.samples.begin(), result.samples.end(), options.background);
   if (cell.channels % 2 == 0) {

@@ -21,7 +21,7 @@ struct MosaicOptions {
 Image mosaic(const ImageSet& images, int columns, const MosaicOptions& options = {});
 
 // Several versions of the same images below each other: a row of the first set, the same row of the
-// second, and so on, then the next row. Throws like mosaic, ShapeError unless geometry and number
+// second, and so on, then the next row. Throws like mosaic, ShapeError unless shape and number
 // of all sets agree.
 Image stacked_mosaic(const std::vector<const ImageSet*>& versions, int columns,
                      const MosaicOptions& options = {});

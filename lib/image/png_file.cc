@@ -79,17 +79,17 @@ class Reader {
     // Each byte of the file can stand for at most 1032 of the image: a header that promises more
     // lies, and shall not make us allocate for it.
     constexpr std::uint64_t kMaxDeflateRatio = 1032;
-    const std::uint64_t stored_bits = header_.geometry.pixels() *
+    const std::uint64_t stored_bits = header_.shape.pixels() *
                                       std::uint64_t{png_get_channels(png_, info_)} *
                                       static_cast<std::uint64_t>(stored_depth_);
     if (stored_bits / 8 > kMaxDeflateRatio * input_.size) {
       throw TruncatedError(name_ + ": the file is too short for a PNG image of " +
-                           to_string(header_.geometry));
+                           to_string(header_.shape));
     }
 
     ImageFile file;
     file.format = "png";
-    file.image = Image(header_.geometry, header_.bits);
+    file.image = Image(header_.shape, header_.bits);
     std::vector<png_bytep> rows;
     for (std::size_t start = 0; start < file.image.samples.size();
          start += file.image.row_bytes()) {
@@ -128,7 +128,7 @@ class Reader {
     const bool color = (color_type_ & PNG_COLOR_MASK_COLOR) != 0;
     const bool alpha =
         (color_type_ & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
-    header_.geometry = {(color ? 3 : 1) + (alpha ? 1 : 0),
+    header_.shape = {(color ? 3 : 1) + (alpha ? 1 : 0),
                         static_cast<int>(png_get_image_height(png_, info_)),
                         static_cast<int>(png_get_image_width(png_, info_))};
     header_.bits = stored_depth_ == 16 ? 16 : 8;
@@ -205,9 +205,9 @@ Bytes encode_png(const Image& image) {
   const bool written = info != nullptr && guarded(png, [png, info, &image, &out] {
                          png_set_write_fn(png, &out, append_output, flush_nothing);
                          png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-                         png_set_IHDR(png, info, static_cast<png_uint_32>(image.geometry.width),
-                                      static_cast<png_uint_32>(image.geometry.height), image.bits,
-                                      kColorTypes[image.geometry.channels - 1], PNG_INTERLACE_NONE,
+                         png_set_IHDR(png, info, static_cast<png_uint_32>(image.shape.width),
+                                      static_cast<png_uint_32>(image.shape.height), image.bits,
+                                      kColorTypes[image.shape.channels - 1], PNG_INTERLACE_NONE,
                                       PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
                          png_write_info(png, info);
                          const std::size_t row = image.row_bytes();

@@ -74,7 +74,7 @@ Parsed parse_header(const std::uint8_t* data, std::size_t size, const std::strin
                            "; only 255 and 65535 can be kept exactly");
   }
   Parsed parsed;
-  parsed.header.geometry = {data[1] == '6' ? 3 : 1, static_cast<int>(height),
+  parsed.header.shape = {data[1] == '6' ? 3 : 1, static_cast<int>(height),
                             static_cast<int>(width)};
   parsed.header.bits = largest == 255 ? 8 : 16;
   parsed.samples_at = parser.end();
@@ -96,7 +96,7 @@ ImageFile decode_pnm(const std::uint8_t* data, std::size_t size, const std::stri
                      std::uint64_t max_pixels) {
   const Parsed parsed = parse_header(data, size, name, max_pixels);
   const std::size_t needed =
-      parsed.header.geometry.elements() * (parsed.header.bits == 16 ? std::size_t{2} : 1);
+      parsed.header.shape.elements() * (parsed.header.bits == 16 ? std::size_t{2} : 1);
   const std::size_t there = size - parsed.samples_at;
   if (there < needed) {
     throw TruncatedError(name + ": the PNM header promises " + std::to_string(needed) +
@@ -104,7 +104,7 @@ ImageFile decode_pnm(const std::uint8_t* data, std::size_t size, const std::stri
   }
   ImageFile file;
   file.format = "pnm";
-  file.image.geometry = parsed.header.geometry;
+  file.image.shape = parsed.header.shape;
   file.image.bits = parsed.header.bits;
   const std::uint8_t* samples = data + parsed.samples_at;
   file.image.samples.assign(samples, samples + needed);
@@ -113,7 +113,7 @@ ImageFile decode_pnm(const std::uint8_t* data, std::size_t size, const std::stri
 }
 
 Bytes encode_pnm(const Image& image) {
-  const Geometry& g = image.geometry;
+  const Shape& g = image.shape;
   if (g.channels != 1 && g.channels != 3) {
     throw UsageError("PGM and PPM files have no alpha channel, this image of shape " +
                      to_string(g) + " has; write PNG instead");

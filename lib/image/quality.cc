@@ -17,10 +17,10 @@ constexpr double kPeak = 255;
 double to_db(double mse) { return 10 * std::log10(kPeak * kPeak / mse); }
 
 void check_pairs(const ImageSet& a, const ImageSet& b) {
-  if (a.geometry() != b.geometry() || a.size() != b.size()) {
+  if (a.shape() != b.shape() || a.size() != b.size()) {
     throw ShapeError("cannot compare " + std::to_string(a.size()) + " images of " +
-                     to_string(a.geometry()) + " with " + std::to_string(b.size()) + " of " +
-                     to_string(b.geometry()));
+                     to_string(a.shape()) + " with " + std::to_string(b.size()) + " of " +
+                     to_string(b.shape()));
   }
 }
 
@@ -136,7 +136,7 @@ void Psnr::add(const std::uint8_t* a, const std::uint8_t* b, std::size_t samples
 
 void Psnr::add(const ImageSet& a, const ImageSet& b) {
   check_pairs(a, b);
-  for (std::size_t i = 0; i < a.size(); ++i) add(a.data(i), b.data(i), a.geometry().elements());
+  for (std::size_t i = 0; i < a.size(); ++i) add(a.data(i), b.data(i), a.shape().elements());
 }
 
 double Psnr::mse() const {
@@ -150,33 +150,33 @@ double Psnr::mean_of_images_db() const {
   return all_identical ? std::numeric_limits<double>::infinity() : per_image_.mean();
 }
 
-double ssim(const Geometry& geometry, const std::uint8_t* a, const std::uint8_t* b) {
-  const std::size_t height = static_cast<std::size_t>(geometry.height);
-  const std::size_t width = static_cast<std::size_t>(geometry.width);
+double ssim(const Shape& shape, const std::uint8_t* a, const std::uint8_t* b) {
+  const std::size_t height = static_cast<std::size_t>(shape.height);
+  const std::size_t width = static_cast<std::size_t>(shape.width);
   double sum = 0;
-  for (int c = 0; c < geometry.channels; ++c) {
-    const std::size_t start = static_cast<std::size_t>(c) * geometry.pixels();
+  for (int c = 0; c < shape.channels; ++c) {
+    const std::size_t start = static_cast<std::size_t>(c) * shape.pixels();
     sum += ssim_of_channel(height, width, a + start, b + start);
   }
-  return sum / static_cast<double>(geometry.channels);
+  return sum / static_cast<double>(shape.channels);
 }
 
 RunningMean ssim(const ImageSet& a, const ImageSet& b) {
   check_pairs(a, b);
   RunningMean mean;
-  for (std::size_t i = 0; i < a.size(); ++i) mean.add(ssim(a.geometry(), a.data(i), b.data(i)));
+  for (std::size_t i = 0; i < a.size(); ++i) mean.add(ssim(a.shape(), a.data(i), b.data(i)));
   return mean;
 }
 
-double sharpness(const Geometry& geometry, const std::uint8_t* planar) {
-  if (geometry.height < 3 || geometry.width < 3) {
+double sharpness(const Shape& shape, const std::uint8_t* planar) {
+  if (shape.height < 3 || shape.width < 3) {
     throw ShapeError("the sharpness of an image needs at least 3x3 pixels, not " +
-                     to_string(geometry));
+                     to_string(shape));
   }
-  const std::size_t pixels = geometry.pixels();
-  Plane luma(static_cast<std::size_t>(geometry.height), static_cast<std::size_t>(geometry.width));
+  const std::size_t pixels = shape.pixels();
+  Plane luma(static_cast<std::size_t>(shape.height), static_cast<std::size_t>(shape.width));
   for (std::size_t p = 0; p < pixels; ++p) {
-    const double value = geometry.channels >= 3 ? 0.299 * planar[p] + 0.587 * planar[p + pixels] +
+    const double value = shape.channels >= 3 ? 0.299 * planar[p] + 0.587 * planar[p + pixels] +
                                                       0.114 * planar[p + 2 * pixels]
                                                 : planar[p];
     luma.values[p] = value / kPeak;
@@ -201,7 +201,7 @@ double sharpness(const Geometry& geometry, const std::uint8_t* planar) {
 RunningMean sharpness(const ImageSet& images) {
   RunningMean mean;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    mean.add(sharpness(images.geometry(), images.data(i)));
+    mean.add(sharpness(images.shape(), images.data(i)));
   }
   return mean;
 }

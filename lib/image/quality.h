@@ -27,7 +27,7 @@ class Psnr {
  public:
   // Adds one pair of images of `samples` samples each, in the same order.
   void add(const std::uint8_t* a, const std::uint8_t* b, std::size_t samples);
-  // Adds the pairs of two sets. Throws ShapeError unless geometry and number agree.
+  // Adds the pairs of two sets. Throws ShapeError unless shape and number agree.
   void add(const ImageSet& a, const ImageSet& b);
 
   std::size_t images() const { return images_; }
@@ -48,14 +48,14 @@ class Psnr {
   RunningMean per_image_;
 };
 
-// Mean structural similarity of two 8-bit images (planar, `geometry.elements()` bytes each): Wang
+// Mean structural similarity of two 8-bit images (planar, `shape.elements()` bytes each): Wang
 // et al. 2004, with an 11x11 Gaussian window of standard deviation 1.5 (for an image with a side
 // below 11, the largest odd window that fits), K1 = 0.01, K2 = 0.03, population covariances, only
 // windows that lie within the image; computed on each channel, then averaged over windows and
 // channels.
-double ssim(const Geometry& geometry, const std::uint8_t* a, const std::uint8_t* b);
+double ssim(const Shape& shape, const std::uint8_t* a, const std::uint8_t* b);
 
-// The SSIM of each pair of two sets, to be averaged. Throws ShapeError unless geometry and number
+// The SSIM of each pair of two sets, to be averaged. Throws ShapeError unless shape and number
 // agree.
 RunningMean ssim(const ImageSet& a, const ImageSet& b);
 
@@ -63,7 +63,7 @@ RunningMean ssim(const ImageSet& a, const ImageSet& b);
 // (0.299 R + 0.587 G + 0.114 B, not rounded; alpha is ignored), convolved with the 4-neighbour
 // Laplacian [[0,1,0],[1,-4,1],[0,1,0]] without padding; the population variance of the result.
 // Throws ShapeError if the image is smaller than 3x3.
-double sharpness(const Geometry& geometry, const std::uint8_t* planar);
+double sharpness(const Shape& shape, const std::uint8_t* planar);
 
 // The sharpness of each image of a set, to be averaged.
 RunningMean sharpness(const ImageSet& images);

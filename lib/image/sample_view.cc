@@ -17,19 +17,19 @@ std::int64_t sample_bytes(const Image& image) {
 }  // namespace
 
 SampleView high_bytes(const Image& image) {
-  return interleaved_view(image.geometry, image.samples.data(), sample_bytes(image));
+  return interleaved_view(image.shape, image.samples.data(), sample_bytes(image));
 }
 
 SampleView low_bytes(const Image& image) {
-  return interleaved_view(image.geometry, image.samples.data() + 1, sample_bytes(image));
+  return interleaved_view(image.shape, image.samples.data() + 1, sample_bytes(image));
 }
 
 MutableSampleView high_bytes(Image& image) {
-  return interleaved_view(image.geometry, image.samples.data(), sample_bytes(image));
+  return interleaved_view(image.shape, image.samples.data(), sample_bytes(image));
 }
 
 MutableSampleView low_bytes(Image& image) {
-  return interleaved_view(image.geometry, image.samples.data() + 1, sample_bytes(image));
+  return interleaved_view(image.shape, image.samples.data() + 1, sample_bytes(image));
 }
 
 SampleView planar_view(const Shape& shape, const std::uint8_t* samples) {

@@ -199,7 +199,7 @@ struct StbFree {
 };
 
 // Shape as stb_image's header parsers see it.
-Geometry stb_info(const View& view, std::uint64_t max_pixels) {
+Shape stb_info(const View& view, std::uint64_t max_pixels) {
   WatchedInput input(view.data, view.size);
   int width = 0;
   int height = 0;
@@ -223,8 +223,8 @@ bool is_opaque(const Image& rgba) {
 }
 
 Image without_alpha(const Image& rgba) {
-  Image rgb({3, rgba.geometry.height, rgba.geometry.width});
-  for (std::int64_t p = 0; p < rgba.geometry.pixels(); ++p) {
+  Image rgb({3, rgba.shape.height, rgba.shape.width});
+  for (std::int64_t p = 0; p < rgba.shape.pixels(); ++p) {
     std::copy_n(rgba.samples.data() + 4 * p, 3, rgb.samples.data() + 3 * p);
   }
   return rgb;
@@ -240,12 +240,12 @@ ImageHeader probe_stb(const std::uint8_t* data, std::size_t size, const std::str
   if (format == Format::kGif) {
     // Whether there is transparency shows only in the pixels.
     const ImageFile file = decode_stb(data, size, name, max_pixels);
-    header.geometry = file.image.geometry;
+    header.shape = file.image.shape;
     return header;
   }
   const Examined examined = examine(view, format);
-  header.geometry = stb_info(view, max_pixels);
-  if (examined.channels != 0) header.geometry.channels = examined.channels;
+  header.shape = stb_info(view, max_pixels);
+  if (examined.channels != 0) header.shape.channels = examined.channels;
   return header;
 }
 

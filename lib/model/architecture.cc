@@ -26,14 +26,14 @@ namespace {
 
 using Steps = std::vector<std::shared_ptr<Bijection>>;
 
-std::shared_ptr<Bijection> make_pre_transform(Shape3 in, const PreTransformConfig& config) {
+std::shared_ptr<Bijection> make_pre_transform(Shape in, const PreTransformConfig& config) {
   if (config.kind == "logit") return std::make_shared<LogitPreTransform>(in, config.value);
   return std::make_shared<AffinePreTransform>(in, config.value);
 }
 
 // The split that leaves `keep` of the variables of `shape`; null if that is all. `path` names the
 // configuration's key.
-std::shared_ptr<Split> make_split(Shape3 shape, int64_t keep, double eps0,
+std::shared_ptr<Split> make_split(Shape shape, int64_t keep, double eps0,
                                   const SubnetFactory& factory, const std::string& path) {
   const int64_t area = shape.height * shape.width;
   if (keep % area != 0 || keep > shape.elements()) {
@@ -45,7 +45,7 @@ std::shared_ptr<Split> make_split(Shape3 shape, int64_t keep, double eps0,
 }
 
 // A classifier's head on z; null for no classes.
-std::shared_ptr<PooledHead> make_head(Shape3 z, int64_t classes, int64_t features) {
+std::shared_ptr<PooledHead> make_head(Shape z, int64_t classes, int64_t features) {
   return classes == 0 ? nullptr : std::make_shared<PooledHead>(z.channels, classes, features);
 }
 
@@ -57,7 +57,7 @@ SubnetFactory subnet_factory(const PieBlockConfig& block) {
   };
 }
 
-std::shared_ptr<Bijection> make_mixing(Shape3 shape, const PieBlockConfig& block) {
+std::shared_ptr<Bijection> make_mixing(Shape shape, const PieBlockConfig& block) {
   if (block.mixing == "lu") return std::make_shared<LuConvolution>(shape);
   if (block.mixing == "reversal") return std::make_shared<Reversal>(shape);
   return std::make_shared<Householder>(shape, block.reflections);
@@ -68,7 +68,7 @@ FlowParts make_pie(const PieConfig& config) {
   parts.input = config.input;
   parts.eps0 = config.eps0();
   parts.pre_transform = make_pre_transform(config.input, config.pre_transform);
-  Shape3 in = config.input;
+  Shape in = config.input;
   for (size_t i = 0; i < config.blocks.size(); ++i) {
     const auto& block = config.blocks[i];
     Steps steps;
@@ -77,7 +77,7 @@ FlowParts make_pie(const PieConfig& config) {
     } else {
       steps.push_back(std::make_shared<Flatten>(in));
     }
-    const Shape3 shape = steps.back()->output_shape();
+    const Shape shape = steps.back()->output_shape();
     for (int64_t k = 0; k < block.steps; ++k) {
       if (block.act_norm) steps.push_back(std::make_shared<ActNorm>(shape));
       steps.push_back(make_mixing(shape, block));
@@ -102,7 +102,7 @@ FlowParts make_iresnet(const IResNetConfig& config) {
   parts.input = config.input;
   parts.pad_channels = config.pad_channels;
   parts.pre_transform = make_pre_transform(config.input, config.pre_transform);
-  Shape3 in = config.input;
+  Shape in = config.input;
   in.channels += config.pad_channels;
   uint64_t index = 0;
   for (size_t i = 0; i < config.scales.size(); ++i) {
@@ -110,7 +110,7 @@ FlowParts make_iresnet(const IResNetConfig& config) {
     Steps steps;
     if (scale.entry == "downsample") steps.push_back(std::make_shared<Downsampling>(in));
     if (scale.entry == "flatten") steps.push_back(std::make_shared<Flatten>(in));
-    const Shape3 shape = steps.empty() ? in : steps.back()->output_shape();
+    const Shape shape = steps.empty() ? in : steps.back()->output_shape();
     for (int64_t k = 0; k < scale.blocks; ++k) {
       if (scale.act_norm) steps.push_back(std::make_shared<ActNorm>(shape));
       // The model's first block sees the data themselves, as in the published networks.

@@ -32,14 +32,14 @@ class Autoencoder final : public LatentModel {
   Likelihood likelihood() const override {
     return config_.variational ? Likelihood::kBound : Likelihood::kScore;
   }
-  Shape3 input_shape() const override { return config_.input; }
+  Shape input_shape() const override { return config_.input; }
   double eps0() const override;
-  Shape3 latent_shape() const override { return {config_.latent, 1, 1}; }
-  const std::vector<Shape3>& residual_shapes() const override { return residual_shapes_; }
+  Shape latent_shape() const override { return {config_.latent, 1, 1}; }
+  const std::vector<Shape>& residual_shapes() const override { return residual_shapes_; }
 
  private:
   AutoencoderConfig config_;
-  std::vector<Shape3> residual_shapes_;
+  std::vector<Shape> residual_shapes_;
   std::shared_ptr<DcganEncoder> encoder_;
   std::shared_ptr<DcganDecoder> decoder_;
   torch::Tensor log_sigma_;  // []

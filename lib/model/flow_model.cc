@@ -15,7 +15,7 @@ namespace pie {
 
 FlowModel::FlowModel(FlowParts parts) : parts_(std::move(parts)) {
   register_module("pre_transform", parts_.pre_transform);
-  Shape3 shape = parts_.input;
+  Shape shape = parts_.input;
   for (size_t i = 0; i < parts_.blocks.size(); ++i) {
     const auto& block = parts_.blocks[i];
     const std::string name = "block" + std::to_string(i);

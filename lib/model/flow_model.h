@@ -23,7 +23,7 @@ struct FlowBlock {
 
 // What a FlowModel is put together from; see architecture.h.
 struct FlowParts {
-  Shape3 input{};
+  Shape input{};
   std::shared_ptr<Bijection> pre_transform;
   int64_t pad_channels = 0;  // of zeros, behind the pre-transform: injective, without a density
   std::vector<FlowBlock> blocks;
@@ -71,10 +71,10 @@ class FlowModel final : public LatentModel {
   void constrain(bool exact) override;
   void project_gradients() override;
 
-  Shape3 input_shape() const override { return parts_.input; }
+  Shape input_shape() const override { return parts_.input; }
   double eps0() const override { return parts_.eps0; }
-  Shape3 latent_shape() const override { return latent_shape_; }
-  const std::vector<Shape3>& residual_shapes() const override { return residual_shapes_; }
+  Shape latent_shape() const override { return latent_shape_; }
+  const std::vector<Shape>& residual_shapes() const override { return residual_shapes_; }
   int64_t classes() const override { return parts_.head ? parts_.head->classes() : 0; }
   // None for a classifier of zero-padded images, and where a residual block is not sure to be a
   // contraction: it need not be invertible, nor the series of its log-det converge.
@@ -88,8 +88,8 @@ class FlowModel final : public LatentModel {
 
   FlowParts parts_;
   bool recompute_ = false;
-  Shape3 latent_shape_{};
-  std::vector<Shape3> residual_shapes_;
+  Shape latent_shape_{};
+  std::vector<Shape> residual_shapes_;
   std::vector<std::shared_ptr<ResidualBlock>> residual_blocks_;
 };
 

@@ -9,7 +9,7 @@
 namespace pie {
 
 // The section "input": the shape of one image.
-inline Shape3 parse_input(const ConfigSection& top, int64_t most_channels = 64) {
+inline Shape parse_input(const ConfigSection& top, int64_t most_channels = 64) {
   const ConfigSection input(top.get<Json>("input"), "input", {"channels", "height", "width"});
   return {input.integer("channels", 1, most_channels), input.integer("height", 1, 4096),
           input.integer("width", 1, 4096)};

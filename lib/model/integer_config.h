@@ -15,7 +15,7 @@ struct IntegerNetSize {
 };
 
 struct IntegerPieConfig {
-  Shape3 input{};
+  Shape input{};
   int64_t components;   // of each mixture
   bool position;        // networks see where they are; for images that are centred, not for tiles
   bool relative_means;  // means are relative to what neighbours predict; for photographs

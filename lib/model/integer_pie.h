@@ -60,7 +60,7 @@ class IntegerPie final : public Model {
   // The medians that stand in for a plane that is not known.
   torch::Tensor medians(const torch::Tensor& indices) const;
 
-  Shape3 input_shape() const override { return config_.input; }
+  Shape input_shape() const override { return config_.input; }
   bool any_size() const override { return !config_.position; }
   size_t residuals() const override { return layers() - 1; }
   bool discrete() const override { return true; }

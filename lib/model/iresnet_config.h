@@ -26,7 +26,7 @@ struct IResNetScaleConfig {
 };
 
 struct IResNetConfig {
-  Shape3 input{};  // of one image, channels first
+  Shape input{};  // of one image, channels first
   PreTransformConfig pre_transform;
   int64_t pad_channels;   // zeros appended to the channels; for classifiers only
   int64_t classes;        // of the classifier's head; 0: none

@@ -33,9 +33,9 @@ class LatentModel : public Model {
   }
 
   virtual double eps0() const = 0;
-  virtual Shape3 latent_shape() const = 0;
+  virtual Shape latent_shape() const = 0;
   // Shapes of r_1, ..., r_L.
-  virtual const std::vector<Shape3>& residual_shapes() const = 0;
+  virtual const std::vector<Shape>& residual_shapes() const = 0;
 
   size_t residuals() const override { return residual_shapes().size(); }
   torch::Tensor reconstruct(const torch::Tensor& x) override { return decode(latents(x).z); }

@@ -33,7 +33,7 @@ enum class Likelihood {
 // A density of images of one shape. Images are tensors x [N, C, H, W] with pixels in [0, 1].
 class Model : public torch::nn::Module {
  public:
-  virtual Shape3 input_shape() const = 0;
+  virtual Shape input_shape() const = 0;
   // Whether images of any size can be coded; `input_shape` is then what it is trained on.
   virtual bool any_size() const { return false; }
   // How many residuals there are, r_1 ... r_L; 0: z is everything.

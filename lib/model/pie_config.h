@@ -27,7 +27,7 @@ struct PieBlockConfig {
 };
 
 struct PieConfig {
-  Shape3 input;  // of one image, channels first
+  Shape input;  // of one image, channels first
   PreTransformConfig pre_transform;
   double eps0_squared;  // variance of the residuals
   double eps0() const { return std::sqrt(eps0_squared); }

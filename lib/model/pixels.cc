@@ -10,7 +10,7 @@
 namespace pie {
 
 torch::Tensor to_levels(const ImageSet& images) {
-  const auto& g = images.geometry();
+  const auto& g = images.shape();
   const std::vector<int64_t> shape{static_cast<int64_t>(images.size()), g.channels, g.height,
                                    g.width};
   auto bytes = torch::empty(shape, torch::kUInt8);
@@ -22,7 +22,7 @@ torch::Tensor to_unit(const ImageSet& images) { return to_levels(images).add_(0.
 
 torch::Tensor dequantize(const ImageSet& images, const std::vector<size_t>& indices, uint64_t seed,
                          uint64_t draw) {
-  const int64_t stride = images.geometry().elements();
+  const int64_t stride = images.shape().elements();
   auto noise = torch::empty({static_cast<int64_t>(images.size()), stride});
   float* out = noise.data_ptr<float>();
   at::parallel_for(0, noise.size(0), 16, [&](int64_t begin, int64_t end) {

@@ -36,10 +36,10 @@ LogDetEstimator default_log_det() {
   return how;
 }
 
-ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indices, Shape3 shape) {
+ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indices, Shape shape) {
   ImageSet images(shape, indices.size());
   for (size_t k = 0; k < indices.size(); ++k) {
-    source.load_planar(indices[k], images.geometry(), images.data(k));
+    source.load_planar(indices[k], images.shape(), images.data(k));
   }
   return images;
 }
@@ -55,13 +55,13 @@ ImageSet load_for(const Model& model, const ImageSource& source,
   ImageSet images(target);
   for (const size_t index : indices) {
     auto image = source.load(index);
-    const auto& g = image.geometry;
+    const auto& g = image.shape;
     if (g.height >= target.height && g.width >= target.width) {
       image = crop(image, (g.width - target.width) / 2, (g.height - target.height) / 2,
                    target.width, target.height);
     }
-    if (image.geometry != target || image.bits != 8) {
-      throw ShapeError(source.name(index) + ": is " + to_string(image.geometry) + ", at least " +
+    if (image.shape != target || image.bits != 8) {
+      throw ShapeError(source.name(index) + ": is " + to_string(image.shape) + ", at least " +
                        to_string(target) + " of 8 bits is required");
     }
     images.append(image);
@@ -126,7 +126,7 @@ LikelihoodReport evaluate_likelihood(Model& model, const ImageSource& source, ui
 }
 
 ImageSet reconstruct(Model& model, const ImageSet& images) {
-  ImageSet result(images.geometry(), images.size());
+  ImageSet result(images.shape(), images.size());
   for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
     const auto decoded = to_images(model.reconstruct(to_unit(images.slice(begin, end))));
     std::copy(decoded.pixels().begin(), decoded.pixels().end(), result.data(begin));
@@ -142,7 +142,7 @@ InversionReport evaluate_inversion(FlowModel& model, const ImageSet& images,
   const auto iterations = torch::zeros({blocks, count}, torch::kInt64);
   const auto bounds = torch::zeros({blocks, count}, torch::kFloat64);
   InversionReport report;
-  report.images = ImageSet(images.geometry(), images.size());
+  report.images = ImageSet(images.shape(), images.size());
   for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
     const auto x = to_unit(images.slice(begin, end));
     const auto latents = model.latents(x);

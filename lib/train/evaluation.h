@@ -28,7 +28,7 @@ LogDetEstimator default_log_det();
 
 // Evaluates `draws` dequantizations of every image of `source`, with noise keyed by (seed, image
 // index, draw), and with probes keyed by them too where log-dets are estimated as `how` says.
-// Throws ShapeError naming the image if one has another geometry than the model.
+// Throws ShapeError naming the image if one has another shape than the model.
 LikelihoodReport evaluate_likelihood(Model& model, const ImageSource& source, uint64_t seed,
                                      int64_t draws, const LogDetEstimator& how = default_log_det());
 
@@ -60,8 +60,8 @@ double classification_error(Model& model, const ImageSource& images, const Bytes
 // What the classifier `model` decides by, of each image: [N, features].
 torch::Tensor classifier_features(Model& model, const ImageSet& images);
 
-// The images of `source` with these indices. Throws ShapeError naming one of another geometry than
+// The images of `source` with these indices. Throws ShapeError naming one of another shape than
 // `shape`.
-ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indices, Shape3 shape);
+ImageSet load_images(const ImageSource& source, const std::vector<size_t>& indices, Shape shape);
 
 }  // namespace pie

@@ -29,9 +29,9 @@ Bytes nearest_labels(const torch::Tensor& queries, const torch::Tensor& referenc
 }
 
 Bytes nearest_labels(const ImageSet& queries, const ImageSet& references, const Bytes& labels) {
-  if (queries.geometry() != references.geometry()) {
-    throw ShapeError("neighbours: references of " + to_string(references.geometry()) +
-                     " do not fit queries of " + to_string(queries.geometry()));
+  if (queries.shape() != references.shape()) {
+    throw ShapeError("neighbours: references of " + to_string(references.shape()) +
+                     " do not fit queries of " + to_string(queries.shape()));
   }
   return nearest_labels(to_unit(queries).flatten(1), to_unit(references).flatten(1), labels);
 }

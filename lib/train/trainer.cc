@@ -156,11 +156,11 @@ TrainingSet Trainer::training_set(const ImageSource& source, Bytes labels) const
       }
     }
   }
-  return TrainingSet(source, std::move(labels), to_geometry(model_->input_shape()), config_, seed_);
+  return TrainingSet(source, std::move(labels), model_->input_shape(), config_, seed_);
 }
 
 void Trainer::check_validation(const ImageSource& images) const {
-  const auto required = to_geometry(model_->input_shape());
+  const auto required = model_->input_shape();
   for (size_t i = 0; i < images.size(); ++i) {
     const auto cause = misfit(images.header(i), required, model_->any_size());
     if (!cause.empty()) throw ShapeError(images.name(i) + ": " + cause);

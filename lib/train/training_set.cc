@@ -13,27 +13,27 @@ namespace {
 constexpr uint64_t kOrderSeed = 0x6f72646572;
 constexpr uint64_t kAugmentSeed = 0x61756774;
 
-bool covers(const Geometry& geometry, const Geometry& part) {
-  return geometry.channels == part.channels && geometry.height >= part.height &&
-         geometry.width >= part.width;
+bool covers(const Shape& shape, const Shape& part) {
+  return shape.channels == part.channels && shape.height >= part.height &&
+         shape.width >= part.width;
 }
 
 // The augmentations of the training set, a function of (seed, epoch, image index).
-Image augment(Image image, const TrainConfig& config, const Geometry& target, uint64_t seed,
+Image augment(Image image, const TrainConfig& config, const Shape& target, uint64_t seed,
               uint64_t epoch, size_t index) {
   const CounterRandom random(seed ^ kAugmentSeed, epoch << 40 | index);
-  const auto below = [&](uint64_t k, int n) {
-    return static_cast<int>(random.uniform(k) * static_cast<float>(n));
+  const auto below = [&](uint64_t k, int64_t n) {
+    return static_cast<int64_t>(random.uniform(k) * static_cast<float>(n));
   };
-  const auto& g = image.geometry;
+  const auto& g = image.shape;
   if (config.crop && covers(g, target)) {
-    const int y = below(0, g.height - target.height + 1);
-    const int x = below(1, g.width - target.width + 1);
+    const auto y = below(0, g.height - target.height + 1);
+    const auto x = below(1, g.width - target.width + 1);
     image = crop(image, x, y, target.width, target.height);
   }
   if (config.flip && below(2, 2) == 1) image = flip_horizontal(image);
   if (config.shift > 0) {
-    const int most = static_cast<int>(config.shift);
+    const int64_t most = config.shift;
     image = shift(image, below(3, 2 * most + 1) - most, below(4, 2 * most + 1) - most);
   }
   return image;
@@ -41,16 +41,16 @@ Image augment(Image image, const TrainConfig& config, const Geometry& target, ui
 
 }  // namespace
 
-std::string misfit(const ImageHeader& header, const Geometry& required, bool larger) {
-  const bool fits = larger ? covers(header.geometry, required) : header.geometry == required;
+std::string misfit(const ImageHeader& header, const Shape& required, bool larger) {
+  const bool fits = larger ? covers(header.shape, required) : header.shape == required;
   if (fits && header.bits == 8) return "";
   const bool deep = header.bits != 8;
-  return "is " + (deep ? std::to_string(header.bits) + "-bit " : "") + to_string(header.geometry) +
+  return "is " + (deep ? std::to_string(header.bits) + "-bit " : "") + to_string(header.shape) +
          ", but " + (larger ? "at least " : "") + (deep ? "8-bit " : "") + to_string(required) +
          " is required";
 }
 
-TrainingSet::TrainingSet(const ImageSource& source, Bytes labels, const Geometry& required,
+TrainingSet::TrainingSet(const ImageSource& source, Bytes labels, const Shape& required,
                          const TrainConfig& config, uint64_t seed)
     : source_(source),
       labels_(std::move(labels)),
@@ -105,7 +105,7 @@ TrainingSet::Batch TrainingSet::batch(int64_t step, bool labelled) {
     // Batches run on through the epochs, so that every image is used equally often.
     const auto [index, image] = take(static_cast<uint64_t>(step * config_.batch + k), count);
     // Met only if the file has changed since its header was read.
-    const auto cause = misfit({image.geometry, image.bits}, required_, false);
+    const auto cause = misfit({image.shape, image.bits}, required_, false);
     if (!cause.empty()) throw ShapeError(source_.name(index) + ": " + cause);
     interleaved_to_planar(required_, image.samples.data(),
                           batch.images.data(static_cast<size_t>(k)));

@@ -12,10 +12,10 @@
 
 namespace pie {
 
-// Why an image with this header cannot stand where one of 8 bits and geometry `required` is wanted,
+// Why an image with this header cannot stand where one of 8 bits and shape `required` is wanted,
 // such as "is 3x64x64, but 3x128x128 is required"; empty if it can. Where `larger` is true, images
 // of more height or width can, because a part of them is taken.
-std::string misfit(const ImageHeader& header, const Geometry& required, bool larger);
+std::string misfit(const ImageHeader& header, const Shape& required, bool larger);
 
 // The images of a source that fit a model, with their labels, in a random order for each epoch.
 // Order and augmentation are functions of (seed, position). An image that turns out to be
@@ -27,7 +27,7 @@ class TrainingSet {
   // those that do not fit `required` (larger ones do if `config` crops). `labels` are those of the
   // first images of the source. Throws ShapeError if no image is left, or no labelled one although
   // there are labels.
-  TrainingSet(const ImageSource& source, Bytes labels, const Geometry& required,
+  TrainingSet(const ImageSource& source, Bytes labels, const Shape& required,
               const TrainConfig& config, uint64_t seed);
 
   size_t size() const { return usable_.size(); }
@@ -55,7 +55,7 @@ class TrainingSet {
 
   const ImageSource& source_;
   Bytes labels_;
-  Geometry required_;
+  Shape required_;
   TrainConfig config_;
   uint64_t seed_;
   std::vector<size_t> usable_;  // indices in the source, ascending

@@ -241,7 +241,7 @@ TEST(Codec, ImagesOfAnySizeGoInTiles) {
     }
     const auto encoded = encode(images, 4);
     const auto decoded = decode(encoded.frame);
-    EXPECT_EQ(decoded.geometry(), images.geometry());
+    EXPECT_EQ(decoded.shape(), images.shape());
     EXPECT_GT(psnr(images, decoded), 40) << height << "x" << width;
     EXPECT_EQ(decode(encoded.frame, 0, {1}).image(0), decoded.image(1));
   }

@@ -9,7 +9,7 @@ namespace {
 
 // Rounding may differ between batches of different sizes, by one level at the most.
 void expect_same_images(const ImageSet& a, const ImageSet& b) {
-  ASSERT_EQ(a.geometry(), b.geometry());
+  ASSERT_EQ(a.shape(), b.shape());
   ASSERT_EQ(a.size(), b.size());
   for (size_t i = 0; i < a.pixels().size(); ++i) EXPECT_NEAR(a.pixels()[i], b.pixels()[i], 1);
 }

@@ -56,10 +56,10 @@ TEST(IntegerCodec, GivesEverySampleBackForImagesOfAnySize) {
     const auto model = random_loaded_integer_pie(tiny_integer_preset(channels), 2);
     for (const auto& [height, width] :
          std::vector<std::pair<int, int>>{{7, 6}, {1, 1}, {1, 7}, {31, 33}, {6, 7}, {8, 12}}) {
-      const Geometry geometry{channels, height, width};
-      for (const auto& images : {random_levels(geometry, 2), ImageSet(geometry, 1)}) {
+      const Shape shape{channels, height, width};
+      for (const auto& images : {random_levels(shape, 2), ImageSet(shape, 1)}) {
         const auto encoded = encode(model, images);
-        EXPECT_EQ(decode(model, encoded.frame).pixels(), images.pixels()) << to_string(geometry);
+        EXPECT_EQ(decode(model, encoded.frame).pixels(), images.pixels()) << to_string(shape);
         EXPECT_TRUE(CodeFile(encoded.frame).frames()[0].header().lossless());
         EXPECT_EQ(encode(model, images).frame, encoded.frame);
       }
@@ -108,9 +108,9 @@ TEST(IntegerCodec, ModelsWithoutPositionsTakeEverySize) {
 TEST(IntegerCodec, CodesAlphaGrayAndSixteenBits) {
   for (const int channels : {1, 2, 3, 4}) {
     for (const int bits : {8, 16}) {
-      const Geometry geometry{channels, 9, 11};
-      const auto high = random_levels(geometry, 1), low = random_levels(geometry, 1, 2);
-      Image image(geometry, bits);
+      const Shape shape{channels, 9, 11};
+      const auto high = random_levels(shape, 1), low = random_levels(shape, 1, 2);
+      Image image(shape, bits);
       const auto bytes = high.image(0).samples;
       for (size_t i = 0; i < bytes.size(); ++i) {
         image.samples[bits == 16 ? 2 * i : i] = bytes[i];

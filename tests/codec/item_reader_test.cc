@@ -12,7 +12,7 @@ namespace {
 // The images of a set, at most `most` at a time; counts how often it was asked.
 ImageFeed counting_feed(const ImageSet& images, size_t most, size_t* reads) {
   auto at = std::make_shared<size_t>(0);
-  return {images.geometry(), 8, images.size(), [=, &images](size_t wanted) {
+  return {images.shape(), 8, images.size(), [=, &images](size_t wanted) {
             const size_t end = *at + std::min(wanted, most);
             ++*reads;
             ImageBatch batch(images.slice(*at, end));
@@ -26,10 +26,10 @@ TEST(ItemReader, GivesTheSameItemsForAllBatches) {
   const Shape item{3, 4, 5};  // 9 tiles an image
   std::vector<Bytes> expected;
   for (size_t i = 0; i < images.size(); ++i) {
-    const Tiling tiling(images.geometry(), item.height, item.width);
+    const Tiling tiling(images.shape(), item.height, item.width);
     for (size_t t = 0; t < tiling.count(); ++t) {
       expected.emplace_back(static_cast<size_t>(item.elements()));
-      tiling.cut(planar_view(images.geometry(), images.data(i)), t, expected.back().data());
+      tiling.cut(planar_view(images.shape(), images.data(i)), t, expected.back().data());
     }
   }
   for (const size_t most : {size_t{1}, size_t{3}, size_t{100}}) {

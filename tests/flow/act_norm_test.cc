@@ -14,7 +14,7 @@ torch::Tensor data() {
 }
 
 std::shared_ptr<ActNorm> make() {
-  auto layer = std::make_shared<ActNorm>(Shape3{3, 4, 5});
+  auto layer = std::make_shared<ActNorm>(Shape{3, 4, 5});
   layer->to(torch::kFloat64);
   return layer;
 }
@@ -44,7 +44,7 @@ TEST(ActNormLayer, AConstantChannelStaysFinite) {
 TEST(ActNormLayer, AFloorHoldsBackChannelsThatVaryLittle) {
   const auto standard = make();
   standard->initialize(data());
-  auto layer = std::make_shared<ActNorm>(Shape3{3, 4, 5}, 0.1);
+  auto layer = std::make_shared<ActNorm>(Shape{3, 4, 5}, 0.1);
   layer->to(torch::kFloat64);
   layer->initialize(data());
   const auto deviation = [](const torch::Tensor& x) { return x.square().mean({0, 2, 3}).sqrt(); };

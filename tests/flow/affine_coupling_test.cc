@@ -29,7 +29,7 @@ struct Built {
   std::vector<std::pair<int64_t, int64_t>> sizes;
 };
 
-Built build(Shape3 in, double a) {
+Built build(Shape in, double a) {
   Built built;
   built.layer = std::make_shared<AffineCoupling>(in, a, [&](int64_t from, int64_t to) {
     built.nets.push_back(std::make_shared<SineNet>(from, to));

@@ -23,17 +23,17 @@ SubnetFactory subnets(int64_t kernel, int64_t depth = 1) {
 }
 
 template <typename Layer, typename... Arguments>
-BijectionCase make_case(const std::string& name, Shape3 in, Arguments... arguments) {
+BijectionCase make_case(const std::string& name, Shape in, Arguments... arguments) {
   return {name, [=] { return std::make_shared<Layer>(in, arguments...); }};
 }
 
 template <typename Layer, typename... Arguments>
-BijectionCase make_unit_case(const std::string& name, Shape3 in, Arguments... arguments) {
+BijectionCase make_unit_case(const std::string& name, Shape in, Arguments... arguments) {
   return {name, [=] { return std::make_shared<Layer>(in, arguments...); }, true};
 }
 
 // A residual block, whose weights a test moves out of their bounds.
-BijectionCase make_residual_case(const std::string& name, Shape3 in, std::vector<int64_t> kernels,
+BijectionCase make_residual_case(const std::string& name, Shape in, std::vector<int64_t> kernels,
                                  Activation activation, bool pre_activation) {
   const auto make_map = [=](int64_t channels, int64_t height, int64_t width) {
     return std::make_shared<LipschitzNet>(LipschitzNetOptions{
@@ -44,7 +44,7 @@ BijectionCase make_residual_case(const std::string& name, Shape3 in, std::vector
 }
 
 std::shared_ptr<Bijection> make_sequence() {
-  const Shape3 in{1, 8, 8}, cells{4, 4, 4}, flat{64, 1, 1};
+  const Shape in{1, 8, 8}, cells{4, 4, 4}, flat{64, 1, 1};
   return std::make_shared<Sequence>(
       in, std::vector<std::shared_ptr<Bijection>>{
               std::make_shared<Downsampling>(in), std::make_shared<ActNorm>(cells),

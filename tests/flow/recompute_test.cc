@@ -14,7 +14,7 @@ namespace pie {
 namespace {
 
 std::shared_ptr<Sequence> flow() {
-  const Shape3 in{1, 4, 6}, cells{4, 2, 3};
+  const Shape in{1, 4, 6}, cells{4, 2, 3};
   const auto make_map = [](int64_t channels, int64_t height, int64_t width) {
     LipschitzNetOptions options;
     options.channels = channels;

@@ -11,7 +11,7 @@
 namespace pie {
 namespace {
 
-constexpr Shape3 kShape{2, 3, 4};
+constexpr Shape kShape{2, 3, 4};
 constexpr uint64_t kIndex = 4;  // of the block in its model
 
 std::shared_ptr<ResidualBlock> block_of(double coefficient, double scale = 0.6) {

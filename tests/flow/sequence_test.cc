@@ -11,7 +11,7 @@ namespace pie {
 namespace {
 
 TEST(SequenceLayer, AppliesItsStepsInOrder) {
-  const Shape3 in{1, 4, 4}, cells{4, 2, 2};
+  const Shape in{1, 4, 4}, cells{4, 2, 2};
   auto norm = std::make_shared<ActNorm>(cells);
   auto mix = std::make_shared<Householder>(cells, 2);
   auto cut = std::make_shared<Downsampling>(in);
@@ -27,7 +27,7 @@ TEST(SequenceLayer, AppliesItsStepsInOrder) {
 }
 
 TEST(SequenceLayer, StepsThatDoNotChainAreNamed) {
-  const Shape3 in{1, 4, 4};
+  const Shape in{1, 4, 4};
   try {
     Sequence(in, {std::make_shared<Downsampling>(in), std::make_shared<ActNorm>(in)});
     FAIL() << "accepted";

@@ -23,8 +23,8 @@ TEST(SplitLayer, MergeUndoesSplit) {
   EXPECT_TRUE(torch::equal(parts.z, x.slice(1, 0, 2)));
   EXPECT_TRUE(torch::equal(parts.r, x.slice(1, 2)));
   EXPECT_TRUE(torch::equal(split.merge(parts.z, parts.r), x));
-  EXPECT_EQ(split.kept_shape(), (Shape3{2, 3, 2}));
-  EXPECT_EQ(split.residual_shape(), (Shape3{3, 3, 2}));
+  EXPECT_EQ(split.kept_shape(), (Shape{2, 3, 2}));
+  EXPECT_EQ(split.residual_shape(), (Shape{3, 3, 2}));
 }
 
 TEST(SplitLayer, LogProbIsTheNormalDensity) {

@@ -23,7 +23,7 @@ TEST(Idx, ImagesRoundTrip) {
     for (const Bytes& stored : {file, gzip(file)}) {
       EXPECT_TRUE(is_idx(in(stored)));
       const ImageSet read = read_idx_images(in(stored));
-      EXPECT_EQ(read.geometry(), images.geometry());
+      EXPECT_EQ(read.shape(), images.shape());
       EXPECT_EQ(read.pixels(), images.pixels());
     }
   }
@@ -98,7 +98,7 @@ TEST(Idx, IsReadInPiecesFromAnywhere) {
   for (const Bytes& stored : {file, gzip(file)}) {
     const auto archive = open_idx_images(in(stored));
     ASSERT_EQ(archive->size(), 60u);
-    EXPECT_EQ(archive->shape(), images.geometry());
+    EXPECT_EQ(archive->shape(), images.shape());
     const std::vector<std::pair<std::size_t, std::size_t>> pieces{
         {0, 1}, {1, 20}, {30, 31}, {31, 60}, {3, 5}, {59, 60}, {0, 60}};
     for (const auto& [begin, end] : pieces) {
@@ -123,7 +123,7 @@ TEST(Idx, ReadsTheDigits) {
   const std::string path = PIE_TESTDATA "/digits-images-idx3-ubyte.gz";
   const ImageSet digits = read_idx_images(Input(path));
   EXPECT_EQ(digits.size(), 100u);
-  EXPECT_EQ(digits.geometry(), (Geometry{1, 28, 28}));
+  EXPECT_EQ(digits.shape(), (Shape{1, 28, 28}));
   const auto labels = sibling_labels(path);
   ASSERT_TRUE(labels.has_value());
   const Bytes values = read_idx_labels(Input(*labels));

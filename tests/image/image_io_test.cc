@@ -12,7 +12,7 @@ namespace {
 
 // Like those of stb_encoders.h.
 Bytes encode_psd(const Image& image, int depth = 8) {
-  const auto channels = static_cast<std::uint8_t>(image.geometry.channels);
+  const auto channels = static_cast<std::uint8_t>(image.shape.channels);
   Bytes out{'8', 'B',
             'P', 'S',
             0,   1,
@@ -21,9 +21,9 @@ Bytes encode_psd(const Image& image, int depth = 8) {
             0,   0,
             0,   channels,
             0,   0,
-            0,   static_cast<std::uint8_t>(image.geometry.height),
+            0,   static_cast<std::uint8_t>(image.shape.height),
             0,   0,
-            0,   static_cast<std::uint8_t>(image.geometry.width),
+            0,   static_cast<std::uint8_t>(image.shape.width),
             0,   static_cast<std::uint8_t>(depth),
             0,   3,
             0,   0,
@@ -34,7 +34,7 @@ Bytes encode_psd(const Image& image, int depth = 8) {
             0,   0,
             0,   0};
   Bytes planar(image.samples.size());
-  interleaved_to_planar(image.geometry, image.samples.data(), planar.data());
+  interleaved_to_planar(image.shape, image.samples.data(), planar.data());
   return concatenate(out, planar);
 }
 
@@ -92,12 +92,12 @@ TEST(Png, KeepsEveryShapeAndDepth) {
         const Image image = noise_image({channels, height, width}, bits);
         const Bytes encoded = encode_image(image, ImageFormat::kPng);
         const ImageFile file = decode(encoded);
-        EXPECT_EQ(file.image, image) << to_string(image.geometry) << " " << bits;
+        EXPECT_EQ(file.image, image) << to_string(image.shape) << " " << bits;
         EXPECT_EQ(file.format, "png");
         EXPECT_TRUE(file.notes.empty());
         EXPECT_TRUE(file.dropped.empty());
         const ImageHeader header = probe_image(encoded, "x");
-        EXPECT_EQ(header.geometry, image.geometry);
+        EXPECT_EQ(header.shape, image.shape);
         EXPECT_EQ(header.bits, bits);
       }
     }
@@ -108,14 +108,14 @@ TEST(Png, PaletteBecomesItsColours) {
   const Bytes palette = chunk("PLTE", {1, 2, 3, 40, 50, 60});
   const Bytes rows{0, 0, 1, 0};
   const ImageFile rgb = decode(raw_png(3, 1, 8, PNG_COLOR_TYPE_PALETTE, rows, palette));
-  EXPECT_EQ(rgb.image.geometry, (Geometry{3, 1, 3}));
+  EXPECT_EQ(rgb.image.shape, (Shape{3, 1, 3}));
   EXPECT_EQ(rgb.image.samples, (Bytes{1, 2, 3, 40, 50, 60, 1, 2, 3}));
   EXPECT_EQ(rgb.notes, (std::vector<std::string>{"palette"}));
 
   const Bytes transparent = concatenate(palette, chunk("tRNS", {255, 7}));
   const Bytes file = raw_png(3, 1, 8, PNG_COLOR_TYPE_PALETTE, rows, transparent);
   EXPECT_EQ(decode(file).image.samples, (Bytes{1, 2, 3, 255, 40, 50, 60, 7, 1, 2, 3, 255}));
-  EXPECT_EQ(probe_image(file, "x").geometry, (Geometry{4, 1, 3}));
+  EXPECT_EQ(probe_image(file, "x").shape, (Shape{4, 1, 3}));
 }
 
 TEST(Png, FewBitsAreScaledAndNoted) {
@@ -160,7 +160,7 @@ TEST(Pnm, RoundTrip) {
       const Bytes encoded =
           encode_image(image, channels == 1 ? ImageFormat::kPgm : ImageFormat::kPpm);
       EXPECT_EQ(decode(encoded).image, image);
-      EXPECT_EQ(probe_image(encoded, "x").geometry, image.geometry);
+      EXPECT_EQ(probe_image(encoded, "x").shape, image.shape);
       EXPECT_EQ(probe_image(encoded, "x").bits, bits);
     }
   }
@@ -195,7 +195,7 @@ TEST(Bmp, KeepsSamples) {
     const Image image = noise_image({channels, 5, 7});
     EXPECT_EQ(decode(encode_bmp(image)).image, image);
     EXPECT_EQ(decode(encode_bmp(image)).format, "bmp");
-    EXPECT_EQ(probe_image(encode_bmp(image), "x").geometry, image.geometry);
+    EXPECT_EQ(probe_image(encode_bmp(image), "x").shape, image.shape);
   }
 }
 
@@ -203,24 +203,24 @@ TEST(Tga, KeepsSamples) {
   for (const int channels : {1, 3, 4}) {
     const Image image = noise_image({channels, 5, 7});
     EXPECT_EQ(decode(encode_tga(image)).image, image) << channels;
-    EXPECT_EQ(probe_image(encode_tga(image), "x").geometry, image.geometry);
+    EXPECT_EQ(probe_image(encode_tga(image), "x").shape, image.shape);
   }
 }
 
 TEST(Psd, KeepsSamplesOrRefuses) {
   const Image image = noise_image({3, 5, 7});
   EXPECT_EQ(decode(encode_psd(image)).image, image);
-  EXPECT_EQ(probe_image(encode_psd(image), "x").geometry, image.geometry);
+  EXPECT_EQ(probe_image(encode_psd(image), "x").shape, image.shape);
   EXPECT_THROW(decode(encode_psd(noise_image({3, 5, 7}, 16), 16)), UnsupportedError);
 }
 
 TEST(Gif, GivesTheFirstFrame) {
   const ImageFile still = decode(gif(1));
-  EXPECT_EQ(still.image.geometry, (Geometry{3, 1, 1}));
+  EXPECT_EQ(still.image.shape, (Shape{3, 1, 1}));
   EXPECT_EQ(still.image.samples, (Bytes{255, 0, 0}));
   EXPECT_EQ(still.notes, (std::vector<std::string>{"palette"}));
   EXPECT_TRUE(still.dropped.empty());
-  EXPECT_EQ(probe_image(gif(1), "x").geometry, still.image.geometry);
+  EXPECT_EQ(probe_image(gif(1), "x").shape, still.image.shape);
   EXPECT_EQ(decode(gif(3)).dropped, (std::vector<std::string>{"further frames"}));
 }
 
@@ -258,7 +258,7 @@ TEST(ReadImage, DamageNeverCrashes) {
         draw += 2;
       }
       try {
-        EXPECT_LE(decode_image(damaged, "x", 1 << 16).image.geometry.pixels(), 1u << 16);
+        EXPECT_LE(decode_image(damaged, "x", 1 << 16).image.shape.pixels(), 1u << 16);
       } catch (const Error&) {
       }
     }
@@ -305,13 +305,13 @@ TEST_F(ImageFiles, ProbingGoesPastLargeMetadata) {
   const Bytes text = chunk("tEXt", Bytes(1 << 16, 'a'));
   const Bytes transparency = chunk("tRNS", {0, 9});
   const Bytes file = raw_png(1, 1, 8, PNG_COLOR_TYPE_GRAY, {0, 9}, concatenate(text, transparency));
-  EXPECT_EQ(probe_image(put("x.png", file)).geometry, (Geometry{2, 1, 1}));
+  EXPECT_EQ(probe_image(put("x.png", file)).shape, (Shape{2, 1, 1}));
 }
 
 TEST_F(ImageFiles, ReadsTheTestData) {
   const Image digit = read_image(PIE_TESTDATA "/digit-0.png").image;
-  EXPECT_EQ(digit.geometry, (Geometry{1, 28, 28}));
-  EXPECT_EQ(read_image(PIE_TESTDATA "/photo-48x32.png").image.geometry, (Geometry{3, 32, 48}));
+  EXPECT_EQ(digit.shape, (Shape{1, 28, 28}));
+  EXPECT_EQ(read_image(PIE_TESTDATA "/photo-48x32.png").image.shape, (Shape{3, 32, 48}));
 }
 
 TEST(ImageFormats, AreKnownByNameAndSuffix) {

@@ -68,7 +68,7 @@ TEST_F(ImageSourceTest, MixesAllKindsInOrder) {
   Bytes records;
   for (std::size_t i = 0; i < 2; ++i) {
     records.push_back(static_cast<std::uint8_t>(i));
-    records.insert(records.end(), images.data(i), images.data(i) + images.geometry().elements());
+    records.insert(records.end(), images.data(i), images.data(i) + images.shape().elements());
   }
   const std::string cifar = put("train.bin", records);
   const std::string idx = put("odd.name", encode_idx_images(images));
@@ -158,7 +158,7 @@ TEST_F(ImageSourceTest, OtherShapesAreNamedNotStretched) {
   EXPECT_EQ(deep.load(0).bits, 16);
   const ImageSource digits({put_digits("d", 2)});
   EXPECT_THROW(digits.load_planar(0, {1, 4, 5}, room.data()), ShapeError);
-  EXPECT_EQ(digits.geometry(1), (Geometry{1, 4, 4}));
+  EXPECT_EQ(digits.shape(1), (Shape{1, 4, 4}));
 }
 
 TEST_F(ImageSourceTest, StrictThrowsLenientSkips) {
@@ -218,7 +218,7 @@ TEST_F(ImageSourceTest, ReadsFromAPipe) {
   };
   const Image image = noise_image({3, 4, 5});
   const ImageSource one = open_with(encode_image(image, ImageFormat::kPng));
-  EXPECT_EQ(one.geometry(0), image.geometry);
+  EXPECT_EQ(one.shape(0), image.shape);
   EXPECT_EQ(one.load(0), image);
   EXPECT_EQ(one.load(0), image);
   EXPECT_EQ(open_with(encode_idx_images(noise_set({1, 4, 4}, 3))).size(), 3u);

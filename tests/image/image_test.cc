@@ -8,12 +8,12 @@
 namespace pie {
 namespace {
 
-TEST(Geometry, CountsAndNames) {
-  const Geometry g{3, 5, 7};
+TEST(Shape, CountsAndNames) {
+  const Shape g{3, 5, 7};
   EXPECT_EQ(g.pixels(), 35u);
   EXPECT_EQ(g.elements(), 105u);
   EXPECT_EQ(to_string(g), "3x5x7");
-  EXPECT_NE(g, (Geometry{3, 7, 5}));
+  EXPECT_NE(g, (Shape{3, 7, 5}));
 }
 
 TEST(Image, RefusesImpossibleShapes) {
@@ -34,7 +34,7 @@ TEST(Image, SixteenBitSamplesAreBigEndian) {
 TEST(ImageSet, HoldsPlanarImages) {
   Image image({2, 1, 3});
   image.samples = {1, 10, 2, 20, 3, 30};
-  ImageSet set(image.geometry);
+  ImageSet set(image.shape);
   set.append(image);
   set.append(image);
   EXPECT_EQ(set.size(), 2u);
@@ -66,7 +66,7 @@ TEST(Crop, TakesTheRectangle) {
   for (const int bits : {8, 16}) {
     const Image image = noise_image({3, 6, 9}, bits);
     const Image part = crop(image, 2, 1, 4, 3);
-    EXPECT_EQ(part.geometry, (Geometry{3, 3, 4}));
+    EXPECT_EQ(part.shape, (Shape{3, 3, 4}));
     for (int y = 0; y < 3; ++y) {
       for (int x = 0; x < 4; ++x) {
         for (int c = 0; c < 3; ++c) EXPECT_EQ(part.at(y, x, c), image.at(y + 1, x + 2, c));

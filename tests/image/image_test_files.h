@@ -43,8 +43,8 @@ class TestWithFolder : public testing::Test {
 };
 
 // An image of uniform noise.
-inline Image noise_image(const Geometry& geometry, int bits = 8, std::uint64_t seed = 1) {
-  Image image(geometry, bits);
+inline Image noise_image(const Shape& shape, int bits = 8, std::uint64_t seed = 1) {
+  Image image(shape, bits);
   const CounterRandom random(seed, 0);
   for (std::size_t i = 0; i < image.samples.size(); ++i) {
     image.samples[i] = static_cast<std::uint8_t>(random.bits(i) & 255);
@@ -53,9 +53,9 @@ inline Image noise_image(const Geometry& geometry, int bits = 8, std::uint64_t s
 }
 
 // A set of images of uniform noise.
-inline ImageSet noise_set(const Geometry& geometry, std::size_t count, std::uint64_t seed = 1) {
-  ImageSet set(geometry);
-  for (std::size_t i = 0; i < count; ++i) set.append(noise_image(geometry, 8, seed + i));
+inline ImageSet noise_set(const Shape& shape, std::size_t count, std::uint64_t seed = 1) {
+  ImageSet set(shape);
+  for (std::size_t i = 0; i < count; ++i) set.append(noise_image(shape, 8, seed + i));
   return set;
 }
 

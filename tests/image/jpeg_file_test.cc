@@ -18,11 +18,11 @@ ImageFile decode(const Bytes& file) { return decode_jpeg(file.data(), file.size(
 ImageHeader probe(const Bytes& file) { return probe_jpeg(file.data(), file.size(), "x", 1 << 20); }
 
 // Smooth enough that JPEG keeps it nearly.
-Image ramp(const Geometry& geometry) {
-  Image image(geometry);
-  for (int y = 0; y < geometry.height; ++y) {
-    for (int x = 0; x < geometry.width; ++x) {
-      for (int c = 0; c < geometry.channels; ++c) {
+Image ramp(const Shape& shape) {
+  Image image(shape);
+  for (int y = 0; y < shape.height; ++y) {
+    for (int x = 0; x < shape.width; ++x) {
+      for (int c = 0; c < shape.channels; ++c) {
         image.set(y, x, c, (3 * y + 2 * x + 40 * c) % 256);
       }
     }
@@ -40,9 +40,9 @@ Bytes compress(const Image& image, J_COLOR_SPACE colors, Configure configure) {
   unsigned char* out = nullptr;
   unsigned long size = 0;
   jpeg_mem_dest(&jpeg, &out, &size);
-  jpeg.image_width = static_cast<JDIMENSION>(image.geometry.width);
-  jpeg.image_height = static_cast<JDIMENSION>(image.geometry.height);
-  jpeg.input_components = image.geometry.channels;
+  jpeg.image_width = static_cast<JDIMENSION>(image.shape.width);
+  jpeg.image_height = static_cast<JDIMENSION>(image.shape.height);
+  jpeg.input_components = image.shape.channels;
   jpeg.in_color_space = colors;
   jpeg_set_defaults(&jpeg);
   configure(&jpeg);
@@ -120,7 +120,7 @@ TEST(JpegFile, SamplesAreThoseOfLibjpegWithNothingSet) {
   for (const Bytes& file : all_kinds()) {
     const ImageFile read = decode(file);
     EXPECT_EQ(read.image.samples, plainly_decompressed(file));
-    EXPECT_EQ(read.image.geometry, probe(file).geometry);
+    EXPECT_EQ(read.image.shape, probe(file).shape);
     EXPECT_TRUE(read.dropped.empty());
   }
 }
@@ -129,7 +129,7 @@ TEST(JpegFile, KeepsChannelsAndNearlyTheSamples) {
   for (const int channels : {1, 3}) {
     const Image image = ramp({channels, 16, 24});
     const Image read = decode(encode_jpeg(image, 95)).image;
-    ASSERT_EQ(read.geometry, image.geometry);
+    ASSERT_EQ(read.shape, image.shape);
     for (std::size_t i = 0; i < image.samples.size(); ++i) {
       EXPECT_NEAR(read.samples[i], image.samples[i], 8);
     }
@@ -140,7 +140,7 @@ TEST(JpegFile, WritesOnlyWhatItCanHold) {
   EXPECT_THROW(encode_jpeg(Image({4, 8, 8}), 90), UsageError);
   EXPECT_THROW(encode_jpeg(Image({1, 8, 8}, 16), 90), UsageError);
   EXPECT_THROW(encode_jpeg(Image({1, 1, 65501}), 90), UsageError);
-  EXPECT_EQ(decode(encode_jpeg(Image({1, 1, 65500}), 90)).image.geometry.width, 65500);
+  EXPECT_EQ(decode(encode_jpeg(Image({1, 1, 65500}), 90)).image.shape.width, 65500);
 }
 
 TEST(JpegFile, FillBytesBeforeMarkersMeanNothing) {
@@ -278,7 +278,7 @@ TEST(JpegFile, DamageNeverCrashes) {
       Bytes damaged = file;
       damaged[i] ^= static_cast<std::uint8_t>(1 << random.bits(draw++) % 8);
       try {
-        EXPECT_LE(decode(damaged).image.geometry.pixels(), 1u << 20);
+        EXPECT_LE(decode(damaged).image.shape.pixels(), 1u << 20);
       } catch (const Error&) {
       }
     }

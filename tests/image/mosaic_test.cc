@@ -11,7 +11,7 @@ TEST(Mosaic, PlacesImagesRowByRow) {
   MosaicOptions options;
   options.background = 9;
   const Image grid = mosaic(images, 2, options);
-  EXPECT_EQ(grid.geometry, (Geometry{1, 5, 7}));
+  EXPECT_EQ(grid.shape, (Shape{1, 5, 7}));
   EXPECT_EQ(grid.samples, (Bytes{9, 9, 9, 9, 9, 9, 9,  //
                                  9, 1, 2, 9, 3, 4, 9,  //
                                  9, 9, 9, 9, 9, 9, 9,  //
@@ -24,7 +24,7 @@ TEST(Mosaic, Zooms) {
   options.zoom = 2;
   options.margin = 0;
   const Image grid = mosaic(ImageSet({1, 1, 2}, Bytes{1, 2}), 1, options);
-  EXPECT_EQ(grid.geometry, (Geometry{1, 2, 4}));
+  EXPECT_EQ(grid.shape, (Shape{1, 2, 4}));
   EXPECT_EQ(grid.samples, (Bytes{1, 1, 2, 2, 1, 1, 2, 2}));
 }
 
@@ -47,7 +47,7 @@ TEST(StackedMosaic, PutsVersionsBelowEachOther) {
   options.margin = 0;
   options.background = 0;
   const Image grid = stacked_mosaic({&originals, &copies}, 2, options);
-  EXPECT_EQ(grid.geometry, (Geometry{1, 4, 2}));
+  EXPECT_EQ(grid.shape, (Shape{1, 4, 2}));
   EXPECT_EQ(grid.samples, (Bytes{1, 2, 4, 5, 3, 0, 6, 0}));
 }
 

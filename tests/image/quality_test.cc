@@ -72,7 +72,7 @@ TEST(Ssim, AgreesWithDirectSummation) {
 
 TEST(Ssim, OfFlatImagesIsTheLuminanceTerm) {
   for (const int side : {1, 2, 11, 20}) {
-    const Geometry g{1, side, side};
+    const Shape g{1, side, side};
     const Bytes a(g.elements(), 100);
     const Bytes b(g.elements(), 120);
     const double c1 = 2.55 * 2.55;

@@ -25,15 +25,15 @@ void append_to(void* context, void* data, int size) {
 
 Bytes encode_bmp(const Image& image) {
   Bytes out;
-  stbi_write_bmp_to_func(append_to, &out, image.geometry.width, image.geometry.height,
-                         image.geometry.channels, image.samples.data());
+  stbi_write_bmp_to_func(append_to, &out, image.shape.width, image.shape.height,
+                         image.shape.channels, image.samples.data());
   return out;
 }
 
 Bytes encode_tga(const Image& image) {
   Bytes out;
-  stbi_write_tga_to_func(append_to, &out, image.geometry.width, image.geometry.height,
-                         image.geometry.channels, image.samples.data());
+  stbi_write_tga_to_func(append_to, &out, image.shape.width, image.shape.height,
+                         image.shape.channels, image.samples.data());
   return out;
 }
 

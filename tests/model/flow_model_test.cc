@@ -148,7 +148,7 @@ TEST(FlowModels, LatentsDoNotDependOnTheBatch) {
 TEST(FlowModels, SizesOfThePapersModel) {
   const auto built = make_model(find_preset("pie-mnist"));
   const auto& model = dynamic_cast<const FlowModel&>(*built);
-  EXPECT_EQ(model.latent_shape(), (Shape3{10, 1, 1}));
+  EXPECT_EQ(model.latent_shape(), (Shape{10, 1, 1}));
   std::vector<int64_t> residuals;
   for (const auto& shape : model.residual_shapes()) residuals.push_back(shape.elements());
   EXPECT_EQ(residuals, (std::vector<int64_t>{392, 196, 132, 54}));

@@ -12,14 +12,14 @@
 namespace pie {
 namespace {
 
-const std::vector<Shape3> kShapes = {{1, 8, 8}, {1, 7, 6}, {1, 5, 9},
+const std::vector<Shape> kShapes = {{1, 8, 8}, {1, 7, 6}, {1, 5, 9},
                                      {3, 3, 4}, {1, 1, 7}, {2, 4, 1}};
 
-std::shared_ptr<IntegerPie> model_for(Shape3 shape, uint64_t seed = 1) {
+std::shared_ptr<IntegerPie> model_for(Shape shape, uint64_t seed = 1) {
   return random_integer_pie(tiny_integer_preset(shape.channels, shape.height, shape.width), seed);
 }
 
-torch::Tensor levels_for(Shape3 shape, size_t count, uint64_t seed = 1) {
+torch::Tensor levels_for(Shape shape, size_t count, uint64_t seed = 1) {
   return to_levels(random_levels(shape, count, seed));
 }
 
@@ -59,7 +59,7 @@ TEST(IntegerPies, PhasesComeDiagonalFirst) {
 
 // What the decoder does not know yet must not matter.
 TEST(IntegerPies, ParametersDependOnEarlierPlanesOnly) {
-  const Shape3 shape{2, 5, 6};
+  const Shape shape{2, 5, 6};
   const auto model = model_for(shape);
   const auto a = model->split(levels_for(shape, 2, 1)), b = model->split(levels_for(shape, 2, 2));
   const auto indices_of = [&](const std::vector<torch::Tensor>& planes) {
@@ -131,7 +131,7 @@ TEST(IntegerPies, ProbabilitiesSumToOne) {
 
 // Training minimises what is measured afterwards.
 TEST(IntegerPies, TrainingsLikelihoodIsCloseToTheExactOne) {
-  const Shape3 shape{3, 8, 8};
+  const Shape shape{3, 8, 8};
   for (const bool relative : {false, true}) {
     auto preset = tiny_integer_preset(3, 8, 8);
     preset["relative_means"] = relative;
@@ -147,7 +147,7 @@ TEST(IntegerPies, TrainingsLikelihoodIsCloseToTheExactOne) {
   }
 }
 
-// Without positions, an image is coded alike whatever the geometry that the model was trained on.
+// Without positions, an image is coded alike whatever the shape that the model was trained on.
 TEST(IntegerPies, TakesImagesOfAnySize) {
   auto preset = tiny_integer_preset(3, 8, 8);
   preset["position"] = false;
@@ -155,7 +155,7 @@ TEST(IntegerPies, TakesImagesOfAnySize) {
   EXPECT_TRUE(small->any_size());
   preset["input"] = {{"channels", 3}, {"height", 16}, {"width", 12}};
   const auto large = random_integer_pie(preset);
-  const Shape3 shape{3, 11, 5};
+  const Shape shape{3, 11, 5};
   const auto planes = small->split(levels_for(shape, 2));
   const auto indices_of = [&](IntegerPie& model) {
     std::vector<torch::Tensor> all;
@@ -171,7 +171,7 @@ TEST(IntegerPies, TakesImagesOfAnySize) {
 }
 
 TEST(IntegerPies, EveryParameterHasAGradient) {
-  const Shape3 shape{3, 8, 8};
+  const Shape shape{3, 8, 8};
   const auto model =
       std::dynamic_pointer_cast<IntegerPie>(make_model(tiny_integer_preset(3, 8, 8)));
   const auto x = (levels_for(shape, 50) + 0.5) / 256;

@@ -15,7 +15,7 @@ std::string error_after(const std::string& assignment) {
 
 TEST(PieConfigs, DefaultsOfTheKindAndOverridesOfTheBlock) {
   const auto config = parse_pie_config(tiny_preset());
-  EXPECT_EQ(config.input, (Shape3{1, 8, 8}));
+  EXPECT_EQ(config.input, (Shape{1, 8, 8}));
   EXPECT_DOUBLE_EQ(config.eps0(), 0.1);
   ASSERT_EQ(config.blocks.size(), 4u);
   EXPECT_EQ(config.blocks[0].hidden, 6);

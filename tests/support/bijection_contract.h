@@ -42,7 +42,7 @@ class BijectionContract : public testing::TestWithParam<BijectionCase> {
     if (GetParam().constrain) GetParam().constrain(*layer_);
   }
 
-  static std::vector<int64_t> batch_of(Shape3 shape, int64_t samples = kSamples) {
+  static std::vector<int64_t> batch_of(Shape shape, int64_t samples = kSamples) {
     return {samples, shape.channels, shape.height, shape.width};
   }
 
@@ -185,7 +185,7 @@ TEST_P(BijectionContract, SavingKeepsEveryBit) {
 }
 
 TEST_P(BijectionContract, WrongShapesAreNamed) {
-  const auto expect_named = [&](Shape3 expected, const auto& call) {
+  const auto expect_named = [&](Shape expected, const auto& call) {
     auto sizes = batch_of(expected);
     std::vector<std::vector<int64_t>> wrong;
     for (size_t d = 1; d < 4; ++d) {

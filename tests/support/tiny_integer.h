@@ -55,8 +55,8 @@ inline LoadedModel random_loaded_integer_pie(const Json& preset, uint64_t seed =
 }
 
 // Noise, whose every level occurs.
-inline ImageSet random_levels(const Geometry& geometry, size_t count, uint64_t seed = 1) {
-  ImageSet images(geometry, count);
+inline ImageSet random_levels(const Shape& shape, size_t count, uint64_t seed = 1) {
+  ImageSet images(shape, count);
   const auto values = uniform_tensor({static_cast<int64_t>(images.pixels().size())}, 0, 256, seed);
   for (size_t i = 0; i < images.pixels().size(); ++i) {
     images.data()[i] = static_cast<uint8_t>(values.data_ptr<double>()[i]);

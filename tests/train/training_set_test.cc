@@ -14,7 +14,7 @@ namespace pie {
 namespace {
 
 constexpr size_t kImages = 12;
-const Geometry kShape{1, 8, 8};
+const Shape kShape{1, 8, 8};
 
 class TrainingSets : public TestWithFolder {
  protected:

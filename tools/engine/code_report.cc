@@ -22,7 +22,7 @@ ImageSet decode_all(const LoadedModel& model, const StoredFrame& frame, int laye
                    static_cast<int>(frame.header().width)},
                   indices.size());
   decode_images(model, frame, layers, indices, [&](uint64_t index, const Image& image) {
-    interleaved_to_planar(image.geometry, image.samples.data(), images.data(index));
+    interleaved_to_planar(image.shape, image.samples.data(), images.data(index));
   });
   return images;
 }
@@ -76,8 +76,8 @@ void report_code(Json& report, const LoadedModel& model, const ImageSet& images,
     size_t worse = 0;
     for (size_t i = 0; i < images.size(); ++i) {
       Psnr one;
-      one.add(images.data(i), decoded.data(i), images.geometry().elements());
-      pooled.add(images.data(i), decoded.data(i), images.geometry().elements());
+      one.add(images.data(i), decoded.data(i), images.shape().elements());
+      pooled.add(images.data(i), decoded.data(i), images.shape().elements());
       errors.push_back(one.mse());
       if (k > 0 && errors[i] > previous[i]) ++worse;
     }

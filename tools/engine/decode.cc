@@ -86,10 +86,10 @@ class ImageWriter {
 
   void add(uint64_t index, const Image& image) {
     if (format_ == "idx") return add_to_idx(image);
-    const auto format = image_format(format_, static_cast<int>(image.geometry.channels));
+    const auto format = image_format(format_, static_cast<int>(image.shape.channels));
     if (!format) {
       throw UsageError("cannot write '" + format_ + "' with " +
-                       std::to_string(image.geometry.channels) + " channel(s); use --format png");
+                       std::to_string(image.shape.channels) + " channel(s); use --format png");
     }
     const auto bytes = encode_image(image, *format);
     if (!numbered_) {
@@ -111,10 +111,10 @@ class ImageWriter {
  private:
   void add_to_idx(const Image& image) {
     if (shape_.channels == 0) {
-      shape_ = image.geometry;
+      shape_ = image.shape;
       file_->write(idx_header(shape_, count_));
     }
-    if (shape_ != image.geometry || image.bits != 8) {
+    if (shape_ != image.shape || image.bits != 8) {
       throw UsageError(
           "holds images of different sizes or of 16 bits, which an IDX file cannot; use -O DIR "
           "--format png");

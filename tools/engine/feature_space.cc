@@ -11,17 +11,17 @@
 
 namespace pie {
 
-ImageSet load_all(const ImageSource& source, Shape3 shape) {
+ImageSet load_all(const ImageSource& source, Shape shape) {
   std::vector<size_t> indices(source.size());
   std::iota(indices.begin(), indices.end(), size_t{0});
   return load_images(source, indices, shape);
 }
 
 torch::Tensor FeatureSpace::features(const ImageSet& images) const {
-  if (!(classifier_.model->input_shape() == images.geometry())) {
+  if (!(classifier_.model->input_shape() == images.shape())) {
     throw ShapeError("the classifier " + classifier_.name() + " takes " +
                      to_string(classifier_.model->input_shape()) + " images, not " +
-                     to_string(images.geometry()));
+                     to_string(images.shape()));
   }
   return classifier_features(*classifier_.model, images);
 }

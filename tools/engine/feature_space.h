@@ -13,7 +13,7 @@
 namespace pie {
 
 // All images of a source. Throws ShapeError unless they have this shape.
-ImageSet load_all(const ImageSource& source, Shape3 shape);
+ImageSet load_all(const ImageSource& source, Shape shape);
 
 // A classifier's features of the images that others are compared with.
 class FeatureSpace {

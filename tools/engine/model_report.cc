@@ -310,7 +310,7 @@ class Evaluation {
 
   void interpolations() {
     constexpr size_t kPairs = 6, kSteps = 12;
-    ImageSet strips(images_.geometry());
+    ImageSet strips(images_.shape());
     for (size_t pair = 0; pair < std::min(kPairs, images_.size() / 2); ++pair) {
       const auto strip = interpolate(model_, images_.slice(2 * pair, 2 * pair + 2), kSteps);
       for (size_t k = 0; k < strip.size(); ++k) strips.append(strip.image(k));

@@ -53,7 +53,7 @@ int run_sample(const CommonOptions& common, const SampleOptions& options) {
   const std::filesystem::path output(options.output);
   const auto suffix = output.extension().string();
   const auto format =
-      image_format(suffix.empty() ? suffix : suffix.substr(1), images.geometry().channels);
+      image_format(suffix.empty() ? suffix : suffix.substr(1), images.shape().channels);
   if (suffix == ".idx") {
     write_output(options.output, encode_idx_images(images), options.force, "");
   } else if (format || options.output == "-") {
@@ -63,7 +63,7 @@ int run_sample(const CommonOptions& common, const SampleOptions& options) {
                                             : static_cast<int>(images.size());
     }
     const auto picture = mosaic(images, columns);
-    const auto pnm = picture.geometry.channels == 1 ? ImageFormat::kPgm : ImageFormat::kPpm;
+    const auto pnm = picture.shape.channels == 1 ? ImageFormat::kPgm : ImageFormat::kPpm;
     write_output(options.output, encode_image(picture, format ? *format : pnm), options.force, "");
   } else if (suffix.empty()) {
     make_folder(options.output);
