@@ -17,23 +17,23 @@ struct Mapped {
   torch::Tensor log_det;  // [N], nats: ln |det d value / d input|
 };
 
-// An invertible map of single samples, each with as many elements out as in.
+// An invertible map of single items, each with as many elements out as in.
 //
 // Direction: forward always means data -> latent. A layer MUST
-// - treat the samples of a batch independently of each other and of is_training(),
+// - treat the items of a batch independently of each other and of is_training(),
 // - return log_det as a [N] tensor in x's dtype, of the forward map,
 // - satisfy inverse(latent(x)) = x up to rounding, or throw ConvergenceError.
 // The public functions check shapes once; layers implement the private hooks. The inverse returns
 // no log-det: it is minus the forward one at the recovered point.
 class Bijection : public torch::nn::Module {
  public:
-  // `in` is the shape of one input sample; every layer is built for one shape.
+  // `in` is the shape of one input item; every layer is built for one shape.
   explicit Bijection(Shape in) : in_(in) {}
 
   // Data -> latent with log-det. x: [N, C, H, W]; throws ShapeError.
   Mapped forward(const torch::Tensor& x);
   // The same, with log-dets that have no closed form estimated as `how` says; it has a key for each
-  // sample.
+  // item.
   Mapped forward(const torch::Tensor& x, const LogDetEstimator& how);
   // Data -> latent, value only (the codec's path). x: [N, C, H, W]; throws ShapeError.
   torch::Tensor latent(const torch::Tensor& x);
@@ -54,7 +54,7 @@ class Bijection : public torch::nn::Module {
   Shape in_;
 };
 
-// Throws ShapeError unless x is [N, C, H, W] with samples of shape `expected`; `who` names the
+// Throws ShapeError unless x is [N, C, H, W] with items of shape `expected`; `who` names the
 // caller and argument in the message.
 void check_samples(const torch::Tensor& x, Shape expected, const std::string& who);
 

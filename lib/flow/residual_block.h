@@ -9,7 +9,7 @@
 namespace pie {
 
 struct FixedPointOptions {
-  // Largest root mean square error of a sample that the a-posteriori bound may leave; 0: 1e-5, for
+  // Largest root mean square error of an item that the a-posteriori bound may leave; 0: 1e-5, for
   // float64 1e-12. Rounding sets a floor: a residual as small as that of rounding is accepted.
   double tolerance = 0;
   int64_t max_iterations = 500;

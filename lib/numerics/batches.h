@@ -1,4 +1,4 @@
-// Work on many samples without gradients, several batches at a time.
+// Work on many items without gradients, several batches at a time.
 #pragma once
 
 #include <cstddef>

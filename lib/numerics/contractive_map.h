@@ -12,7 +12,7 @@
 namespace pie {
 
 // A network g of images, on rows of pixels [M, C], whose Lipschitz constant is kept below a bound
-// by constraining its weights. It keeps the shape, and treats samples independently.
+// by constraining its weights. It keeps the shape, and treats items independently.
 //
 // What changes its output is a parameter; what only keeps the constraint while training is a
 // buffer.

@@ -5,7 +5,7 @@
 
 namespace pie {
 
-// ln N(x; 0, sigma^2 I) of each sample, [N] nats. x: [N, ...].
+// ln N(x; 0, sigma^2 I) of each item, [N] nats. x: [N, ...].
 torch::Tensor normal_log_prob(const torch::Tensor& x, double sigma);
 
 }  // namespace pie

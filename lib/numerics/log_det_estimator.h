@@ -26,7 +26,7 @@ struct LogDetEstimator {
   Tail tail = Tail::kGeometric;
   double tail_parameter = 0.5;  // the Poisson mean, or the geometric probability of going on
   uint64_t seed = 0;
-  // One key per sample. Probes and N depend on (seed, key, block, probe) alone, not on the batch.
+  // One key per item. Probes and N depend on (seed, key, block, probe) alone, not on the batch.
   std::vector<uint64_t> keys;
 
   // N for this (key, block, probe).
