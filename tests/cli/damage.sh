@@ -56,6 +56,40 @@ expect 3 pie-decode -t behind.pie
 expect 5 pie-decode -O out newer.pie behind.pie symbols.pie full.pie
 [ "$(ls out)" = full.png ] || fail "decoded: $(ls out)"
 
+# Metadata behind the layers: what must be understood and is not known is refused by every way of reading;
+# what may be ignored is, with a warning where it is damaged.
+python <<'P'
+import struct, zlib
+data = open("int.pie", "rb").read()
+length = data[5]
+fields = bytearray(data[6:6 + length])
+assert fields[0] == 4 and length < 110  # lossless, nothing else; flags, fingerprint, width and height come first
+def with_chunk(kind, damage=0):
+    chunk = kind + b"\x02hi"
+    chunk += struct.pack("<I", zlib.crc32(chunk) ^ damage)
+    body = bytes([fields[0] | 8]) + bytes(fields[1:11]) + bytes([len(chunk)]) + bytes(fields[11:])
+    header = data[:5] + bytes([len(body)]) + body
+    return header + struct.pack("<I", zlib.crc32(header)) + data[10 + length:] + chunk
+open("critical.pie", "wb").write(with_chunk(b"NeED"))
+open("damaged-critical.pie", "wb").write(with_chunk(b"NeED", 1))
+open("optional.pie", "wb").write(with_chunk(b"teXt"))
+open("damaged-optional.pie", "wb").write(with_chunk(b"teXt", 1))
+P
+expect 0 pie-decode int.pie -o int.png
+for options in '-c' '-t' '-tt' '--layers 1 -c' '--select 0 -c'; do
+  expect 4 pie-decode $options critical.pie
+  says 'unknown metadata chunk NeED'
+  expect 3 pie-decode $options damaged-critical.pie
+  expect 0 pie-decode $options optional.pie
+done
+expect 4 pie-encode --layers 1 critical.pie -o x.pie
+expect 0 pie-decode optional.pie -o optional.png
+same optional.png int.png
+expect 6 pie-decode damaged-optional.pie -o damaged-optional.png
+says 'damaged-optional.pie: warning: damaged at byte'
+same damaged-optional.png int.png
+expect 3 pie-decode -t damaged-optional.pie
+
 # A file cut inside its fourth layer.
 cut_at() { pie-decode --breakpoints full.pie | sed -n "$1p" | cut -f 2; }
 head -c $(($(cut_at 3) + 20)) full.pie >cut.pie

@@ -24,6 +24,44 @@ cp "$out" two.pie
 expect 0 pie-decode -c two.pie
 cat decoded.pgm by-file.pgm | cmp - "$out" || fail "-c is not the images in a row"
 
+# What can be read only once is read once, whatever it turns out to be, and by whichever tool.
+photo=$testdata/photo-48x32.png
+expect 0 pie-encode -q "$photo" -o photo.pie
+expect 0 pie-encode -q <(cat "$photo") -o again.pie
+same again.pie photo.pie
+mkfifo fifo
+cat "$photo" >fifo &
+expect 0 pie-encode -q -f fifo -o again.pie
+same again.pie photo.pie
+python3 "$here/images.py" make first.pgm gray 120 90
+python3 "$here/images.py" make second.pgm gray 90 120
+for input in - <(cat first.pgm second.pgm); do
+  expect 6 pie-encode -q -f "$input" -o again.pie < <(cat first.pgm second.pgm)
+  says 'further images'
+  expect 0 pie-decode -c again.pie
+  same "$out" first.pgm
+done
+expect 0 pie-encode -q "$photo" --layers 2 -o two-layers.pie
+expect 0 pie-encode -q -f --layers 2 <(cat photo.pie) -o again.pie
+same again.pie two-layers.pie
+expect 0 pie-encode -q --layers 2 -c <photo.pie
+same "$out" two-layers.pie
+expect 0 pie-decode -c photo.pie
+cp "$out" photo.ppm
+for option in -c -t -tt -l; do expect 0 pie-decode $option <(cat photo.pie); done
+expect 0 pie-decode -c <(cat photo.pie)
+same "$out" photo.ppm
+expect 0 pie-encode -q -f -m tiny <(cat "$digits") -o again.pie
+expect 0 pie-encode -q -m tiny "$digits" -o set.pie
+same again.pie set.pie
+expect 0 flow-eval -m tiny -m pie-int-mnist --metrics sharpness "$digits"
+cp "$out" by-file.txt
+expect 0 flow-eval -m tiny -m pie-int-mnist --metrics sharpness - <"$digits"
+diff <(grep -v '^time_s' by-file.txt) <(grep -v '^time_s' "$out") || fail "two models saw different images"
+expect 0 pie-train -q --preset pie-mnist --set conv.hidden=4 --set linear.hidden=8 --set conv.steps=1 --set linear.steps=1 \
+  --batch 4 --steps 2 --data <(cat "$digits") -o piped.safetensors
+rm -- fifo first.pgm second.pgm photo.* two-layers.pie again.pie set.pie by-file.txt piped.safetensors*
+
 # A reader that goes away early ends the tool quietly.
 expect 0 pie-encode -q -m tiny "$digits" -o set.pie
 status=0

@@ -7,14 +7,14 @@ for kind in gray16 gray-alpha rgb rgba; do
 done
 cp "$testdata/digit-0.png" good.png
 expect 2 pie-encode -m tiny gray16.png gray-alpha.png rgb.png rgba.png good.png
-says 'gray16.png: has 16 bits a sample, the model pie-mnist codes 8; convert the image' \
-  'gray-alpha.png: the image is 2x28x28, the model pie-mnist codes images of 1 channel(s)' \
+says 'gray16.png: the image is 1x28x28 of 16 bits, the model pie-mnist codes images of 1 channel(s) of 8 bits' \
+  'gray-alpha.png: the image is 2x28x28 of 8 bits' \
   'rgb.png: the image is 3x28x28' 'rgba.png: the image is 4x28x28'
 folder_has gray16.png gray-alpha.png rgb.png rgba.png good.png good.png.pie
 expect 2 pie-encode --lossless -m tiny good.png
 says '--lossless needs an integer model'
 expect 2 pie-encode --layers 6 -m tiny good.png -o x.pie
-says '--layers must be from 1 to 5'
+says 'has 5 layer(s); 6 cannot be kept'
 expect 1 flow-eval -m tiny missing.png
 expect 2 flow-eval -m tiny rgb.png
 expect 2 pie-train -q --preset pie-mnist --data rgb.png -o x.safetensors

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Peak memory and time of large inputs, and what decoding reads to find its model, for one or more builds.
+
+    footprint.py BUILD/bin... [--mnist t10k-images-idx3-ubyte.gz]
+
+Without --mnist the archive of 10,000 digits repeats the test digits. Files opened and bytes read need strace.
+"""
+import argparse, gzip, os, pathlib, re, resource, shutil, struct, subprocess, tempfile, time
+
+root = pathlib.Path(__file__).resolve().parents[2]
+
+
+def measured(command, env):
+    """Peak memory in MB and seconds of one process."""
+    start = time.time()
+    pid = os.spawnvpe(os.P_NOWAIT, command[0], command, env)
+    _, status, usage = os.wait4(pid, 0)
+    assert status == 0, command
+    return usage.ru_maxrss / 1024, time.time() - start
+
+
+def idx(path, repeat, source):
+    raw = gzip.decompress(source.read_bytes())
+    images = raw[16:]
+    with open(path, "wb") as out:
+        out.write(raw[:4] + struct.pack(">I", repeat * (len(images) // 784)) + raw[8:16])
+        for _ in range(repeat):
+            out.write(images)
+
+
+def photograph(path, decode):
+    """The test photograph, 125 x 125 times: 6000 x 4000."""
+    header, pixels = 0, subprocess.run([decode], stdout=subprocess.PIPE, check=True, shell=True).stdout
+    match = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", pixels)
+    width, height, data = int(match[1]), int(match[2]), pixels[match.end():]
+    rows = b"".join(data[3 * width * y:3 * width * (y + 1)] * 125 for y in range(height))
+    path.write_bytes(b"P6\n%d %d\n255\n" % (125 * width, 125 * height) + rows * 125)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("builds", nargs="+")
+    parser.add_argument("--mnist", type=pathlib.Path)
+    arguments = parser.parse_args()
+    digits = root / "testdata/digits-images-idx3-ubyte.gz"
+    rows = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        mnist = arguments.mnist
+        if mnist is None:
+            idx(mnist := folder / "ten.idx", 100, digits)
+        idx(folder / "many.idx", 3000, digits)
+        first = pathlib.Path(arguments.builds[0]).resolve()
+        env = dict(os.environ, PIE_MODEL_PATH=str(root / "models"), LD_LIBRARY_PATH=str(first))
+        os.environ.update(env)
+        photograph(folder / "large.ppm", f"{first}/pie-decode -q -c {root}/testdata/golden/pie-int-photo.pie")
+        for build in arguments.builds:
+            bin = pathlib.Path(build).resolve()
+            env["LD_LIBRARY_PATH"] = str(bin)
+            encode, decode = f"{bin}/pie-encode", f"{bin}/pie-decode"
+            jobs = [("6000 x 4000 RGB, encode", [encode, "-qf", f"{folder}/large.ppm", "-o", f"{folder}/large.pie"]),
+                    ("6000 x 4000 RGB, decode", [decode, "-qf", f"{folder}/large.pie", "-o", f"{folder}/again.ppm"]),
+                    ("10,000 digits, encode", [encode, "-qf", "-m", "pie-int-mnist", str(mnist), "-o", f"{folder}/ten.pie"]),
+                    ("10,000 digits, decode", [decode, "-qf", f"{folder}/ten.pie", "-o", f"{folder}/again.idx"]),
+                    ("300,000 digits, encode", [encode, "-qf", "-m", "pie-int-mnist", f"{folder}/many.idx", "-o", f"{folder}/many.pie"]),
+                    ("300,000 digits, decode", [decode, "-qf", f"{folder}/many.pie", "-o", f"{folder}/again.idx"])]
+            for what, command in jobs:
+                memory, seconds = measured(command, env)
+                rows.setdefault(what, []).append(f"{memory:.0f} MB, {seconds:.1f} s")
+            if shutil.which("strace"):
+                trace = folder / "trace"
+                subprocess.run(["strace", "-f", "-y", "-e", "trace=openat,read,pread64", "-o", trace, decode, "-q", "-c",
+                                root / "testdata/golden/pie-int-photo.pie"], env=env, stdout=subprocess.DEVNULL, check=True)
+                lines = trace.read_text(errors="replace").splitlines()
+                models = [l for l in lines if ".safetensors" in l]
+                opened = {m[1] for l in models if "openat(" in l and (m := re.search(r'"([^"]*)"', l)) and " = -1" not in l}
+                read = sum(int(m[1]) for l in models if "openat(" not in l and (m := re.search(r"= (\d+)$", l)))
+                rows.setdefault("model files opened, bytes read to decode one file", []).append(f"{len(opened)}, {read}")
+    print("| |" + "".join(f" {build} |" for build in arguments.builds))
+    print("|---|" + "---|" * len(arguments.builds))
+    for what, figures in rows.items():
+        print(f"| {what} |" + "".join(f" {figure} |" for figure in figures))
+
+
+main()
