@@ -25,7 +25,8 @@ void copy_reversed(const std::uint8_t* from, std::uint8_t* to, std::size_t count
 
 }  // namespace
 
-Image::Image(const Shape& shape, int bits_per_sample) : shape(shape), bits(bits_per_sample) {
+Image::Image(const Shape& image_shape, int bits_per_sample)
+    : shape(image_shape), bits(bits_per_sample) {
   check_shape(shape);
   if (bits != 8 && bits != 16) {
     throw UsageError("an image cannot have " + std::to_string(bits) +

@@ -18,7 +18,7 @@ struct Image {
   Image() = default;
   // A black (and, where there is alpha, transparent) image. Throws UsageError unless there are
   // 1..4 channels, at least one pixel, and 8 or 16 bits.
-  explicit Image(const Shape& shape, int bits_per_sample = 8);
+  explicit Image(const Shape& image_shape, int bits_per_sample = 8);
 
   std::size_t bytes_per_sample() const { return bits == 16 ? 2 : 1; }
   std::size_t row_bytes() const;

@@ -93,7 +93,7 @@ IntegerPie::IntegerPie(const IntegerPieConfig& config)
     nets_.nets.push_back(
         register_module(name, std::make_shared<IntegerNet>(IntegerNetOptions{
                                   inputs, size.hidden, size.blocks, grids, channels, of_plane})));
-    for (int64_t c = 0; c < channels; ++c) start_wide(nets_.back()->last(c), config);
+    for (int64_t c = 0; c < channels; ++c) start_wide(nets_.nets.back()->last(c), config);
   };
   add("z", 0, config.prior);
   for (size_t s = config.scales.size(); s-- > 0;) {
