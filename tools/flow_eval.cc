@@ -45,21 +45,19 @@ int measure_images(const EvalOptions& options, const CommonOptions& common) {
   return 0;
 }
 
-int run(int argc, char** argv) {
-  CommonOptions common;
-  EvalOptions options;
-  CLI::App app(
-      "Measures models on images: likelihood, reconstruction, sharpness, code size. Without "
-      "a model, the sharpness of images.",
-      "flow-eval");
-  add_common_options(app, common, kExamples);
+// Images as they are named on the command line.
+struct ImageNames {
+  std::vector<std::string> images, data, neighbours;
+};
+
+void add_input_options(CLI::App& app, EvalOptions& options, ImageNames& names) {
   app.add_option("-m,--model", options.models, "Model: a file or name; may be given several times")
       ->allow_extra_args(false);
-  app.add_option("--images", options.images, "Images whose sharpness is reported as data")
+  app.add_option("--images", names.images, "Images whose sharpness is reported as data")
       ->allow_extra_args(false);
   app.add_option("--labels", options.labels,
                  "Labels of DATA (IDX); default: the sibling labels-idx1 file");
-  app.add_option("--neighbours", options.neighbours,
+  app.add_option("--neighbours", names.neighbours,
                  "Labelled reference images: report how many reconstructions keep the label of "
                  "their nearest neighbour in pixels, and how many labels the nearest in z gives")
       ->allow_extra_args(false);
@@ -71,6 +69,10 @@ int run(int argc, char** argv) {
       ->allow_extra_args(false)
       ->check(CLI::IsMember({"likelihood", "reconstruction", "classification", "sharpness",
                              "samples", "latents", "code"}));
+  app.add_option("DATA", names.data, "Images: files, folders, IDX, CIFAR; PATH[begin:end]");
+}
+
+void add_measuring_options(CLI::App& app, EvalOptions& options) {
   app.add_option("--logdet", options.log_det,
                  "How an i-ResNet's log-determinant is computed: exact (small images), series "
                  "(biased, within a bound) or roulette (unbiased; default); a PIE's is exact")
@@ -110,6 +112,9 @@ int run(int argc, char** argv) {
   app.add_option("--features", options.features,
                  "A classifier: report the Frechet distance between DATA and samples, or --images "
                  "without a model, in the features it decides by");
+}
+
+void add_output_options(CLI::App& app, EvalOptions& options) {
   app.add_option("--csv", options.csv, "Also write the figures to this CSV file");
   app.add_option("--html", options.html,
                  "Also write a page with all figures, charts and pictures to this file");
@@ -117,35 +122,62 @@ int run(int argc, char** argv) {
       "--pictures", options.pictures,
       "Also write reconstructions and inverses, originals above, and samples to this folder");
   app.add_flag("-f,--force", options.force, "Overwrite existing files");
-  app.add_option("DATA", options.data, "Images: files, folders, IDX, CIFAR; PATH[begin:end]");
+}
+
+// Inputs that every model is measured on: a pipe is read once for all of them.
+std::vector<SlicedInput> parse_inputs(const std::vector<std::string>& names) {
+  std::vector<SlicedInput> inputs;
+  for (const auto& name : names) inputs.push_back(parse_sliced_input(name));
+  return inputs;
+}
+
+// Figures without a model: how far sets of images are apart, or how sharp one is.
+int run_without_model(const CommonOptions& common, EvalOptions& options) {
+  if (!options.html.empty() || !options.pictures.empty()) {
+    throw UsageError("--html, --pictures and --metrics need a model; give one with -m");
+  }
+  if (!options.features.empty()) {
+    if (options.images.empty() || options.data.empty()) {
+      throw UsageError("--features without a model compares --images with DATA; give both");
+    }
+    if (!options.csv.empty()) throw UsageError("--csv with --features needs a model; give -m");
+    return load_engine(common).eval(common, options);
+  }
+  if (!options.metrics.empty()) {
+    throw UsageError("--html, --pictures and --metrics need a model; give one with -m");
+  }
+  if (options.images.empty()) options.images = options.data;
+  if (options.images.empty()) throw UsageError("give images, or a model with -m; try --help");
+  return measure_images(options, common);
+}
+
+int run(int argc, char** argv) {
+  CommonOptions common;
+  EvalOptions options;
+  ImageNames names;
+  CLI::App app(
+      "Measures models on images: likelihood, reconstruction, sharpness, code size. Without "
+      "a model, the sharpness of images.",
+      "flow-eval");
+  add_common_options(app, common, kExamples);
+  add_input_options(app, options, names);
+  add_measuring_options(app, options);
+  add_output_options(app, options);
   const int code = parse_command_line(app, common, argc, argv);
   if (code >= 0) return code;
+  options.images = parse_inputs(names.images);
+  options.data = parse_inputs(names.data);
+  options.neighbours = parse_inputs(names.neighbours);
   // Refuses before the work, not after it.
   for (const auto& path : {options.csv, options.html}) {
     if (!path.empty()) OutputFile probe(path, options.force);
   }
-  if (options.models.empty() && !options.features.empty()) {
-    if (options.images.empty() || options.data.empty()) {
-      throw UsageError("--features without a model compares --images with DATA; give both");
-    }
-    if (!options.csv.empty() || !options.html.empty() || !options.pictures.empty()) {
-      throw UsageError("--csv, --html and --pictures need a model; give one with -m");
-    }
-    return call_engine("eval", common, &options);
-  }
-  if (options.models.empty()) {
-    if (!options.html.empty() || !options.pictures.empty() || !options.metrics.empty()) {
-      throw UsageError("--html, --pictures and --metrics need a model; give one with -m");
-    }
-    if (options.images.empty()) options.images = options.data;
-    if (options.images.empty()) throw UsageError("give images, or a model with -m; try --help");
-    return measure_images(options, common);
-  }
+  if (options.models.empty()) return run_without_model(common, options);
   if (!options.html.empty() && options.iterations.empty())
     options.iterations = {1, 2, 4, 8, 16, 32};
   if (options.data.empty()) options.data = options.images;
   if (options.data.empty()) throw UsageError("give images to evaluate the model on; try --help");
-  return call_engine("eval", common, &options);
+  return load_engine(common).eval(common, options);
 }
 
 }  // namespace

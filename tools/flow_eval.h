@@ -5,15 +5,17 @@
 #include <string>
 #include <vector>
 
+#include "lib/image/slice.h"
+
 namespace pie {
 
 struct EvalOptions {
   std::vector<std::string> models;
-  std::vector<std::string> images;      // --images: sharpness of these
-  std::vector<std::string> data;        // what the models are evaluated on
+  std::vector<SlicedInput> images;      // --images: sharpness of these
+  std::vector<SlicedInput> data;        // what the models are evaluated on
   std::vector<std::string> metrics;     // empty: all
   std::string labels;                   // of `data`
-  std::vector<std::string> neighbours;  // reference images for labels
+  std::vector<SlicedInput> neighbours;  // reference images for labels
   int64_t noise_draws = 1;
   size_t samples = 1000;
   std::vector<double> temperatures{1};  // of the samples' z

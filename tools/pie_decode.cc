@@ -165,7 +165,7 @@ int run(int argc, char** argv) {
     throw UsageError("-o takes one code file; use -O or -c for several");
   }
   if (!options.list && !options.test && !options.breakpoints) {
-    return call_engine("decode", common, &options);
+    return load_engine(common).decode(common, options);
   }
   ExitCode worst = ExitCode::kOk;
   Json reports = Json::array();

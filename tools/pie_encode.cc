@@ -117,7 +117,7 @@ int run(int argc, char** argv) {
     worst = worse(worst, run_for_file(input.name(), [&] { return cut_file(input, options); }));
   }
   if (options.images.empty()) return static_cast<int>(worst);
-  const auto rest = static_cast<ExitCode>(call_engine("encode", common, &options));
+  const auto rest = static_cast<ExitCode>(load_engine(common).encode(common, options));
   return static_cast<int>(worse(worst, rest));
 }
 

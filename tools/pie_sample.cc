@@ -42,7 +42,7 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("-f,--force", options.force, "Overwrite existing files");
   const int code = parse_command_line(app, common, argc, argv);
-  return code >= 0 ? code : pie::call_engine("sample", common, &options);
+  return code >= 0 ? code : pie::load_engine(common).sample(common, options);
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ int run(int argc, char** argv) {
   if (options.preset.empty() && options.config.empty() && options.resume.empty()) {
     throw pie::UsageError("one of --preset, --config and --resume is needed; try --help");
   }
-  return pie::call_engine("train", common, &options);
+  return pie::load_engine(common).train(common, options);
 }
 
 }  // namespace

@@ -9,6 +9,9 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/eval/classification.h"
+#include "lib/eval/likelihood.h"
+#include "lib/eval/reconstruction.h"
 #include "lib/model/architecture.h"
 #include "lib/model/pixels.h"
 #include "lib/model/safetensors.h"

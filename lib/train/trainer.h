@@ -11,7 +11,6 @@
 
 #include "lib/image/image_source.h"
 #include "lib/model/model_file.h"
-#include "lib/train/evaluation.h"
 #include "lib/train/optimizer.h"
 #include "lib/train/train_config.h"
 #include "lib/train/training_set.h"

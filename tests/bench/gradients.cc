@@ -4,11 +4,11 @@
 #include <cstdio>
 #include <numeric>
 
+#include "lib/eval/model_images.h"
 #include "lib/image/image_source.h"
 #include "lib/model/model_file.h"
 #include "lib/model/pixels.h"
 #include "lib/model/safetensors.h"
-#include "lib/train/evaluation.h"
 
 int main(int argc, char** argv) {
   if (argc != 4) {

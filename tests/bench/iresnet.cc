@@ -6,11 +6,12 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "lib/eval/likelihood.h"
+#include "lib/eval/model_images.h"
 #include "lib/image/image_source.h"
 #include "lib/model/model_file.h"
 #include "lib/model/pixels.h"
 #include "tests/support/cast.h"
-#include "lib/train/evaluation.h"
 
 namespace {
 

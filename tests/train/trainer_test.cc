@@ -9,6 +9,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/random.h"
+#include "lib/eval/likelihood.h"
 #include "lib/image/image_io.h"
 #include "lib/model/pixels.h"
 #include "lib/model/safetensors.h"

@@ -29,7 +29,7 @@ std::string engine_path() {
 
 }  // namespace
 
-int call_engine(const std::string& name, const CommonOptions& common, const void* options) {
+const Engine& load_engine(const CommonOptions& common) {
 #ifdef PIE_MIMALLOC
   // Training frees and allocates the same large blocks at every step: huge pages take a tenth off.
   mi_option_enable(mi_option_large_os_pages);
@@ -47,12 +47,12 @@ int call_engine(const std::string& name, const CommonOptions& common, const void
   }
 #endif
   void* library = dlopen(engine_path().c_str(), RTLD_NOW | RTLD_GLOBAL);
-  void* symbol = library != nullptr ? dlsym(library, kEngineEntry) : nullptr;
+  void* symbol = library != nullptr ? dlsym(library, "pie_open_engine") : nullptr;
   if (symbol == nullptr) {
     throw OperationError(std::string("cannot load the engine: ") + dlerror() +
                          "; reinstall, and see tools/install-deps.sh for LibTorch");
   }
-  return reinterpret_cast<EngineEntry>(symbol)(name, common, options);
+  return *reinterpret_cast<decltype(&pie_open_engine)>(symbol)(common);
 }
 
 }  // namespace pie

@@ -2,19 +2,32 @@
 // LibTorch takes half a second, too long for --help, --version, --list and the structural --test.
 #pragma once
 
-#include <string>
-
 #include "tools/common/options.h"
 
 namespace pie {
 
-// Loads the engine (libpie_engine) and runs its command `name` with the tool's options. Returns the
-// exit code; throws what the command throws.
-int call_engine(const std::string& name, const CommonOptions& common, const void* options);
+struct TrainOptions;
+struct EncodeOptions;
+struct DecodeOptions;
+struct SampleOptions;
+struct EvalOptions;
 
-// The one symbol that the engine exports.
-using EngineEntry = int (*)(const std::string& name, const CommonOptions& common,
-                            const void* options);
-inline constexpr const char* kEngineEntry = "pie_engine_entry";
+// The commands of the engine (libpie_engine). Each returns the exit code and throws what the
+// library throws.
+struct Engine {
+  int (*version)(const CommonOptions&);  // prints which LibTorch this is
+  int (*train)(const CommonOptions&, const TrainOptions&);
+  int (*encode)(const CommonOptions&, const EncodeOptions&);
+  int (*decode)(const CommonOptions&, const DecodeOptions&);
+  int (*sample)(const CommonOptions&, const SampleOptions&);
+  int (*eval)(const CommonOptions&, const EvalOptions&);
+};
+
+// Loads the engine, which then computes with as many threads as the options say. Throws
+// OperationError if there is none, or no LibTorch.
+const Engine& load_engine(const CommonOptions& common);
 
 }  // namespace pie
+
+// The one symbol that the engine exports, which load_engine calls.
+extern "C" const pie::Engine* pie_open_engine(const pie::CommonOptions& common);

@@ -57,7 +57,7 @@ int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** a
   if (app.count("--version") > 0) {
     std::cout << app.get_name() << " " << version_string() << ", built with LibTorch "
               << PIE_TORCH_VERSION << "\n";
-    if (options.verbose > 0) return call_engine("version", options, nullptr);
+    if (options.verbose > 0) return load_engine(options).version(options);
     return 0;
   }
   if (options.device != "cpu") {

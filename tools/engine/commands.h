@@ -1,15 +1,9 @@
 // The commands of the engine, one file each.
 #pragma once
 
-#include "tools/common/options.h"
+#include "tools/common/load_engine.h"
 
 namespace pie {
-
-struct TrainOptions;
-struct EncodeOptions;
-struct DecodeOptions;
-struct SampleOptions;
-struct EvalOptions;
 
 int run_train(const CommonOptions& common, const TrainOptions& options);
 int run_encode(const CommonOptions& common, const EncodeOptions& options);

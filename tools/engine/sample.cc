@@ -1,13 +1,13 @@
 // The second half of pie-sample.
 #include <filesystem>
 
-#include "lib/codec/sampling.h"
+#include "lib/codec/codec.h"
+#include "lib/eval/model_images.h"
 #include "lib/image/idx.h"
 #include "lib/image/image_io.h"
 #include "lib/image/image_source.h"
 #include "lib/image/mosaic.h"
 #include "lib/model/model_store.h"
-#include "lib/train/evaluation.h"
 #include "tools/common/files.h"
 #include "tools/engine/commands.h"
 #include "tools/pie_sample.h"
@@ -38,7 +38,8 @@ ImageSet make_images(const CommonOptions& common, const SampleOptions& options,
     }
     return interpolate(model, load_images(ends, {0, 1}, model.model->input_shape()), options.steps);
   }
-  return sample(model, count, {options.temperature, options.residual_temperature, common.seed});
+  return coder_for(model)->draw(count,
+                                {options.temperature, options.residual_temperature, common.seed});
 }
 
 }  // namespace
@@ -52,8 +53,8 @@ int run_sample(const CommonOptions& common, const SampleOptions& options) {
 
   const std::filesystem::path output(options.output);
   const auto suffix = output.extension().string();
-  const auto format =
-      image_format(suffix.empty() ? suffix : suffix.substr(1), images.shape().channels);
+  const auto format = image_format(suffix.empty() ? suffix : suffix.substr(1),
+                                   static_cast<int>(images.shape().channels));
   if (suffix == ".idx") {
     write_output(options.output, encode_idx_images(images), options.force, "");
   } else if (format || options.output == "-") {

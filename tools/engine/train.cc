@@ -10,6 +10,9 @@
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/eval/classification.h"
+#include "lib/eval/likelihood.h"
+#include "lib/eval/reconstruction.h"
 #include "lib/model/model_store.h"
 #include "lib/train/trainer.h"
 #include "tools/common/run_main.h"

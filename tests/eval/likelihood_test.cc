@@ -1,19 +1,20 @@
 // Likelihood figures: parts that sum up, and nothing that depends on how images are grouped.
-#include "lib/train/evaluation.h"
+#include "lib/eval/likelihood.h"
 
 #include <cmath>
-#include <numeric>
 
+#include "lib/eval/model_images.h"
 #include "lib/image/image_io.h"
 #include "lib/image/quality.h"
 #include "lib/model/pixels.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/digits.h"
+#include "tests/support/tiny_integer.h"
 
 namespace pie {
 namespace {
 
-TEST(Evaluation, PartsSumToTheTotal) {
+TEST(LikelihoodFigures, PartsSumToTheTotal) {
   const auto model = random_model(digits_preset(), 1, 0.05);
   const auto report = evaluate_likelihood(*model, digits("[:40]"), 3, 2);
   double sum = report.z + report.log_det + report.pre_transform + report.offset;
@@ -23,10 +24,11 @@ TEST(Evaluation, PartsSumToTheTotal) {
   EXPECT_EQ(report.offset, 8);
   EXPECT_EQ(report.images, 40);
   EXPECT_EQ(report.draws, 2);
+  EXPECT_EQ(report.meaning, LikelihoodMeaning::kDequantization);
   EXPECT_NEAR(report.nats_per_image, -report.bits_per_dim * 784 * std::log(2.0), 1e-9 * 784);
 }
 
-TEST(Evaluation, IsTheMeanOfImagesTakenOneByOne) {
+TEST(LikelihoodFigures, AreTheMeanOfImagesTakenOneByOne) {
   const auto model = random_model(digits_preset(), 1, 0.05);
   const auto source = digits("[:24]");
   const torch::NoGradGuard no_grad;
@@ -42,23 +44,22 @@ TEST(Evaluation, IsTheMeanOfImagesTakenOneByOne) {
 }
 
 // 300 images are more than one batch of the evaluation.
-TEST(Evaluation, DoesNotDependOnBatches) {
+TEST(LikelihoodFigures, DoNotDependOnBatches) {
   const auto model = random_model(digits_preset(), 1, 0.05);
   const auto path = digits_path();
   const ImageSource source({path, path, path});
   ASSERT_EQ(source.size(), 300u);
-  std::vector<size_t> indices(source.size());
-  std::iota(indices.begin(), indices.end(), size_t{0});
   const torch::NoGradGuard no_grad;
-  const auto images = load_images(source, indices, model->input_shape());
-  const auto nats = model->log_likelihood(dequantize(images, indices, 5, 0)).total();
+  const auto images = load_all(source, model->input_shape());
+  const auto nats =
+      model->log_likelihood(dequantize(images, index_range(0, source.size()), 5, 0)).total();
   const double expected =
       8 - nats.to(torch::kFloat64).mean().item<double>() / (784 * std::log(2.0));
   EXPECT_NEAR(evaluate_likelihood(*model, source, 5, 1).bits_per_dim, expected,
               1e-6 * std::abs(expected));
 }
 
-TEST(Evaluation, MoreDrawsStayWithinTheNoise) {
+TEST(LikelihoodFigures, MoreDrawsStayWithinTheNoise) {
   const auto model = random_model(digits_preset(), 1, 0.05);
   const auto source = digits("[:30]");
   const auto one = evaluate_likelihood(*model, source, 3, 1);
@@ -72,42 +73,55 @@ TEST(Evaluation, MoreDrawsStayWithinTheNoise) {
   EXPECT_EQ(evaluate_likelihood(*model, source, 3, 1).bits_per_dim, one.bits_per_dim);
 }
 
-class EvaluationFiles : public TestWithFolder {};
+// There is nothing to dequantize, so neither the seed nor the number of draws matters.
+TEST(LikelihoodFigures, ADiscreteModelNeedsNoNoise) {
+  const auto model = random_integer_pie(tiny_integer_preset(1, 28, 28));
+  const auto source = digits("[:5]");
+  const auto one = evaluate_likelihood(*model, source, 3, 1);
+  const auto many = evaluate_likelihood(*model, source, 4, 7);
+  EXPECT_EQ(one.draws, 0);
+  EXPECT_EQ(many.draws, 0);
+  EXPECT_EQ(one.meaning, LikelihoodMeaning::kCodeLength);
+  EXPECT_EQ(one.bits_per_dim, many.bits_per_dim);
+}
 
-TEST_F(EvaluationFiles, AFolderOfPicturesIsTheSameDataAsAnArchive) {
+TEST(LikelihoodFigures, EveryWayToALogDetHasDefaults) {
+  using Method = LogDetEstimator::Method;
+  for (const auto method : {Method::kExact, Method::kSeries, Method::kRoulette}) {
+    const auto how = default_log_det(method);
+    EXPECT_EQ(how.method, method);
+    EXPECT_GE(how.terms, 1);
+    EXPECT_EQ(how.probes, 1);
+  }
+  EXPECT_EQ(default_log_det().method, Method::kRoulette);
+  // What is cut off must not be seen; what is drawn at random need not be little.
+  EXPECT_GT(default_log_det(Method::kSeries).terms, default_log_det().terms);
+}
+
+class LikelihoodFiles : public TestWithFolder {
+ protected:
+  void put_png(const std::string& name, const Image& image) const {
+    put(name, encode_image(image, ImageFormat::kPng));
+  }
+};
+
+TEST_F(LikelihoodFiles, AFolderOfPicturesIsTheSameDataAsAnArchive) {
   const auto archive = digits("[:12]");
   for (size_t i = 0; i < archive.size(); ++i) {
-    write_image(path(std::string("digit-") + static_cast<char>('a' + i) + ".png"), archive.load(i),
-                ImageFormat::kPng, false);
+    put_png(std::string("digit-") + static_cast<char>('a' + i) + ".png", archive.load(i));
   }
   const auto model = random_model(digits_preset(), 1, 0.05);
   EXPECT_NEAR(evaluate_likelihood(*model, ImageSource({folder()}), 3, 1).bits_per_dim,
               evaluate_likelihood(*model, archive, 3, 1).bits_per_dim, 1e-6);
 }
 
-TEST_F(EvaluationFiles, AnotherGeometryIsNamed) {
-  write_image(path("a.png"), noise_image({1, 28, 28}), ImageFormat::kPng, false);
-  write_image(path("b.png"), noise_image({1, 28, 27}), ImageFormat::kPng, false);
+TEST_F(LikelihoodFiles, AnotherGeometryIsNamed) {
+  put_png("a.png", noise_image({1, 28, 28}));
+  put_png("b.png", noise_image({1, 28, 27}));
   const auto model = random_model(digits_preset());
   const auto message =
       message_of<ShapeError>([&] { evaluate_likelihood(*model, ImageSource({folder()}), 3, 1); });
   EXPECT_TRUE(contains(message, "b.png")) << message;
-}
-
-TEST(Evaluation, ReconstructionsAreThePseudoInverse) {
-  const auto model = random_model(digits_preset(), 1, 0.05);
-  const auto source = digits("[:10]");
-  const torch::NoGradGuard no_grad;
-  const auto images = load_images(source, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, model->input_shape());
-  const auto expected = to_images(model->decode(model->latents(to_unit(images)).z));
-  const auto got = reconstruct(*model, images);
-  EXPECT_EQ(got.pixels(), expected.pixels());
-  Psnr psnr;
-  psnr.add(images, expected);
-  EXPECT_DOUBLE_EQ(reconstruction_psnr(*model, source), psnr.pooled_db());
-  Psnr first;
-  first.add(images.slice(0, 3), expected.slice(0, 3));
-  EXPECT_NEAR(reconstruction_psnr(*model, source, 3), first.pooled_db(), 0.01);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Nearest neighbours against a search in integers.
-#include "lib/train/neighbours.h"
+#include "lib/eval/neighbours.h"
 
 #include <algorithm>
 

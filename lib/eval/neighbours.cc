@@ -1,4 +1,4 @@
-#include "lib/train/neighbours.h"
+#include "lib/eval/neighbours.h"
 
 #include <string>
 

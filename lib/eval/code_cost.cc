@@ -1,0 +1,106 @@
+#include "lib/eval/code_cost.h"
+
+#include <chrono>
+#include <functional>
+#include <numeric>
+
+#include "lib/coding/normal_table.h"
+#include "lib/container/code_file.h"
+#include "lib/image/quality.h"
+
+namespace pie {
+namespace {
+
+double seconds_of(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Decodes the first `layers` layers of an archive.
+ImageSet decode_prefix(const LoadedModel& model, const StoredFrame& frame, int layers,
+                       const Shape& shape) {
+  std::vector<uint64_t> indices(frame.header().images);
+  std::iota(indices.begin(), indices.end(), uint64_t{0});
+  ImageSet images(shape, indices.size());
+  decode_images(model, frame, layers, indices, [&](uint64_t index, const Image& image) {
+    interleaved_to_planar(shape, image.samples.data(), images.data(index));
+  });
+  return images;
+}
+
+// How far the images of one prefix are from the original ones.
+struct Distortion {
+  double psnr_db = 0;
+  std::vector<double> squared_errors;  // mean of each image
+};
+
+Distortion distortion(const ImageSet& images, const ImageSet& decoded) {
+  Distortion result;
+  Psnr pooled;
+  for (size_t i = 0; i < images.size(); ++i) {
+    Psnr one;
+    one.add(images.data(i), decoded.data(i), images.shape().elements());
+    pooled.add(images.data(i), decoded.data(i), images.shape().elements());
+    result.squared_errors.push_back(one.mse());
+  }
+  result.psnr_db = pooled.pooled_db();
+  return result;
+}
+
+size_t count_larger(const std::vector<double>& values, const std::vector<double>& than) {
+  size_t count = 0;
+  for (size_t i = 0; i < than.size(); ++i) count += values[i] > than[i] ? 1 : 0;
+  return count;
+}
+
+}  // namespace
+
+CodeReport evaluate_code(const LoadedModel& model, const ImageSet& images, CodingOptions options) {
+  options.archive = true;
+  CodeReport report;
+  EncodedImages encoded;
+  report.encode_s = seconds_of([&] { encoded = encode_images(model, feed_of(images), options); });
+  const CodeFile file(encoded.frame);
+  const auto& frame = file.frames()[0];
+  const auto ends = breakpoints(frame);
+  const auto dims = static_cast<double>(images.pixels().size());
+  const auto count = static_cast<double>(images.size());
+  report.step = static_cast<double>(frame.header().step) / kUnitsPerSigma;
+  report.lossless = frame.header().lossless();
+  report.file_bytes = encoded.frame.size();
+  report.overhead_bytes = frame.overhead_bytes();
+  report.file_bits_per_dim = 8 * static_cast<double>(report.file_bytes) / dims;
+  report.overhead_bytes_per_image = static_cast<double>(report.overhead_bytes) / count;
+  double ideal_bits = 0;
+  std::vector<double> previous;
+  for (size_t k = 0; k < encoded.layers.size(); ++k) {
+    const auto& coded = encoded.layers[k];
+    const auto payload = static_cast<double>(coded.payload_bytes);
+    const auto prefix = static_cast<double>(ends[k].offset);
+    CodeLayer layer;
+    layer.name = coded.name;
+    layer.payload_bytes = coded.payload_bytes;
+    layer.model_blocks = coded.model_blocks;
+    layer.plain_blocks = coded.plain_blocks;
+    layer.payload_bytes_per_image = payload / count;
+    layer.ideal_bytes = coded.ideal_bits / 8;
+    layer.gap_percent = 100 * (8 * payload / coded.ideal_bits - 1);
+    layer.prefix_bytes_per_image = prefix / count;
+    layer.prefix_bits_per_dim = 8 * prefix / dims;
+    ImageSet decoded;
+    layer.decode_s = seconds_of(
+        [&] { decoded = decode_prefix(model, frame, static_cast<int>(k) + 1, images.shape()); });
+    const auto found = distortion(images, decoded);
+    layer.psnr_db = found.psnr_db;
+    layer.images_made_worse_percent =
+        100 * static_cast<double>(count_larger(found.squared_errors, previous)) / count;
+    previous = found.squared_errors;
+    ideal_bits += coded.ideal_bits;
+    report.layers.push_back(layer);
+  }
+  report.ideal_bits_per_dim = ideal_bits / dims;
+  return report;
+}
+
+}  // namespace pie
