@@ -9,6 +9,7 @@
 #include "lib/base/checksum.h"
 #include "lib/base/log.h"
 #include "lib/coding/normal_table.h"
+#include "lib/image/image_io.h"
 #include "tools/common/load_engine.h"
 #include "tools/common/options.h"
 #include "tools/common/run_main.h"
@@ -126,9 +127,12 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(1, kMaxLayers));
   app.add_flag("--allow-partial", options.allow_partial,
                "Decode the whole layers of a cut file (exit code 6)");
+  auto formats = writable_formats();
+  formats.push_back("idx");
   app.add_option("--format", options.format,
-                 "png, pgm, ppm or idx; default: the suffix of -o, else PNM on stdout")
-      ->check(CLI::IsMember({"png", "pgm", "ppm", "idx"}));
+                 "One of " + CLI::detail::join(formats, ", ") +
+                     "; default: the suffix of -o, else pnm on stdout")
+      ->check(CLI::IsMember(formats));
   app.add_option("--select", options.select, "Only these images, counted from 0, such as 5,10-20");
   auto* latents =
       app.add_option("--latents", options.latents,

@@ -1,6 +1,7 @@
 // What decoding an image file gives: the samples, and what the file held besides.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -8,6 +9,24 @@
 #include "lib/image/image.h"
 
 namespace pie {
+
+// An image file in memory, as its reader sees it.
+struct FileView {
+  const std::uint8_t* data;
+  std::size_t size;
+  std::string name;  // in messages
+
+  bool starts_with(const char* magic, std::size_t length) const;
+
+  // The `count` bytes at offset `at`, and the integer that stands there. All throw TruncatedError
+  // beyond the end.
+  const std::uint8_t* bytes(std::size_t at, std::uint64_t count) const;
+  std::size_t u8(std::size_t at) const { return *bytes(at, 1); }
+  std::size_t little16(std::size_t at) const;
+  std::size_t little32(std::size_t at) const;
+  std::size_t big16(std::size_t at) const;
+  std::size_t big32(std::size_t at) const;
+};
 
 // Shape and depth, known from the beginning of a file.
 struct ImageHeader {
@@ -31,9 +50,6 @@ constexpr std::uint64_t kMaxPixels = std::uint64_t{1} << 28;
 
 // The longest side that readers accept, in pixels.
 constexpr int kMaxSide = 1 << 20;
-
-// What an input is called in messages: its path, or "stdin" for "-".
-std::string input_name(const std::string& path);
 
 // Throws DamagedError if a file called `name` claims a shape that no reader accepts: a side outside
 // 1..kMaxSide, or more than `max_pixels` pixels in all.

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/base/bytes.h"
 #include "lib/base/input.h"
@@ -12,11 +12,12 @@
 
 namespace pie {
 
-// Reads an image file: PNG, binary PGM and PPM, JPEG, BMP, TGA, PSD or GIF (first
-// frame), told apart by content. Channels and depth are the file's own: nothing is reduced, scaled
-// or rotated. Dimensions are checked before pixels are allocated. Throws OperationError if the file
-// cannot be read, TruncatedError or DamagedError if its content is not a whole, sound image of at
-// most `max_pixels` pixels, UnsupportedError if it is an image that cannot be kept exactly.
+// Reads an image file of any format in the table of image_format.h, told by content.
+// Channels and depth are the file's own: nothing is reduced or rotated, and samples of fewer than 8
+// bits are the only ones scaled. Dimensions are checked before pixels are allocated. Throws
+// OperationError if the file cannot be read, TruncatedError or DamagedError if its content is not a
+// whole, sound image of at most `max_pixels` pixels, UnsupportedError if it is an image that cannot
+// be kept exactly.
 ImageFile read_image(const Input& input, std::uint64_t max_pixels = kMaxPixels);
 inline ImageFile read_image(const std::string& path) { return read_image(Input(path)); }
 
@@ -28,23 +29,21 @@ ImageFile decode_image(const Bytes& file, const std::string& name,
 // read_image; damage further on goes unnoticed.
 ImageHeader probe_image(const Input& input, std::uint64_t max_pixels = kMaxPixels);
 
-// True if the suffix of `path` is that of an image format read_image knows; letter case does not
-// matter.
+// What follows the last dot of a file's name, in lower case; empty if there is none.
+std::string suffix_of(const std::string& path);
+
+// True if the suffix of `path` is that of an image format read_image knows.
 bool has_image_suffix(const std::string& path);
 
-// The formats that can be written; all of them keep every sample.
-enum class ImageFormat { kPng, kPgm, kPpm };
+// The names of the formats that can be written, which are their suffixes: "png", "pgm", "pnm", ...;
+// the second form is for messages.
+std::vector<std::string> writable_formats();
+std::string writable_format_names();
+bool is_writable_format(const std::string& name);
 
-// The format called "png", "pgm" or "ppm", or for `path` that of its suffix; nothing if there is no
-// such format. "pnm" is the one of PGM and PPM that fits `channels`.
-std::optional<ImageFormat> image_format(const std::string& name, int channels);
-std::optional<ImageFormat> image_format_of_path(const std::string& path, int channels);
-
-// A whole file in memory. Throws UsageError if the format cannot hold the image's channels.
-Bytes encode_image(const Image& image, ImageFormat format);
-
-// Writes a whole file ("-" is stdout) that appears only when complete. Throws OperationError if it
-// exists and `overwrite` is false, or cannot be written; UsageError like encode_image.
-void write_image(const std::string& path, const Image& image, ImageFormat format, bool overwrite);
+// A whole file in memory that keeps every sample; of the formats that share a name, as PGM and PPM
+// share "pnm", the one that fits. Throws UsageError if there is none of this name that can hold the
+// image's channels and bits, and says which can.
+Bytes encode_image(const Image& image, const std::string& format_name);
 
 }  // namespace pie

@@ -26,7 +26,7 @@ std::vector<JpegPoint> jpeg_curve(const ImageSet& images) {
   std::vector<JpegPoint> curve;
   for (const int quality : {1, 5, 10, 20, 35, 50, 70, 85, 95}) {
     const auto file = encode_jpeg(square, quality);
-    const auto decoded = decode_jpeg(file.data(), file.size(), "JPEG", kMaxPixels).image;
+    const auto decoded = decode_jpeg({file.data(), file.size(), "JPEG"}, kMaxPixels).image;
     Psnr psnr;
     psnr.add(square.samples.data(), decoded.samples.data(), square.samples.size());
     curve.push_back(

@@ -103,12 +103,10 @@ void limit_scans(j_common_ptr jpeg) {
 // A JPEG file opened for reading, with the header read.
 class Reader {
  public:
-  Reader(const std::uint8_t* data, std::size_t size, const std::string& name,
-         std::uint64_t max_pixels)
-      : size_(size), name_(name) {
+  Reader(const FileView& file, std::uint64_t max_pixels) : size_(file.size), name_(file.name) {
     set_handlers(&failure_, &jpeg_.err);
-    input_.behind = data;
-    input_.left = size;
+    input_.behind = file.data;
+    input_.left = file.size;
     input_.manager.init_source = [](j_decompress_ptr) {};
     input_.manager.fill_input_buffer = next_piece;
     input_.manager.skip_input_data = skip_input;
@@ -265,18 +263,14 @@ void take_output(j_compress_ptr jpeg, std::size_t count) {
 
 }  // namespace
 
-bool is_jpeg(const std::uint8_t* data, std::size_t size) {
-  return size >= 2 && data[0] == 0xff && data[1] == 0xd8;
+bool is_jpeg(const FileView& file) { return file.starts_with("\xff\xd8", 2); }
+
+ImageHeader probe_jpeg(const FileView& file, std::uint64_t max_pixels) {
+  return Reader(file, max_pixels).header();
 }
 
-ImageHeader probe_jpeg(const std::uint8_t* data, std::size_t size, const std::string& name,
-                       std::uint64_t max_pixels) {
-  return Reader(data, size, name, max_pixels).header();
-}
-
-ImageFile decode_jpeg(const std::uint8_t* data, std::size_t size, const std::string& name,
-                      std::uint64_t max_pixels) {
-  return Reader(data, size, name, max_pixels).decode();
+ImageFile decode_jpeg(const FileView& file, std::uint64_t max_pixels) {
+  return Reader(file, max_pixels).decode();
 }
 
 Bytes encode_jpeg(const Image& image, int quality) {

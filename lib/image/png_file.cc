@@ -52,9 +52,8 @@ void ignore_warning(png_structp, png_const_charp) {}
 // A PNG file opened for reading, with the header read.
 class Reader {
  public:
-  Reader(const std::uint8_t* data, std::size_t size, const std::string& name,
-         std::uint64_t max_pixels)
-      : input_{data, size}, name_(name) {
+  Reader(const FileView& file, std::uint64_t max_pixels)
+      : input_{file.data, file.size}, name_(file.name) {
     png_ =
         png_create_read_struct(PNG_LIBPNG_VER_STRING, input_.message, keep_message, ignore_warning);
     info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
@@ -180,18 +179,14 @@ void flush_nothing(png_structp) {}
 
 }  // namespace
 
-bool is_png(const std::uint8_t* data, std::size_t size) {
-  return size >= 8 && png_sig_cmp(data, 0, 8) == 0;
+bool is_png(const FileView& file) { return file.size >= 8 && png_sig_cmp(file.data, 0, 8) == 0; }
+
+ImageHeader probe_png(const FileView& file, std::uint64_t max_pixels) {
+  return Reader(file, max_pixels).header();
 }
 
-ImageHeader probe_png(const std::uint8_t* data, std::size_t size, const std::string& name,
-                      std::uint64_t max_pixels) {
-  return Reader(data, size, name, max_pixels).header();
-}
-
-ImageFile decode_png(const std::uint8_t* data, std::size_t size, const std::string& name,
-                     std::uint64_t max_pixels) {
-  return Reader(data, size, name, max_pixels).decode();
+ImageFile decode_png(const FileView& file, std::uint64_t max_pixels) {
+  return Reader(file, max_pixels).decode();
 }
 
 Bytes encode_png(const Image& image) {

@@ -10,26 +10,27 @@ namespace {
 // Reads the numbers of a PNM header.
 class HeaderParser {
  public:
-  HeaderParser(const std::uint8_t* data, std::size_t size, const std::string& name)
-      : data_(data), size_(size), name_(name) {}
+  explicit HeaderParser(const FileView& file) : file_(file) {}
 
   // The next number, behind white space and comments.
   std::uint64_t number() {
     skip_space();
     if (!is_digit(peek())) {
-      throw DamagedError(name_ + ": the PNM header holds something else than numbers");
+      throw DamagedError(file_.name + ": the PNM header holds something else than numbers");
     }
     std::uint64_t value = 0;
     while (is_digit(peek())) {
-      value = value * 10 + (data_[offset_++] - std::uint64_t{'0'});
-      if (value > 0xFFFFFFFF) throw DamagedError(name_ + ": the PNM header holds absurd numbers");
+      value = value * 10 + (file_.data[offset_++] - std::uint64_t{'0'});
+      if (value > 0xFFFFFFFF) {
+        throw DamagedError(file_.name + ": the PNM header holds absurd numbers");
+      }
     }
     return value;
   }
 
   // The offset of the samples: behind the one white-space byte that ends the header.
   std::size_t end() {
-    if (!is_space(peek())) throw DamagedError(name_ + ": the PNM header is damaged");
+    if (!is_space(peek())) throw DamagedError(file_.name + ": the PNM header is damaged");
     return offset_ + 1;
   }
 
@@ -38,8 +39,8 @@ class HeaderParser {
   static bool is_space(std::uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
   std::uint8_t peek() const {
-    if (offset_ >= size_) throw TruncatedError(name_ + ": the PNM file ends early");
-    return data_[offset_];
+    if (offset_ >= file_.size) throw TruncatedError(file_.name + ": the PNM file ends early");
+    return file_.data[offset_];
   }
 
   void skip_space() {
@@ -51,10 +52,8 @@ class HeaderParser {
     }
   }
 
-  const std::uint8_t* data_;
-  std::size_t size_;
+  const FileView& file_;
   std::size_t offset_ = 2;  // behind "P5" or "P6"
-  std::string name_;
 };
 
 struct Parsed {
@@ -62,19 +61,18 @@ struct Parsed {
   std::size_t samples_at = 0;
 };
 
-Parsed parse_header(const std::uint8_t* data, std::size_t size, const std::string& name,
-                    std::uint64_t max_pixels) {
-  HeaderParser parser(data, size, name);
+Parsed parse_header(const FileView& file, std::uint64_t max_pixels) {
+  HeaderParser parser(file);
   const std::uint64_t width = parser.number();
   const std::uint64_t height = parser.number();
   const std::uint64_t largest = parser.number();
-  check_dimensions(width, height, max_pixels, name);
+  check_dimensions(width, height, max_pixels, file.name);
   if (largest != 255 && largest != 65535) {
-    throw UnsupportedError(name + ": a PNM file with the largest value " + std::to_string(largest) +
-                           "; only 255 and 65535 can be kept exactly");
+    throw UnsupportedError(file.name + ": a PNM file with the largest value " +
+                           std::to_string(largest) + "; only 255 and 65535 can be kept exactly");
   }
   Parsed parsed;
-  parsed.header.shape = {data[1] == '6' ? 3 : 1, static_cast<int>(height),
+  parsed.header.shape = {is_ppm(file) ? 3 : 1, static_cast<int>(height),
                             static_cast<int>(width)};
   parsed.header.bits = largest == 255 ? 8 : 16;
   parsed.samples_at = parser.end();
@@ -83,41 +81,36 @@ Parsed parse_header(const std::uint8_t* data, std::size_t size, const std::strin
 
 }  // namespace
 
-bool is_pnm(const std::uint8_t* data, std::size_t size) {
-  return size >= 2 && data[0] == 'P' && (data[1] == '5' || data[1] == '6');
+bool is_pgm(const FileView& file) { return file.starts_with("P5", 2); }
+
+bool is_ppm(const FileView& file) { return file.starts_with("P6", 2); }
+
+ImageHeader probe_pnm(const FileView& file, std::uint64_t max_pixels) {
+  return parse_header(file, max_pixels).header;
 }
 
-ImageHeader probe_pnm(const std::uint8_t* data, std::size_t size, const std::string& name,
-                      std::uint64_t max_pixels) {
-  return parse_header(data, size, name, max_pixels).header;
-}
-
-ImageFile decode_pnm(const std::uint8_t* data, std::size_t size, const std::string& name,
-                     std::uint64_t max_pixels) {
-  const Parsed parsed = parse_header(data, size, name, max_pixels);
+ImageFile decode_pnm(const FileView& file, std::uint64_t max_pixels) {
+  const Parsed parsed = parse_header(file, max_pixels);
   const std::size_t needed =
       parsed.header.shape.elements() * (parsed.header.bits == 16 ? std::size_t{2} : 1);
-  const std::size_t there = size - parsed.samples_at;
+  const std::size_t there = file.size - parsed.samples_at;
   if (there < needed) {
-    throw TruncatedError(name + ": the PNM header promises " + std::to_string(needed) +
+    throw TruncatedError(file.name + ": the PNM header promises " + std::to_string(needed) +
                          " bytes of samples, but only " + std::to_string(there) + " follow");
   }
-  ImageFile file;
-  file.format = "pnm";
-  file.image.shape = parsed.header.shape;
-  file.image.bits = parsed.header.bits;
-  const std::uint8_t* samples = data + parsed.samples_at;
-  file.image.samples.assign(samples, samples + needed);
-  if (is_pnm(samples + needed, there - needed)) file.dropped.push_back("further images");
-  return file;
+  ImageFile result;
+  result.format = "pnm";
+  result.image.shape = parsed.header.shape;
+  result.image.bits = parsed.header.bits;
+  const std::uint8_t* samples = file.data + parsed.samples_at;
+  result.image.samples.assign(samples, samples + needed);
+  const FileView rest{samples + needed, there - needed, file.name};
+  if (is_pgm(rest) || is_ppm(rest)) result.dropped.push_back("further images");
+  return result;
 }
 
 Bytes encode_pnm(const Image& image) {
   const Shape& g = image.shape;
-  if (g.channels != 1 && g.channels != 3) {
-    throw UsageError("PGM and PPM files have no alpha channel, this image of shape " +
-                     to_string(g) + " has; write PNG instead");
-  }
   const std::string header = std::string(g.channels == 3 ? "P6" : "P5") + "\n" +
                              std::to_string(g.width) + " " + std::to_string(g.height) + "\n" +
                              (image.bits == 16 ? "65535" : "255") + "\n";

@@ -23,7 +23,7 @@ Bytes idx_labels(const Bytes& labels) {
 class ImageSourceTest : public TestWithFolder {
  protected:
   std::string put_image(const std::string& name, const Image& image) const {
-    return put(name, encode_image(image, ImageFormat::kPng));
+    return put(name, encode_image(image, "png"));
   }
   std::string put_digits(const std::string& name, std::size_t count) const {
     return put(name, gzip(encode_idx_images(noise_set({1, 4, 4}, count))));
@@ -164,7 +164,7 @@ TEST_F(ImageSourceTest, OtherShapesAreNamedNotStretched) {
 TEST_F(ImageSourceTest, StrictThrowsLenientSkips) {
   put_image("set/a.png", Image({1, 2, 2}));
   put("set/b.png", {1, 2, 3});
-  Bytes damaged = encode_image(noise_image({1, 9, 9}), ImageFormat::kPng);
+  Bytes damaged = encode_image(noise_image({1, 9, 9}), "png");
   damaged[damaged.size() - 20] ^= 1;
   put("set/c.png", damaged);
   const ImageSource strict({path("set")});
@@ -217,7 +217,7 @@ TEST_F(ImageSourceTest, ReadsFromAPipe) {
     return source;
   };
   const Image image = noise_image({3, 4, 5});
-  const ImageSource one = open_with(encode_image(image, ImageFormat::kPng));
+  const ImageSource one = open_with(encode_image(image, "png"));
   EXPECT_EQ(one.shape(0), image.shape);
   EXPECT_EQ(one.load(0), image);
   EXPECT_EQ(one.load(0), image);

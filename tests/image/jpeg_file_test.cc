@@ -9,13 +9,14 @@
 // Behind <cstdio>, which it needs.
 #include <jpeglib.h>
 
+#include "tests/image/image_files.h"
 #include "tests/image/image_test_files.h"
 
 namespace pie {
 namespace {
 
-ImageFile decode(const Bytes& file) { return decode_jpeg(file.data(), file.size(), "x", 1 << 20); }
-ImageHeader probe(const Bytes& file) { return probe_jpeg(file.data(), file.size(), "x", 1 << 20); }
+ImageFile decode(const Bytes& file) { return decode_jpeg(view_of(file), 1 << 20); }
+ImageHeader probe(const Bytes& file) { return probe_jpeg(view_of(file), 1 << 20); }
 
 // Smooth enough that JPEG keeps it nearly.
 Image ramp(const Shape& shape) {
@@ -163,7 +164,7 @@ TEST(JpegFile, FillBytesBeforeMarkersMeanNothing) {
 
   // Not before the first one, though, where they would make another file type.
   const Bytes shifted = insert(file, 0, {0xff});
-  EXPECT_FALSE(is_jpeg(shifted.data(), shifted.size()));
+  EXPECT_FALSE(is_jpeg(view_of(shifted)));
   EXPECT_THROW(decode(shifted), DamagedError);
 }
 
@@ -256,9 +257,9 @@ TEST(JpegFile, LyingDimensionsCostNoMemory) {
   const std::size_t frame = find_marker(file, 0xc0);
   for (std::size_t i = 5; i < 9; ++i) file[frame + i] = 0xf0;
   EXPECT_THROW(decode(file), DamagedError);  // beyond the limit
-  EXPECT_TRUE(contains(message_of<TruncatedError>(
-                           [&] { decode_jpeg(file.data(), file.size(), "x", kMaxPixels * 16); }),
-                       "61680x61680"));
+  EXPECT_TRUE(
+      contains(message_of<TruncatedError>([&] { decode_jpeg(view_of(file), kMaxPixels * 16); }),
+               "61680x61680"));
 }
 
 TEST(JpegFile, EveryCutIsTruncated) {

@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <set>
 
 #include "lib/base/error.h"
+#include "lib/image/image_io.h"
 
 namespace pie {
 
@@ -58,9 +58,8 @@ void write_output(const std::string& path, const Bytes& bytes, bool overwrite,
 std::string decoded_name(const std::string& path, bool set) {
   std::filesystem::path name(path);
   if (name.extension() == ".pie") name.replace_extension();
-  const std::set<std::string> images{".png", ".pgm", ".ppm", ".pnm"};
-  const auto suffix = name.extension().string();
-  if (set ? suffix == ".idx" : images.count(suffix) > 0) return name.string();
+  const auto suffix = suffix_of(name.string());
+  if (set ? suffix == "idx" : is_writable_format(suffix)) return name.string();
   return name.string() + (set ? ".idx" : ".png");
 }
 

@@ -59,8 +59,8 @@ class ImageWriter {
     path_ = options.destination.path_for(name);
     format_ = options.format;
     if (format_.empty()) {
-      const auto suffix = path_ == "-" ? "" : std::filesystem::path(path_).extension().string();
-      format_ = suffix.size() > 1 ? suffix.substr(1) : "pnm";
+      format_ = suffix_of(path_);  // none if it is stdout
+      if (format_.empty()) format_ = "pnm";
       if (format_ == "gz" || format_ == "idx3-ubyte") format_ = "idx";
     } else if (options.destination.file.empty() && path_ != "-") {
       path_ = std::filesystem::path(path_).replace_extension(format_).string();
@@ -76,22 +76,12 @@ class ImageWriter {
                        " images; write them with -O DIR, as "
                        "--format idx, or choose one with --select");
     }
-    refuse_terminal(path_);
-    if (numbered_) return;
-    if (path_ != "-" && same_file(path_, input_)) {
-      throw UsageError(path_ + ": is the input itself; choose another output");
-    }
-    file_.emplace(path_, options.destination.overwrite);
+    if (!numbered_) file_ = open_output(path_, options.destination.overwrite, input_);
   }
 
   void add(uint64_t index, const Image& image) {
     if (format_ == "idx") return add_to_idx(image);
-    const auto format = image_format(format_, static_cast<int>(image.shape.channels));
-    if (!format) {
-      throw UsageError("cannot write '" + format_ + "' with " +
-                       std::to_string(image.shape.channels) + " channel(s); use --format png");
-    }
-    const auto bytes = encode_image(image, *format);
+    const auto bytes = encode_image(image, format_);
     if (!numbered_) {
       file_->write(bytes);
       return;
@@ -128,7 +118,7 @@ class ImageWriter {
   std::string input_, path_, format_;
   bool set_, numbered_ = false;
   size_t count_;
-  std::optional<OutputFile> file_;
+  std::unique_ptr<OutputFile> file_;
   Shape shape_;   // of the images in an IDX file; none before the first
   Bytes planar_;  // the image that is being written
 };

@@ -66,7 +66,7 @@ void write_pictures(const ModelReport& report, const EvalOptions& options,
   make_folder(options.pictures);
   for (const auto& picture : report.pictures) {
     write_output(picture_path(options.pictures, model_label(name), picture.kind),
-                 encode_image(picture.image, ImageFormat::kPng), options.force, "");
+                 encode_image(picture.image, "png"), options.force, "");
   }
 }
 

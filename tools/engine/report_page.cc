@@ -262,7 +262,7 @@ std::string pictures(const Reports& reports, const std::string& kind) {
   for (const auto& report : reports) {
     for (const auto& picture : report.pictures) {
       if (picture.kind.compare(0, kind.size(), kind) != 0) continue;
-      const auto png = encode_image(picture.image, ImageFormat::kPng);
+      const auto png = encode_image(picture.image, "png");
       const auto text = name(report) + ": " + picture.caption;
       body += figure("<img alt=\"" + escaped(text) + "\" src=\"data:image/png;base64," +
                          to_base64(png.data(), png.size()) + "\">",

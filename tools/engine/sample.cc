@@ -52,30 +52,29 @@ int run_sample(const CommonOptions& common, const SampleOptions& options) {
   const auto images = make_images(common, options, model, count);
 
   const std::filesystem::path output(options.output);
-  const auto suffix = output.extension().string();
-  const auto format = image_format(suffix.empty() ? suffix : suffix.substr(1),
-                                   static_cast<int>(images.shape().channels));
-  if (suffix == ".idx") {
+  const auto suffix = suffix_of(options.output);
+  if (suffix == "idx") {
     write_output(options.output, encode_idx_images(images), options.force, "");
-  } else if (format || options.output == "-") {
+  } else if (is_writable_format(suffix) || options.output == "-") {
     int columns = static_cast<int>(grid.columns);
     if (columns == 0) {
       columns = options.interpolate.empty() ? square_columns(images.size())
                                             : static_cast<int>(images.size());
     }
     const auto picture = mosaic(images, columns);
-    const auto pnm = picture.shape.channels == 1 ? ImageFormat::kPgm : ImageFormat::kPpm;
-    write_output(options.output, encode_image(picture, format ? *format : pnm), options.force, "");
+    const auto bytes = encode_image(picture, options.output == "-" ? "pnm" : suffix);
+    write_output(options.output, bytes, options.force, "");
   } else if (suffix.empty()) {
     make_folder(options.output);
     for (size_t k = 0; k < images.size(); ++k) {
       char name[32];
       std::snprintf(name, sizeof name, "%05zu.png", k);
-      write_output((output / name).string(), encode_image(images.image(k), ImageFormat::kPng),
-                   options.force, "");
+      write_output((output / name).string(), encode_image(images.image(k), "png"), options.force,
+                   "");
     }
   } else {
-    throw UsageError(options.output + ": unknown suffix; use .png, .pgm, .ppm, .idx or a folder");
+    throw UsageError(options.output + ": unknown suffix; use one of " + writable_format_names() +
+                     ", idx, or a folder");
   }
   return 0;
 }

@@ -1,0 +1,48 @@
+#include "lib/image/image_file.h"
+
+#include <cstring>
+
+#include "lib/base/error.h"
+
+namespace pie {
+
+bool FileView::starts_with(const char* magic, std::size_t length) const {
+  return size >= length && std::memcmp(data, magic, length) == 0;
+}
+
+const std::uint8_t* FileView::bytes(std::size_t at, std::uint64_t count) const {
+  if (at > size || size - at < count) throw TruncatedError(name + ": the image file ends early");
+  return data + at;
+}
+
+std::size_t FileView::little16(std::size_t at) const {
+  const std::uint8_t* p = bytes(at, 2);
+  return p[0] | std::size_t{p[1]} << 8;
+}
+
+std::size_t FileView::little32(std::size_t at) const {
+  return little16(at) | little16(at + 2) << 16;
+}
+
+std::size_t FileView::big16(std::size_t at) const {
+  const std::uint8_t* p = bytes(at, 2);
+  return std::size_t{p[0]} << 8 | p[1];
+}
+
+std::size_t FileView::big32(std::size_t at) const { return big16(at) << 16 | big16(at + 2); }
+
+void check_dimensions(std::uint64_t width, std::uint64_t height, std::uint64_t max_pixels,
+                      const std::string& name) {
+  const std::string shape = std::to_string(height) + "x" + std::to_string(width);
+  constexpr std::uint64_t kSide = kMaxSide;
+  if (width < 1 || height < 1 || width > kSide || height > kSide) {
+    throw DamagedError(name + ": claims to be " + shape + " pixels; a side may have 1 to " +
+                       std::to_string(kSide));
+  }
+  if (width * height > max_pixels) {
+    throw DamagedError(name + ": claims to be " + shape + " pixels; the limit is " +
+                       std::to_string(max_pixels) + " in all");
+  }
+}
+
+}  // namespace pie

@@ -1,0 +1,53 @@
+// The table of image formats: what every row has to keep.
+#include "lib/image/image_format.h"
+
+#include <set>
+
+#include "lib/image/image_io.h"
+#include "tests/image/image_files.h"
+#include "tests/image/image_test_files.h"
+
+namespace pie {
+namespace {
+
+TEST(ImageFormat, WhatIsWrittenIsRecognisedAndReadBack) {
+  for (const ImageFormat& format : image_formats()) {
+    for (const int channels : {1, 2, 3, 4}) {
+      for (const int bits : {8, 16}) {
+        const Image image = noise_image({channels, 3, 5}, bits);
+        if (!format.can_hold(image)) continue;
+        const Bytes file = format.encode(image);
+        EXPECT_TRUE(format.is(view_of(file))) << format.name;
+        EXPECT_EQ(decode_image(file, "x").image, image) << format.name;
+        EXPECT_EQ(probe_image(file, "x").shape, image.shape) << format.name;
+        for (const std::string& suffix : format.suffixes) {
+          EXPECT_EQ(decode_image(encode_image(image, suffix), "x").image, image) << suffix;
+        }
+      }
+    }
+  }
+}
+
+TEST(ImageFormat, ASuffixMeansOneFormatForEachShape) {
+  std::set<std::tuple<std::string, int>> meanings;
+  for (const ImageFormat& format : image_formats()) {
+    EXPECT_FALSE(format.suffixes.empty());
+    EXPECT_EQ(format.encode == nullptr, format.channels.empty()) << format.name;
+    for (const std::string& suffix : format.suffixes) {
+      EXPECT_EQ(suffix_of("x." + suffix), suffix);
+      for (const int channels : format.channels) {
+        EXPECT_TRUE(meanings.insert({suffix, channels}).second) << suffix << channels;
+      }
+    }
+  }
+}
+
+TEST(ImageFormat, NothingShortIsOfAnyFormat) {
+  for (const ImageFormat& format : image_formats()) {
+    EXPECT_FALSE(format.is(view_of({}))) << format.name;
+    EXPECT_FALSE(format.is(view_of({0}))) << format.name;
+  }
+}
+
+}  // namespace
+}  // namespace pie

@@ -1,0 +1,128 @@
+// PNG files of every kind give their samples, and every damage is noticed.
+#include "lib/image/png_file.h"
+
+#include <png.h>
+#include <zlib.h>
+
+#include "tests/image/image_files.h"
+#include "tests/image/image_test_files.h"
+
+namespace pie {
+namespace {
+
+ImageFile decode(const Bytes& file) { return decode_png(view_of(file), kMaxPixels); }
+ImageHeader probe(const Bytes& file) { return probe_png(view_of(file), kMaxPixels); }
+
+Bytes chunk(const std::string& kind, const Bytes& data) {
+  Bytes body = concatenate(Bytes(kind.begin(), kind.end()), data);
+  const auto big_endian = [](std::uint64_t v) {
+    return Bytes{static_cast<std::uint8_t>(v >> 24 & 255), static_cast<std::uint8_t>(v >> 16 & 255),
+                 static_cast<std::uint8_t>(v >> 8 & 255), static_cast<std::uint8_t>(v & 255)};
+  };
+  const Bytes sum = big_endian(crc32(0, body.data(), static_cast<uInt>(body.size())));
+  return concatenate(concatenate(big_endian(data.size()), body), sum);
+}
+
+// A PNG file of any kind, from its unfiltered rows and chunks to go before them.
+Bytes raw_png(int width, int height, int depth, int color_type, const Bytes& rows,
+              const Bytes& chunks = {}) {
+  Bytes zipped(compressBound(static_cast<uLong>(rows.size())));
+  uLongf size = static_cast<uLongf>(zipped.size());
+  EXPECT_EQ(compress(zipped.data(), &size, rows.data(), static_cast<uLong>(rows.size())), Z_OK);
+  zipped.resize(size);
+  const Bytes header{0,
+                     0,
+                     0,
+                     static_cast<std::uint8_t>(width),
+                     0,
+                     0,
+                     0,
+                     static_cast<std::uint8_t>(height),
+                     static_cast<std::uint8_t>(depth),
+                     static_cast<std::uint8_t>(color_type),
+                     0,
+                     0,
+                     0};
+  Bytes file = concatenate({0x89, 'P', 'N', 'G', 13, 10, 26, 10}, chunk("IHDR", header));
+  file = concatenate(concatenate(file, chunks), chunk("IDAT", zipped));
+  return concatenate(file, chunk("IEND", {}));
+}
+
+TEST(PngFile, KeepsEveryShapeAndDepth) {
+  for (const int channels : {1, 2, 3, 4}) {
+    for (const int bits : {8, 16}) {
+      for (const auto& [height, width] : {std::pair{1, 1}, std::pair{3, 7}, std::pair{40, 30}}) {
+        const Image image = noise_image({channels, height, width}, bits);
+        const Bytes encoded = encode_png(image);
+        const ImageFile file = decode(encoded);
+        EXPECT_EQ(file.image, image) << to_string(image.shape) << " " << bits;
+        EXPECT_EQ(file.format, "png");
+        EXPECT_TRUE(file.notes.empty());
+        EXPECT_TRUE(file.dropped.empty());
+        const ImageHeader header = probe(encoded);
+        EXPECT_EQ(header.shape, image.shape);
+        EXPECT_EQ(header.bits, bits);
+      }
+    }
+  }
+}
+
+TEST(PngFile, PaletteBecomesItsColours) {
+  const Bytes palette = chunk("PLTE", {1, 2, 3, 40, 50, 60});
+  const Bytes rows{0, 0, 1, 0};
+  const ImageFile rgb = decode(raw_png(3, 1, 8, PNG_COLOR_TYPE_PALETTE, rows, palette));
+  EXPECT_EQ(rgb.image.shape, (Shape{3, 1, 3}));
+  EXPECT_EQ(rgb.image.samples, (Bytes{1, 2, 3, 40, 50, 60, 1, 2, 3}));
+  EXPECT_EQ(rgb.notes, (std::vector<std::string>{"palette"}));
+
+  const Bytes transparent = concatenate(palette, chunk("tRNS", {255, 7}));
+  const Bytes file = raw_png(3, 1, 8, PNG_COLOR_TYPE_PALETTE, rows, transparent);
+  EXPECT_EQ(decode(file).image.samples, (Bytes{1, 2, 3, 255, 40, 50, 60, 7, 1, 2, 3, 255}));
+  EXPECT_EQ(probe(file).shape, (Shape{4, 1, 3}));
+}
+
+TEST(PngFile, FewBitsAreScaledAndNoted) {
+  const ImageFile file = decode(raw_png(3, 1, 1, PNG_COLOR_TYPE_GRAY, {0, 0xa0}));
+  EXPECT_EQ(file.image.samples, (Bytes{255, 0, 255}));
+  EXPECT_EQ(file.notes, (std::vector<std::string>{"1-bit samples"}));
+}
+
+TEST(PngFile, ReportsColourChunks) {
+  const Bytes gamma = chunk("gAMA", {0, 1, 0x86, 0xa0});
+  const ImageFile file = decode(raw_png(1, 1, 8, PNG_COLOR_TYPE_GRAY, {0, 9}, gamma));
+  EXPECT_EQ(file.dropped, (std::vector<std::string>{"gAMA"}));
+  EXPECT_EQ(file.image.samples, Bytes{9});
+
+  // sRGB is what an image without colour chunks means.
+  const Bytes srgb = concatenate(chunk("sRGB", {0}), chunk("gAMA", {0, 0, 0xb1, 0x8f}));
+  EXPECT_TRUE(decode(raw_png(1, 1, 8, PNG_COLOR_TYPE_GRAY, {0, 9}, srgb)).dropped.empty());
+}
+
+TEST(PngFile, EveryFlippedByteIsNoticed) {
+  const Bytes file = encode_png(noise_image({1, 6, 6}));
+  for (std::size_t i = 0; i < file.size(); ++i) {
+    Bytes damaged = file;
+    damaged[i] = static_cast<std::uint8_t>(damaged[i] ^ 1);
+    EXPECT_THROW(decode(damaged), DamagedError) << i;
+  }
+}
+
+TEST(PngFile, LyingDimensionsCostNoMemory) {
+  // 65535 x 4096 pixels would be within the limit, but 20 bytes cannot hold them.
+  Bytes file = encode_png(Image({1, 1, 1}));
+  const Bytes header{0, 0, 0xff, 0xff, 0, 0, 0x10, 0, 8, 0, 0, 0, 0};
+  const Bytes lie = chunk("IHDR", header);
+  std::copy(lie.begin(), lie.end(), file.begin() + 8);
+  EXPECT_TRUE(contains(message_of<TruncatedError>([&] { decode(file); }), "1x4096x65535"));
+}
+
+TEST(PngFile, TransparencyBehindLargeMetadataIsSeen) {
+  const Bytes text = chunk("tEXt", Bytes(1 << 16, 'a'));
+  const Bytes transparency = chunk("tRNS", {0, 9});
+  const Bytes file = raw_png(1, 1, 8, PNG_COLOR_TYPE_GRAY, {0, 9}, concatenate(text, transparency));
+  EXPECT_THROW(probe(cut(file, 1 << 14)), TruncatedError);
+  EXPECT_EQ(probe(file).shape, (Shape{2, 1, 1}));
+}
+
+}  // namespace
+}  // namespace pie
