@@ -72,7 +72,7 @@ std::vector<Input> list_folder(const std::string& folder, bool recursive) {
   if (error) throw OperationError(folder + ": " + error.message());
   if (files.empty()) {
     throw OperationError(folder + ": no image files in this folder" +
-                         (recursive ? "" : "; its own folders are searched with -r"));
+                         (recursive ? "" : "; the folders in it were not searched"));
   }
   std::sort(files.begin(), files.end());
   return std::vector<Input>(files.begin(), files.end());
@@ -346,7 +346,7 @@ Bytes ImageSource::labels(const std::string& label_path, bool of_first_only) con
     const std::optional<std::string> sibling =
         content.archive ? sibling_labels(path) : std::nullopt;
     if (!sibling) {
-      throw UsageError(path + ": there is no label file beside it; name one with --labels");
+      throw UsageError(path + ": there is no label file beside it; name one");
     }
     const Bytes all = read_idx_labels(Input(*sibling));
     if (all.size() != content.whole) {
