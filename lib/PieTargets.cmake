@@ -13,7 +13,7 @@ function(pie_own_code target)
     target_link_options(${target} PRIVATE -fsanitize=address,undefined)
   endif()
   if(PIE_TIDY)
-    set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "clang-tidy;--quiet;--warnings-as-errors=*")
+    set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "clang-tidy;--quiet;--warnings-as-errors=*;--extra-arg=-fno-openmp")
   endif()
 endfunction()
 
@@ -25,11 +25,16 @@ function(pie_folder name)
   pie_own_code(pie_${name})
 endfunction()
 
-# pie_test(NAME LINKS targets...)  ->  test binary NAME from NAME.cc, one ctest entry per test case
+# pie_test(NAME LINKS targets...)  ->  test binary NAME from NAME.cc, without LibTorch, one ctest entry
+# per test case. Target format_tests builds all of them, and their label is "format".
 function(pie_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${name}.cc ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest GTest::gtest_main)
   pie_own_code(${name})
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS format)
+  if(NOT TARGET format_tests)
+    add_custom_target(format_tests)
+  endif()
+  add_dependencies(format_tests ${name})
 endfunction()

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs, builds and tests everything. --full adds a build with AddressSanitizer and
-# UndefinedBehaviorSanitizer, clang-tidy and the formatting check.
+# Installs, builds and tests everything, and what reads bytes and pixels once more with
+# AddressSanitizer and UndefinedBehaviorSanitizer. --full does that with all tests, and adds
+# clang-tidy, the formatting check and one run of every benchmark script.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 full=0
@@ -14,18 +15,22 @@ cmake --build build -j "$jobs"
 export GOMP_SPINCOUNT=0
 ctest --test-dir build -j "$jobs" --output-on-failure
 
+# LibTorch's headers cost more than our own code: these builds read several files as one.
+whole_folders=(-G Ninja -DCMAKE_UNITY_BUILD=ON)
+cmake -S . -B build-asan "${whole_folders[@]}" -DCMAKE_BUILD_TYPE=Debug -DPIE_SANITIZE=ON >/dev/null
+cmake --build build-asan -j "$jobs" --target format_tests
+ctest --test-dir build-asan -j "$jobs" --output-on-failure -L '^format$'
+
 if [ $full = 1 ]; then
   git ls-files '*.cc' '*.h' | xargs clang-format --dry-run --Werror
-  # LibTorch's headers cost more than our own code: both builds read several files as one.
-  whole_folders=(-G Ninja -DCMAKE_UNITY_BUILD=ON)
-  cmake -S . -B build-asan "${whole_folders[@]}" -DCMAKE_BUILD_TYPE=Debug -DPIE_SANITIZE=ON >/dev/null
   cmake --build build-asan -j "$jobs"
   # LibTorch keeps what it allocated for the life of the process; that is no leak of ours.
-  ASAN_OPTIONS=detect_leaks=0 ctest --test-dir build-asan -j "$jobs" --output-on-failure
+  ASAN_OPTIONS=detect_leaks=0 ctest --test-dir build-asan -j "$jobs" --output-on-failure -LE '^format$'
   # clang reads neither GCC's precompiled headers nor its omp.h.
   cmake -S . -B build-tidy "${whole_folders[@]}" -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 \
     -DCMAKE_BUILD_TYPE=Release -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >/dev/null
   cmake --build build-tidy --target pie_revision
   run-clang-tidy -p build-tidy -j "$jobs" -quiet -extra-arg=-fno-openmp \
     -checks=-bugprone-suspicious-include '/(lib|tools)/'
+  bash tests/bench/smoke.sh build
 fi

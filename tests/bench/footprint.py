@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Peak memory and time of large inputs, and what decoding reads to find its model, for one or more builds.
 
-    footprint.py BUILD/bin... [--mnist t10k-images-idx3-ubyte.gz]
+    footprint.py BUILD/bin... [--mnist t10k-images-idx3-ubyte.gz] [--quick]
 
 Without --mnist the archive of 10,000 digits repeats the test digits. Files opened and bytes read need strace.
 """
@@ -28,19 +28,20 @@ def idx(path, repeat, source):
             out.write(images)
 
 
-def photograph(path, decode):
-    """The test photograph, 125 x 125 times: 6000 x 4000."""
-    header, pixels = 0, subprocess.run([decode], stdout=subprocess.PIPE, check=True, shell=True).stdout
+def photograph(path, repeat, decode):
+    """The test photograph, repeat x repeat times; 125 times: 6000 x 4000."""
+    pixels = subprocess.run([decode], stdout=subprocess.PIPE, check=True, shell=True).stdout
     match = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", pixels)
     width, height, data = int(match[1]), int(match[2]), pixels[match.end():]
-    rows = b"".join(data[3 * width * y:3 * width * (y + 1)] * 125 for y in range(height))
-    path.write_bytes(b"P6\n%d %d\n255\n" % (125 * width, 125 * height) + rows * 125)
+    rows = b"".join(data[3 * width * y:3 * width * (y + 1)] * repeat for y in range(height))
+    path.write_bytes(b"P6\n%d %d\n255\n" % (repeat * width, repeat * height) + rows * repeat)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("builds", nargs="+")
     parser.add_argument("--mnist", type=pathlib.Path)
+    parser.add_argument("--quick", action="store_true", help="a hundredth of the images: only to see that this script works")
     arguments = parser.parse_args()
     digits = root / "testdata/digits-images-idx3-ubyte.gz"
     rows = {}
@@ -48,12 +49,12 @@ def main():
         folder = pathlib.Path(name)
         mnist = arguments.mnist
         if mnist is None:
-            idx(mnist := folder / "ten.idx", 100, digits)
-        idx(folder / "many.idx", 3000, digits)
+            idx(mnist := folder / "ten.idx", 1 if arguments.quick else 100, digits)
+        idx(folder / "many.idx", 30 if arguments.quick else 3000, digits)
         first = pathlib.Path(arguments.builds[0]).resolve()
         env = dict(os.environ, PIE_MODEL_PATH=str(root / "models"), LD_LIBRARY_PATH=str(first))
         os.environ.update(env)
-        photograph(folder / "large.ppm", f"{first}/pie-decode -q -c {root}/testdata/golden/pie-int-photo.pie")
+        photograph(folder / "large.ppm", 10 if arguments.quick else 125, f"{first}/pie-decode -q -c {root}/testdata/golden/pie-int-photo.pie")
         for build in arguments.builds:
             bin = pathlib.Path(build).resolve()
             env["LD_LIBRARY_PATH"] = str(bin)

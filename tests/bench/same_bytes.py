@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether two builds write the same code files: for a change that must not change the format.
 
-    same_bytes.py OLD/bin NEW/bin [FILE...]
+    same_bytes.py OLD/bin NEW/bin [--quick] [FILE...]
 
 Encodes with both, and compares byte by byte: the test images, FILEs, and images that are made here of all
 channels and depths, odd sizes, sizes that need tiles, archives of IDX and CIFAR files and of single images,
@@ -46,10 +46,12 @@ def make_inputs(folder):
 
 
 def main():
-    if len(sys.argv) < 3:
+    quick = "--quick" in sys.argv  # a few images with one model: only to see that this script works
+    names = [name for name in sys.argv[1:] if name != "--quick"]
+    if len(names) < 2:
         sys.exit(__doc__)
-    bins = [pathlib.Path(p).resolve() for p in sys.argv[1:3]]
-    extra = [pathlib.Path(p).resolve() for p in sys.argv[3:]]
+    bins = [pathlib.Path(p).resolve() for p in names[:2]]
+    extra = [pathlib.Path(p).resolve() for p in names[2:]]
     wrong = done = 0
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -72,7 +74,9 @@ def main():
         sets = [[folder / "many-images-idx3-ubyte"], [digits], [folder / "cifar.bin"], sorted(folder.glob("tiled-*.png")),
                 [f"{folder / 'many-images-idx3-ubyte'}[250:530]"], [root / "testdata/digit-0.png", root / "testdata/digit-1.png"]]
         jobs = [(["-c"], [image]) for image in images] + [(["-o", "-"], files) for files in sets]
-        for model in ("pie-int-photo", "pie-int-mnist", "pie-int-fashion", "pie-mnist", "iresnet-mnist-small"):
+        if quick:
+            jobs = jobs[:2]
+        for model in ("pie-int-photo", "pie-int-mnist", "pie-int-fashion", "pie-mnist", "iresnet-mnist-small")[:1 if quick else 5]:
             for options, files in jobs:
                 for layers in ([], ["--layers", "2"]):
                     arguments = ["-m", model, *options, *layers, *files]

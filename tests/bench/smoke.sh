@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Runs every benchmark script once on a few small images, so that none of them rots. What they print
+# then says nothing about speed.  Usage: smoke.sh BUILD_FOLDER
+set -euo pipefail
+build=$(cd "${1:?usage: smoke.sh BUILD_FOLDER}" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+models=$(cd "$here/../../models" && pwd)
+digits=$here/../../testdata/digits-images-idx3-ubyte.gz
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+
+declare -A arguments=(
+  [inverse_iterations]="-o curve.png small=iresnet-mnist-small"
+  [iresnet_speed]="--batch 2 $models/iresnet-mnist-small.safetensors"
+  [lossless]="--images 5"
+  [partial]="--images 5 -o picture.png"
+  [rate_distortion]="-o curve.png --steps 1"
+  [train_speed]="--steps 50 --rounds 1"
+)
+# Those that compare builds.
+declare -A comparisons=([footprint]="--quick" [same_bytes]="$build/bin --quick")
+declare -A model=([lossless]=pie-int-mnist [partial]=pie-int-mnist [rate_distortion]=pie-mnist)
+for script in "$here"/*.py; do
+  name=$(basename "$script" .py)
+  echo "== $name.py"
+  if [ -n "${comparisons[$name]+known}" ]; then
+    # shellcheck disable=SC2086
+    python3 "$script" "$build/bin" ${comparisons[$name]}
+    continue
+  fi
+  [ -n "${arguments[$name]+known}" ] || { echo "smoke.sh does not know $name.py"; exit 1; }
+  # shellcheck disable=SC2086
+  python3 "$script" "$build" ${model[$name]-} "$digits" ${arguments[$name]}
+done
+echo "== lossless.py --speed"
+python3 "$here/lossless.py" "$build" pie-int-mnist "$digits" --images 5 --speed
