@@ -38,9 +38,6 @@ struct ImageHeader {
 // listed, so that a tool that promises to lose nothing can say what it does not keep.
 struct ImageFile {
   Image image;
-  std::string format;  // "png", "pnm", "jpeg", "bmp", "tga", "psd", "gif" or "archive" (IDX, CIFAR)
-  // What is stored in another way: "palette", "1-bit samples" and the like. The values are kept.
-  std::vector<std::string> notes;
   // What is not kept: "iCCP" (an ICC profile), "gAMA", "cHRM", "eXIf", "further frames", ...
   std::vector<std::string> dropped;
 };

@@ -139,7 +139,6 @@ class Reader {
     }
 
     ImageFile file;
-    file.format = "jpeg";
     list_segments(&file);
     file.image = Image(header_.shape);
     std::vector<JSAMPROW> rows;

@@ -87,7 +87,6 @@ class Reader {
     }
 
     ImageFile file;
-    file.format = "png";
     file.image = Image(header_.shape, header_.bits);
     std::vector<png_bytep> rows;
     for (std::size_t start = 0; start < file.image.samples.size();
@@ -134,11 +133,6 @@ class Reader {
   }
 
   void describe(ImageFile* file) const {
-    if (color_type_ == PNG_COLOR_TYPE_PALETTE) {
-      file->notes.push_back("palette");
-    } else if (stored_depth_ < 8) {
-      file->notes.push_back(std::to_string(stored_depth_) + "-bit samples");
-    }
     // An sRGB chunk, with the gAMA and cHRM that accompany it, says only what an image without
     // colour chunks means anyway.
     const bool srgb = has(PNG_INFO_sRGB);

@@ -99,7 +99,6 @@ ImageFile decode_pnm(const FileView& file, std::uint64_t max_pixels) {
                          " bytes of samples, but only " + std::to_string(there) + " follow");
   }
   ImageFile result;
-  result.format = "pnm";
   result.image.shape = parsed.header.shape;
   result.image.bits = parsed.header.bits;
   const std::uint8_t* samples = file.data + parsed.samples_at;

@@ -31,9 +31,6 @@ class Psnr {
   void add(const ImageSet& a, const ImageSet& b);
 
   std::size_t images() const { return images_; }
-  // Pairs that agree in every sample. Their PSNR is infinite, so they count in the pooled figure
-  // but not in the mean of images.
-  std::size_t identical() const { return images_ - per_image_.count(); }
   // Mean squared error over all samples of all pairs, in 8-bit units; NaN of no pairs.
   double mse() const;
   // 10 log10(255^2 / mse()); infinite if all pairs are identical.

@@ -35,8 +35,13 @@ expect 0 pie-encode -q -f fifo -o again.pie
 same again.pie photo.pie
 python3 "$here/images.py" make first.pgm gray 120 90
 python3 "$here/images.py" make second.pgm gray 90 120
-for input in - <(cat first.pgm second.pgm); do
-  expect 6 pie-encode -q -f "$input" -o again.pie < <(cat first.pgm second.pgm)
+cat first.pgm second.pgm >both.pgm
+for way in stdin substitution; do
+  if [ $way = stdin ]; then
+    expect 6 pie-encode -f - -o again.pie < <(cat both.pgm)
+  else
+    expect 6 pie-encode -f <(cat both.pgm) -o again.pie
+  fi
   says 'further images'
   expect 0 pie-decode -c again.pie
   same "$out" first.pgm
@@ -60,7 +65,7 @@ expect 0 flow-eval -m tiny -m pie-int-mnist --metrics sharpness - <"$digits"
 diff <(grep -v '^time_s' by-file.txt) <(grep -v '^time_s' "$out") || fail "two models saw different images"
 expect 0 pie-train -q --preset pie-mnist --set conv.hidden=4 --set linear.hidden=8 --set conv.steps=1 --set linear.steps=1 \
   --batch 4 --steps 2 --data <(cat "$digits") -o piped.safetensors
-rm -- fifo first.pgm second.pgm photo.* two-layers.pie again.pie set.pie by-file.txt piped.safetensors*
+rm -- fifo first.pgm second.pgm both.pgm photo.* two-layers.pie again.pie set.pie by-file.txt piped.safetensors*
 
 # A reader that goes away early ends the tool quietly.
 expect 0 pie-encode -q -m tiny "$digits" -o set.pie

@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "lib/codec/sampling.h"
 #include "lib/container/code_file.h"
 #include "lib/eval/likelihood.h"
 #include "lib/eval/model_images.h"
@@ -123,7 +122,7 @@ TEST_F(CodeCostFiles, TheIdealLengthOfALosslessCodeIsTheLikelihood) {
   std::vector<std::string> paths;
   for (size_t i = 0; i < images.size(); ++i) {
     paths.push_back(
-        put(std::to_string(i) + ".png", encode_image(images.image(i), ImageFormat::kPng)));
+        put(std::to_string(i) + ".png", encode_image(images.image(i), "png")));
   }
   const auto likelihood = evaluate_likelihood(*model.model, ImageSource(paths), 0, 1);
   EXPECT_NEAR(evaluate_code(model, images, {}).ideal_bits_per_dim, likelihood.bits_per_dim,

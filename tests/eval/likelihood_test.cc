@@ -101,7 +101,7 @@ TEST(LikelihoodFigures, EveryWayToALogDetHasDefaults) {
 class LikelihoodFiles : public TestWithFolder {
  protected:
   void put_png(const std::string& name, const Image& image) const {
-    put(name, encode_image(image, ImageFormat::kPng));
+    put(name, encode_image(image, "png"));
   }
 };
 

@@ -21,8 +21,8 @@ inline Bytes cut(const Bytes& file, std::size_t size) {
 
 // A BMP file, field by field.
 struct BmpParts {
-  int width = 0;
-  int height = 0;  // negative: from top to bottom
+  std::int64_t width = 0;
+  std::int64_t height = 0;  // negative: from top to bottom
   std::uint16_t bits = 24;
   std::uint32_t compression = 0;
   std::uint32_t header = 40;  // bytes of the second header
@@ -73,7 +73,7 @@ inline Bytes make_bmp(const BmpParts& parts) {
 inline std::vector<Bytes> reversed_rows(const Image& image) {
   std::vector<Bytes> rows;
   const Shape& g = image.shape;
-  for (int y = g.height - 1; y >= 0; --y) {
+  for (std::int64_t y = g.height - 1; y >= 0; --y) {
     Bytes row;
     for (int x = 0; x < g.width; ++x) {
       for (int c = 0; c < g.channels; ++c) {
@@ -104,8 +104,8 @@ inline Bytes encode_bmp(const Image& image) {
 // A TGA file, field by field.
 struct TgaParts {
   std::uint8_t type = 2;
-  int width = 0;
-  int height = 0;
+  std::int64_t width = 0;
+  std::int64_t height = 0;
   std::uint8_t bits = 24;
   std::uint8_t descriptor = 0;
   std::uint16_t first_color = 0;
@@ -148,7 +148,7 @@ inline Bytes encode_tga(const Image& image) {
 
 // `sections` holds the three sections between the header and the samples, with their lengths.
 inline Bytes encode_psd(const Image& image, const Bytes& sections = Bytes(12)) {
-  const auto put16 = [](ByteWriter* file, int value) {
+  const auto put16 = [](ByteWriter* file, std::int64_t value) {
     file->u8(static_cast<std::uint8_t>(value >> 8));
     file->u8(static_cast<std::uint8_t>(value & 255));
   };
@@ -156,7 +156,7 @@ inline Bytes encode_psd(const Image& image, const Bytes& sections = Bytes(12)) {
   ByteWriter file;
   file.raw("8BPS\0\1\0\0\0\0\0\0", 12);
   put16(&file, g.channels);
-  for (const int side : {g.height, g.width}) {
+  for (const std::int64_t side : {g.height, g.width}) {
     put16(&file, 0);
     put16(&file, side);
   }
@@ -180,8 +180,8 @@ inline Bytes encode_psd(const Image& image, const Bytes& sections = Bytes(12)) {
 
 // A GIF file, field by field; frames are made by gif_frame.
 struct GifParts {
-  int width = 0;
-  int height = 0;
+  std::int64_t width = 0;
+  std::int64_t height = 0;
   Bytes palette;  // 2, 4, 8, ... colours
   std::uint8_t background = 0;
   std::vector<Bytes> blocks;
@@ -241,8 +241,8 @@ inline Bytes gif_data(const Bytes& indices) {
 struct GifFrame {
   int x = 0;
   int y = 0;
-  int width = 0;
-  int height = 0;
+  std::int64_t width = 0;
+  std::int64_t height = 0;
   bool interlaced = false;
   Bytes palette;
   Bytes data;  // LZW

@@ -228,7 +228,7 @@ TEST_F(ImageSourceTest, AnInputThatWasLookedAtBeforeIsNotReadAgain) {
   const std::string pipe = path("pipe");
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   const Image image = noise_image({3, 40, 50});
-  std::thread writer([&] { put("pipe", encode_image(image, ImageFormat::kPng)); });
+  std::thread writer([&] { put("pipe", encode_image(image, "png")); });
   const SlicedInput input = parse_sliced_input(pipe);
   EXPECT_EQ(input.input.beginning(4)[1], 'P');
   const ImageSource source(std::vector<SlicedInput>{input});

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "lib/model/architecture.h"
+#include "lib/model/flow_model.h"
 #include "lib/model/model_file.h"
 #include "tests/support/tensors.h"
 

@@ -10,6 +10,7 @@
 #include "lib/base/file.h"
 #include "lib/base/random.h"
 #include "lib/eval/likelihood.h"
+#include "lib/eval/model_images.h"
 #include "lib/image/image_io.h"
 #include "lib/model/pixels.h"
 #include "lib/model/safetensors.h"
@@ -194,7 +195,7 @@ TEST(Training, ClassesAreToldFromTheSamplesThemselves) {
   std::iota(all.begin(), all.end(), size_t{0});
   const std::vector<int64_t> labels(all_labels.begin(), all_labels.end());
   const torch::NoGradGuard no_grad;
-  const auto scores = torch::log_softmax(model->logits(to_unit(data.load_batch(all))), 1);
+  const auto scores = torch::log_softmax(model->logits(to_unit(load_images(data, all, model->input_shape()))), 1);
   EXPECT_NEAR(torch::nll_loss(scores, torch::tensor(labels)).item<double>(), trained, 1e-4);
 }
 
@@ -308,7 +309,7 @@ class TrainingOnFiles : public TestWithFolder {
     for (size_t i = 0; i < count; ++i) put_image("digit" + std::to_string(100 + i), data.load(i));
   }
   void put_image(const std::string& name, const Image& image) const {
-    put(name + ".png", encode_image(image, ImageFormat::kPng));
+    put(name + ".png", encode_image(image, "png"));
   }
   void damage(const std::string& name) const {
     auto file = read_file(path(name + ".png"));
