@@ -122,10 +122,10 @@ class Reader {
     check_dimensions(png_get_image_width(png_, info_), png_get_image_height(png_, info_),
                      max_pixels, name_);
     stored_depth_ = png_get_bit_depth(png_, info_);
-    color_type_ = png_get_color_type(png_, info_);
-    const bool color = (color_type_ & PNG_COLOR_MASK_COLOR) != 0;
+    const int color_type = png_get_color_type(png_, info_);
+    const bool color = (color_type & PNG_COLOR_MASK_COLOR) != 0;
     const bool alpha =
-        (color_type_ & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
+        (color_type & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
     header_.shape = {(color ? 3 : 1) + (alpha ? 1 : 0),
                         static_cast<int>(png_get_image_height(png_, info_)),
                         static_cast<int>(png_get_image_width(png_, info_))};
@@ -155,7 +155,6 @@ class Reader {
   png_infop info_ = nullptr;
   ImageHeader header_;
   int stored_depth_ = 8;
-  int color_type_ = PNG_COLOR_TYPE_GRAY;
 };
 
 void append_output(png_structp png, png_bytep from, png_size_t count) {
