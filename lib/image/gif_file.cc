@@ -1,8 +1,10 @@
 #include "lib/image/gif_file.h"
 
+#include <gif_lib.h>
+
 #include <algorithm>
 #include <array>
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "lib/base/error.h"
@@ -10,261 +12,137 @@
 namespace pie {
 namespace {
 
-constexpr std::size_t kExtension = 0x21;
-constexpr std::size_t kFrame = 0x2c;
-
-DamagedError damaged(const FileView& file, const std::string& cause) {
-  return DamagedError(file.name + ": the GIF file is damaged (" + cause + ")");
-}
-
-// The colours that a table defines, three bytes each.
-struct Palette {
-  const std::uint8_t* colors = nullptr;
-  std::size_t count = 0;
-
-  std::size_t bytes() const { return 3 * count; }
-};
-
-// The table that follows at `at` if `flags` announce one.
-Palette read_palette(const FileView& file, std::size_t at, std::size_t flags) {
-  if ((flags & 0x80U) == 0) return {};
-  const std::size_t count = std::size_t{2} << (flags & 7U);
-  return {file.bytes(at, 3 * count), count};
-}
-
-// The offset behind the data blocks that begin at `at`.
-std::size_t skip_blocks(const FileView& file, std::size_t at) {
-  while (file.u8(at) != 0) at += 1 + file.u8(at);
-  return at + 1;
-}
-
-// Reads codes of a growing number of bits out of data blocks.
-class CodeReader {
- public:
-  CodeReader(const FileView& file, std::size_t at) : file_(file), at_(at) {}
-
-  // Nothing at the end of the data.
-  std::optional<std::size_t> next(unsigned width) {
-    while (bits_ < width) {
-      if (left_ == 0) {
-        left_ = file_.u8(at_);
-        if (left_ == 0) return std::nullopt;
-        ++at_;
-      }
-      pending_ |= file_.u8(at_++) << bits_;
-      bits_ += 8;
-      --left_;
-    }
-    const std::size_t code = pending_ & ((std::size_t{1} << width) - 1);
-    pending_ >>= width;
-    bits_ -= width;
-    return code;
-  }
-
- private:
-  const FileView& file_;
-  std::size_t at_;
-  std::size_t left_ = 0;  // of the block
-  std::size_t pending_ = 0;
-  unsigned bits_ = 0;
-};
-
-// Expands LZW codes to colour indices.
-class Expander {
- public:
-  // The data begins at `at` with the number of bits of an index.
-  Expander(const FileView& file, std::size_t at)
-      : file_(file), index_bits_(static_cast<unsigned>(file.u8(at))), codes_(file, at + 1) {
-    if (index_bits_ < 1 || index_bits_ > 8) throw damaged(file, "code size");
-    clear();
-  }
-
-  // The next `count` indices.
-  Bytes expand(std::size_t count) {
-    Bytes indices;
-    indices.reserve(count);
-    while (indices.size() < count) {
-      const std::optional<std::size_t> code = codes_.next(width_);
-      if (!code || *code == clear_code() + 1) throw damaged(file_, "too few pixels");
-      if (*code == clear_code()) {
-        clear();
-      } else {
-        append(*code, &indices);
-      }
-    }
-    indices.resize(count);  // what goes beyond the frame is not shown
-    return indices;
-  }
-
- private:
-  static constexpr std::size_t kMostCodes = 4096;
-
-  std::size_t clear_code() const { return std::size_t{1} << index_bits_; }
-
-  void clear() {
-    width_ = index_bits_ + 1;
-    next_ = clear_code() + 2;
-    has_last_ = false;
-  }
-
-  // A code is a string of indices: a single one, or that of an earlier code and one more. Each code
-  // read defines a new one: the string before it with its own first index.
-  void append(std::size_t code, Bytes* indices) {
-    const std::size_t start = indices->size();
-    if (code > next_ || (code == next_ && !has_last_)) throw damaged(file_, "unknown code");
-    const bool own = code == next_;  // is being defined: the last string with its own first index
-    for (std::size_t c = own ? last_ : code;; c = prefixes_[c]) {
-      indices->push_back(c < clear_code() ? static_cast<std::uint8_t>(c) : suffixes_[c]);
-      if (c < clear_code()) break;
-    }
-    std::reverse(indices->begin() + static_cast<std::ptrdiff_t>(start), indices->end());
-    const std::uint8_t first = (*indices)[start];
-    if (own) indices->push_back(first);
-    if (has_last_ && next_ < kMostCodes) {
-      prefixes_[next_] = static_cast<std::uint16_t>(last_);
-      suffixes_[next_] = first;
-      ++next_;
-      if (next_ == std::size_t{1} << width_ && width_ < 12) ++width_;
-    }
-    last_ = code;
-    has_last_ = true;
-  }
-
-  const FileView& file_;
-  unsigned index_bits_;
-  CodeReader codes_;
-  unsigned width_ = 0;
-  std::size_t next_ = 0;  // the code that will be defined next
-  std::size_t last_ = 0;
-  bool has_last_ = false;
-  std::array<std::uint16_t, kMostCodes> prefixes_{};
-  std::array<std::uint8_t, kMostCodes> suffixes_{};
-};
-
-struct Frame {
-  std::size_t x, y, width, height;
-  bool interlaced;
-  Palette palette;
-  std::optional<std::size_t> transparent;  // a colour
-  std::size_t data_at;
+struct Close {
+  void operator()(GifFileType* gif) const { DGifCloseFile(gif, nullptr); }
 };
 
 // The rows of a frame in the order of its data: where it is interlaced, every eighth row comes
 // first, then what is between in three more passes.
-std::vector<std::size_t> row_order(const Frame& frame) {
-  constexpr std::size_t kPlain[][2] = {{0, 1}};
-  constexpr std::size_t kInterlaced[][2] = {{0, 8}, {4, 8}, {2, 4}, {1, 2}};
-  std::vector<std::size_t> rows;
-  const auto add_pass = [&](const std::size_t(&pass)[2]) {
-    for (std::size_t y = pass[0]; y < frame.height; y += pass[1]) rows.push_back(y);
-  };
-  if (frame.interlaced) {
-    for (const auto& pass : kInterlaced) add_pass(pass);
-  } else {
-    add_pass(kPlain[0]);
+std::vector<int> row_order(const GifImageDesc& frame) {
+  constexpr int kPasses[][2] = {{0, 8}, {4, 8}, {2, 4}, {1, 2}};
+  std::vector<int> rows;
+  for (const auto& pass : kPasses) {
+    for (int y = pass[0]; y < frame.Height; y += pass[1]) rows.push_back(y);
   }
+  if (!frame.Interlace) std::sort(rows.begin(), rows.end());
   return rows;
 }
 
-void paint(const std::uint8_t* color, std::size_t pixel, Image* image) {
-  const std::size_t channels = static_cast<std::size_t>(image->shape.channels);
-  std::uint8_t* to = image->samples.data() + pixel * channels;
-  std::copy_n(color, 3, to);
-  if (channels == 4) to[3] = 255;
-}
+using Color = std::array<std::uint8_t, 4>;  // red, green, blue, alpha
 
-class Reader {
+Color opaque(const GifColorType& color) { return {color.Red, color.Green, color.Blue, 255}; }
+
+class Decoder {
  public:
-  Reader(const FileView& file, std::uint64_t max_pixels)
-      : file_(file), width_(file.little16(6)), height_(file.little16(8)) {
-    check_dimensions(width_, height_, max_pixels, file.name);
-    constexpr std::size_t kHeaderBytes = 13;
-    palette_ = read_palette(file, kHeaderBytes, file.u8(10));
-    find_frame(kHeaderBytes + palette_.bytes());
+  Decoder(const FileView& file, std::uint64_t max_pixels) : file_(file) {
+    check_dimensions(file.little16(6), file.little16(8), max_pixels, file.name);
+    gif_.reset(DGifOpen(this, read, nullptr));
+    check(gif_ == nullptr ? GIF_ERROR : GIF_OK);
   }
 
-  ImageFile decode() const {
-    const Bytes indices = read_indices();
-    const bool covered = frame_.width == width_ && frame_.height == height_;
-    const std::size_t background = file_.u8(11);
-    const bool colored = !frame_.transparent && background < palette_.count;
-    bool has_alpha = !covered && !colored;
-    for (const std::uint8_t index : indices) {
-      if (frame_.transparent == index) {
-        has_alpha = true;
-      } else if (index >= frame_.palette.count) {
-        throw damaged(file_, "colour " + std::to_string(index) + " of a palette of " +
-                                 std::to_string(frame_.palette.count));
-      }
+  ImageFile decode() {
+    if (next_record() != IMAGE_DESC_RECORD_TYPE) throw damaged("no image");
+    check(DGifGetImageDesc(gif_.get()));
+    const GifImageDesc& frame = gif_->Image;
+    if (frame.Width == 0 || frame.Height == 0 || frame.Left + frame.Width > gif_->SWidth ||
+        frame.Top + frame.Height > gif_->SHeight) {
+      throw damaged("a frame that is empty or not within the canvas");
     }
+    const Bytes indices = read_indices(frame);
     ImageFile result;
-    result.image = Image({has_alpha ? 4 : 3, static_cast<int>(height_), static_cast<int>(width_)});
-    if (!covered && colored) {
-      for (std::size_t i = 0; i < width_ * height_; ++i) {
-        paint(palette_.colors + 3 * background, i, &result.image);
-      }
-    }
-    const std::vector<std::size_t> rows = row_order(frame_);
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      if (frame_.transparent == indices[i]) continue;
-      const std::size_t row = frame_.y + rows[i / frame_.width];
-      paint(frame_.palette.colors + 3 * std::size_t{indices[i]},
-            row * width_ + frame_.x + i % frame_.width, &result.image);
-    }
-    if (has_more()) result.dropped.push_back("further frames");
+    result.image = compose(frame, indices);
+    if (next_record() == IMAGE_DESC_RECORD_TYPE) result.dropped.push_back("further frames");
     return result;
   }
 
  private:
-  void find_frame(std::size_t at) {
-    while (file_.u8(at) == kExtension) {
-      constexpr std::size_t kGraphicControl = 0xf9;
-      if (file_.u8(at + 1) == kGraphicControl && file_.u8(at + 2) == 4) {
-        frame_.transparent.reset();
-        if ((file_.u8(at + 3) & 1U) != 0) frame_.transparent = file_.u8(at + 6);
+  static int read(GifFileType* gif, GifByteType* to, int wanted) {
+    Decoder* self = static_cast<Decoder*>(gif->UserData);
+    const std::size_t count =
+        std::min(static_cast<std::size_t>(wanted), self->file_.size - self->at_);
+    std::copy_n(self->file_.data + self->at_, count, to);
+    self->at_ += count;
+    self->exhausted_ = count < static_cast<std::size_t>(wanted);
+    return static_cast<int>(count);
+  }
+
+  DamagedError damaged(const std::string& cause) const {
+    return DamagedError(file_.name + ": the GIF file is damaged (" + cause + ")");
+  }
+
+  void check(int outcome) const {
+    if (outcome == GIF_OK) return;
+    if (exhausted_) throw TruncatedError(file_.name + ": the image file ends early");
+    throw damaged("data");
+  }
+
+  // The next record that is no extension.
+  GifRecordType next_record() {
+    for (;;) {
+      GifRecordType type = UNDEFINED_RECORD_TYPE;
+      check(DGifGetRecordType(gif_.get(), &type));
+      if (type != EXTENSION_RECORD_TYPE) return type;
+      int kind = 0;
+      GifByteType* block = nullptr;  // begins with its length
+      check(DGifGetExtension(gif_.get(), &kind, &block));
+      while (block != nullptr) {
+        GraphicsControlBlock control;
+        if (kind == GRAPHICS_EXT_FUNC_CODE &&
+            DGifExtensionToGCB(block[0], block + 1, &control) == GIF_OK) {
+          transparent_ = control.TransparentColor;
+        }
+        check(DGifGetExtensionNext(gif_.get(), &block));
       }
-      at = skip_blocks(file_, at + 2);
     }
-    if (file_.u8(at) != kFrame) throw damaged(file_, "no image");
-    frame_.x = file_.little16(at + 1);
-    frame_.y = file_.little16(at + 3);
-    frame_.width = file_.little16(at + 5);
-    frame_.height = file_.little16(at + 7);
-    if (frame_.width == 0 || frame_.height == 0 || frame_.x + frame_.width > width_ ||
-        frame_.y + frame_.height > height_) {
-      throw damaged(file_, "a frame that is empty or not within the canvas");
-    }
-    const std::size_t flags = file_.u8(at + 9);
-    frame_.interlaced = (flags & 0x40U) != 0;
-    const Palette own = read_palette(file_, at + 10, flags);
-    frame_.palette = own.count > 0 ? own : palette_;
-    if (frame_.palette.count == 0) throw damaged(file_, "no palette");
-    frame_.data_at = at + 10 + own.bytes();
   }
 
-  Bytes read_indices() const {
-    const std::size_t count = frame_.width * frame_.height;
-    // A code has at least two bits and stands for at most 4096 pixels; a header that promises more
-    // lies, and shall not make us allocate for it.
-    if (count > std::size_t{4} * 4096 * file_.size) {
-      throw TruncatedError(file_.name + ": the file is too short for a GIF image of " +
-                           std::to_string(frame_.height) + "x" + std::to_string(frame_.width));
+  // Row by row, so that a frame which claims to be large costs no memory unless it is.
+  Bytes read_indices(const GifImageDesc& frame) const {
+    const std::size_t width = static_cast<std::size_t>(frame.Width);
+    Bytes indices;
+    for (int y = 0; y < frame.Height; ++y) {
+      indices.resize(indices.size() + width);
+      check(DGifGetLine(gif_.get(), indices.data() + indices.size() - width, frame.Width));
     }
-    return Expander(file_, frame_.data_at).expand(count);
+    return indices;
   }
 
-  // True if another frame follows; the end of the file may stand for the trailer.
-  bool has_more() const {
-    std::size_t at = skip_blocks(file_, frame_.data_at + 1);
-    while (at < file_.size && file_.u8(at) == kExtension) at = skip_blocks(file_, at + 2);
-    return at < file_.size && file_.u8(at) == kFrame;
+  // The frame on its canvas.
+  Image compose(const GifImageDesc& frame, const Bytes& indices) const {
+    const ColorMapObject* palette = frame.ColorMap != nullptr ? frame.ColorMap : gif_->SColorMap;
+    const int colors = palette == nullptr ? 0 : palette->ColorCount;
+    Color background{};  // transparent
+    if (transparent_ == NO_TRANSPARENT_COLOR && gif_->SColorMap != nullptr &&
+        gif_->SBackGroundColor < gif_->SColorMap->ColorCount) {
+      background = opaque(gif_->SColorMap->Colors[gif_->SBackGroundColor]);
+    }
+    const std::size_t width = static_cast<std::size_t>(gif_->SWidth);
+    std::vector<Color> canvas(width * static_cast<std::size_t>(gif_->SHeight), background);
+    const std::uint8_t* index = indices.data();
+    for (const int y : row_order(frame)) {
+      Color* to = canvas.data() + static_cast<std::size_t>(frame.Top + y) * width + frame.Left;
+      for (int x = 0; x < frame.Width; ++x, ++index, ++to) {
+        if (*index == transparent_) continue;
+        if (*index >= colors) {
+          throw damaged("colour " + std::to_string(*index) + " of a palette of " +
+                        std::to_string(colors));
+        }
+        *to = opaque(palette->Colors[*index]);
+      }
+    }
+    const bool is_opaque = std::all_of(canvas.begin(), canvas.end(),
+                                       [](const Color& color) { return color[3] == 255; });
+    Image image({is_opaque ? 3 : 4, gif_->SHeight, gif_->SWidth});
+    std::uint8_t* to = image.samples.data();
+    for (const Color& color : canvas) to = std::copy_n(color.data(), image.shape.channels, to);
+    return image;
   }
 
   const FileView& file_;
-  std::size_t width_;
-  std::size_t height_;
-  Palette palette_;
-  Frame frame_{};
+  std::size_t at_ = 0;
+  bool exhausted_ = false;  // the last read wanted more than there is
+  std::unique_ptr<GifFileType, Close> gif_;
+  int transparent_ = NO_TRANSPARENT_COLOR;  // the colour that the next frame does not paint
 };
 
 }  // namespace
@@ -278,7 +156,7 @@ ImageHeader probe_gif(const FileView& file, std::uint64_t max_pixels) {
 }
 
 ImageFile decode_gif(const FileView& file, std::uint64_t max_pixels) {
-  return Reader(file, max_pixels).decode();
+  return Decoder(file, max_pixels).decode();
 }
 
 }  // namespace pie

@@ -1,4 +1,4 @@
-// GIF files.
+// GIF files through giflib.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ ImageHeader probe_gif(const FileView& file, std::uint64_t max_pixels);
 
 // The first frame of a GIF file on its canvas: RGB, or RGBA where a pixel is transparent. What the
 // frame leaves uncovered is transparent if the frame has a transparent colour, else it has the
-// file's background colour. Throws TruncatedError, DamagedError.
+// file's background colour; where it has none, it is transparent too. Throws TruncatedError,
+// DamagedError.
 ImageFile decode_gif(const FileView& file, std::uint64_t max_pixels);
 
 }  // namespace pie

@@ -184,7 +184,7 @@ class Reader {
                              "which cannot be kept; convert it to RGB");
     }
     header_.shape = {colors == JCS_GRAYSCALE ? 1 : 3, static_cast<int>(jpeg_.image_height),
-                        static_cast<int>(jpeg_.image_width)};
+                     static_cast<int>(jpeg_.image_width)};
   }
 
   void list_segments(ImageFile* file) const {

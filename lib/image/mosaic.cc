@@ -49,7 +49,7 @@ Image stacked_mosaic(const std::vector<const ImageSet*>& versions, int columns,
   const std::size_t width = static_cast<std::size_t>(columns);
   const std::size_t bands = (count + width - 1) / width;
   Image result(Shape{cell.channels, side(bands * versions.size(), cell.height, options),
-                        side(width, cell.width, options)});
+                     side(width, cell.width, options)});
   std::fill(result.samples.begin(), result.samples.end(), options.background);
   if (cell.channels % 2 == 0) {
     const std::size_t step = static_cast<std::size_t>(cell.channels);

@@ -127,8 +127,8 @@ class Reader {
     const bool alpha =
         (color_type & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
     header_.shape = {(color ? 3 : 1) + (alpha ? 1 : 0),
-                        static_cast<int>(png_get_image_height(png_, info_)),
-                        static_cast<int>(png_get_image_width(png_, info_))};
+                     static_cast<int>(png_get_image_height(png_, info_)),
+                     static_cast<int>(png_get_image_width(png_, info_))};
     header_.bits = stored_depth_ == 16 ? 16 : 8;
   }
 

@@ -72,8 +72,7 @@ Parsed parse_header(const FileView& file, std::uint64_t max_pixels) {
                            std::to_string(largest) + "; only 255 and 65535 can be kept exactly");
   }
   Parsed parsed;
-  parsed.header.shape = {is_ppm(file) ? 3 : 1, static_cast<int>(height),
-                            static_cast<int>(width)};
+  parsed.header.shape = {is_ppm(file) ? 3 : 1, static_cast<int>(height), static_cast<int>(width)};
   parsed.header.bits = largest == 255 ? 8 : 16;
   parsed.samples_at = parser.end();
   return parsed;

@@ -1,62 +1,42 @@
 #include "lib/image/psd_file.h"
 
-#include <algorithm>
-
 #include "lib/base/error.h"
+#include "lib/image/stb_file.h"
 
 namespace pie {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 26;
+constexpr int kChannels = 3;
 
-ImageHeader read_header(const FileView& file, std::uint64_t max_pixels) {
-  constexpr std::size_t kGray = 1;
-  constexpr std::size_t kRgb = 3;
-  const std::size_t version = file.big16(4);
-  const std::size_t channels = file.big16(12);
+// stb_image computes other colours where there is alpha, and reads 16 bits as 8.
+Shape read_header(const FileView& file, std::uint64_t max_pixels) {
+  constexpr std::size_t kRgb = 3;  // a mode
+  if (file.big16(4) != 1 || file.big16(12) != kChannels || file.big16(22) != 8 ||
+      file.big16(24) != kRgb) {
+    throw UnsupportedError(file.name + ": a PSD file of another kind than RGB of 8 bits without " +
+                           "alpha; convert it to PNG");
+  }
   const std::size_t height = file.big32(14);
   const std::size_t width = file.big32(18);
-  const std::size_t bits = file.big16(22);
-  const std::size_t mode = file.big16(24);
-  const std::size_t colors = mode == kGray ? 1 : 3;
-  if (version != 1 || (mode != kGray && mode != kRgb) || (bits != 8 && bits != 16) ||
-      (channels != colors && channels != colors + 1)) {
-    throw UnsupportedError(file.name + ": a PSD file of mode " + std::to_string(mode) + " with " +
-                           std::to_string(channels) + " channels of " + std::to_string(bits) +
-                           " bits; convert it to PNG");
-  }
   check_dimensions(width, height, max_pixels, file.name);
-  return {{static_cast<int>(channels), static_cast<int>(height), static_cast<int>(width)},
-          static_cast<int>(bits)};
+  return {kChannels, static_cast<int>(height), static_cast<int>(width)};
 }
 
-// Expands a row of runs, which are `size` bytes long, to `wanted` bytes.
-void unpack(const FileView& file, std::size_t at, std::size_t size, std::size_t wanted,
-            std::uint8_t* to) {
-  const std::uint8_t* from = file.bytes(at, size);
-  const std::uint8_t* const end = from + size;
-  const auto take = [&](std::size_t stored, std::size_t expanded) {
-    if (static_cast<std::size_t>(end - from) < stored || wanted < expanded) {
-      throw DamagedError(file.name + ": the PSD file is damaged (a row has another length)");
-    }
-    wanted -= expanded;
-    return from;
-  };
-  while (wanted > 0) {
-    const std::size_t packet = *take(1, 0);
-    ++from;
+// Throws DamagedError unless the runs in `size` bytes make a row of `width` samples: stb_image does
+// not look where a row ends.
+void check_row(const FileView& file, std::size_t at, std::size_t size, std::size_t width) {
+  const std::size_t end = at + size;
+  std::size_t samples = 0;
+  while (at < end) {
+    const std::size_t packet = file.u8(at++);
     if (packet == 128) continue;
     const bool repeated = packet > 128;
-    const std::size_t expanded = repeated ? 257 - packet : packet + 1;
-    const std::size_t stored = repeated ? 1 : expanded;
-    take(stored, expanded);
-    if (repeated) {
-      std::fill_n(to, expanded, *from);
-    } else {
-      std::copy_n(from, expanded, to);
-    }
-    from += stored;
-    to += expanded;
+    samples += repeated ? 257 - packet : packet + 1;
+    at += repeated ? 1 : packet + 1;
+  }
+  if (at != end || samples != width) {
+    throw DamagedError(file.name + ": the PSD file is damaged (a row has another length)");
   }
 }
 
@@ -65,15 +45,13 @@ void unpack(const FileView& file, std::size_t at, std::size_t size, std::size_t 
 bool is_psd(const FileView& file) { return file.starts_with("8BPS", 4); }
 
 ImageHeader probe_psd(const FileView& file, std::uint64_t max_pixels) {
-  return read_header(file, max_pixels);
+  return {read_header(file, max_pixels), 8};
 }
 
 ImageFile decode_psd(const FileView& file, std::uint64_t max_pixels) {
-  const ImageHeader header = read_header(file, max_pixels);
-  const std::size_t channels = static_cast<std::size_t>(header.shape.channels);
-  const std::size_t height = static_cast<std::size_t>(header.shape.height);
-  const std::size_t width = static_cast<std::size_t>(header.shape.width);
-  const std::size_t bytes = header.bits == 16 ? 2 : 1;
+  const Shape shape = read_header(file, max_pixels);
+  const std::size_t width = static_cast<std::size_t>(shape.width);
+  const std::size_t rows = kChannels * static_cast<std::size_t>(shape.height);
 
   // Three sections come first: data of the mode, resources, layers.
   std::size_t at = kHeaderBytes;
@@ -83,34 +61,22 @@ ImageFile decode_psd(const FileView& file, std::uint64_t max_pixels) {
   at += 4 + file.big32(at);
   const std::size_t compression = file.big16(at);
   at += 2;
-  if (compression > 1) {
+  if (compression == 0) {
+    file.bytes(at, rows * width);  // all there
+  } else if (compression == 1) {
+    std::size_t row_at = at + 2 * rows;
+    for (std::size_t r = 0; r < rows; ++r) {
+      const std::size_t size = file.big16(at + 2 * r);
+      file.bytes(row_at, size);
+      check_row(file, row_at, size, width);
+      row_at += size;
+    }
+  } else {
     throw UnsupportedError(file.name + ": a PSD file with zip compression; convert it to PNG");
   }
-  // A header that promises more than the file can hold lies, and shall not make us allocate for it.
-  const std::size_t rows = channels * height;
-  const bool packed = compression == 1;
-  const std::size_t row_bytes = width * bytes;
-  file.bytes(at, rows * (packed ? 2 + row_bytes / 64 : row_bytes));
 
   ImageFile result;
-  result.image = Image(header.shape, header.bits);
-  std::size_t row_at = at + (packed ? 2 * rows : 0);
-  Bytes row(row_bytes);
-  for (std::size_t r = 0; r < rows; ++r) {  // all of the first channel, then all of the second, ...
-    const std::size_t stored = packed ? file.big16(at + 2 * r) : row_bytes;
-    if (packed) {
-      unpack(file, row_at, stored, row_bytes, row.data());
-    } else {
-      std::copy_n(file.bytes(row_at, stored), stored, row.data());
-    }
-    row_at += stored;
-    const std::size_t channel = r / height;
-    std::uint8_t* to =
-        result.image.samples.data() + (r % height * width * channels + channel) * bytes;
-    for (std::size_t x = 0; x < width; ++x, to += channels * bytes) {
-      std::copy_n(row.data() + x * bytes, bytes, to);
-    }
-  }
+  result.image = decode_by_stb(file, shape);
   if (layered) result.dropped.push_back("layers");
   return result;
 }

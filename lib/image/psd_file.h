@@ -10,12 +10,12 @@ namespace pie {
 bool is_psd(const FileView& file);
 
 // The header of a PSD file from its beginning. Throws TruncatedError if that is not enough of it,
-// DamagedError if it claims to be too large, UnsupportedError unless it is gray or RGB, with or
-// without one alpha channel, of 8 or 16 bits.
+// DamagedError if it claims to be too large, UnsupportedError unless it is RGB of 8 bits without
+// alpha.
 ImageHeader probe_psd(const FileView& file, std::uint64_t max_pixels);
 
-// A whole PSD file, with the samples as they are stored: where there is alpha, Photoshop has
-// blended them with white. Throws like probe_psd, UnsupportedError also for zip compression.
+// A whole PSD file. Throws like probe_psd, DamagedError also if the pixels are corrupt,
+// UnsupportedError for zip compression.
 ImageFile decode_psd(const FileView& file, std::uint64_t max_pixels);
 
 }  // namespace pie

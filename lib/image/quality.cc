@@ -177,8 +177,8 @@ double sharpness(const Shape& shape, const std::uint8_t* planar) {
   Plane luma(static_cast<std::size_t>(shape.height), static_cast<std::size_t>(shape.width));
   for (std::size_t p = 0; p < pixels; ++p) {
     const double value = shape.channels >= 3 ? 0.299 * planar[p] + 0.587 * planar[p + pixels] +
-                                                      0.114 * planar[p + 2 * pixels]
-                                                : planar[p];
+                                                   0.114 * planar[p + 2 * pixels]
+                                             : planar[p];
     luma.values[p] = value / kPeak;
   }
   std::vector<double> edges;

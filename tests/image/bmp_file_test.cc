@@ -25,14 +25,15 @@ BmpParts with_palette(const Bytes& palette, const Bytes& indices) {
   return parts;
 }
 
-// One pixel of 16 or 32 bits with masks.
+// One pixel of 16 or 32 bits with masks; a fourth one needs a longer header.
 BmpParts with_masks(std::uint16_t bits, const std::vector<std::uint32_t>& masks,
                     const Bytes& pixel) {
   BmpParts parts;
   parts.width = 1;
   parts.height = 1;
   parts.bits = bits;
-  parts.compression = masks.size() == 4 ? 6 : 3;
+  parts.compression = 3;
+  if (masks.size() == 4) parts.header = 108;
   parts.masks = masks;
   parts.rows = {pixel};
   return parts;
@@ -95,6 +96,14 @@ TEST(BmpFile, ColoursThatThePaletteLacksAreDamage) {
   EXPECT_TRUE(contains(message_of<DamagedError>([&] { decode(parts); }), "colour 3 of a palette"));
   parts.used = 1U << 31;
   EXPECT_NO_THROW(decode(parts));
+  // A few more bytes before the pixels are no colour.
+  parts.used = 0;
+  parts.rows = {{3, 0}};
+  parts.width = 2;
+  parts.gap = 3;
+  EXPECT_NO_THROW(decode(parts));
+  parts.rows = {{3, 4}};
+  EXPECT_THROW(decode(parts), DamagedError);
   parts = with_palette(kGrays, {});
   parts.width = 2;
   parts.bits = 4;
@@ -112,22 +121,15 @@ TEST(BmpFile, ColoursThatThePaletteLacksAreDamage) {
   EXPECT_THROW(decode(parts), DamagedError);
 }
 
-TEST(BmpFile, ReadsTheSmallHeaderOfOs2) {
-  const Image image = noise_image({3, 5, 7});
-  BmpParts parts;
-  parts.header = 12;
-  parts.width = 7;
-  parts.height = 5;
-  parts.rows = reversed_rows(image);
-  EXPECT_EQ(decode(parts).image, image);
-
-  parts = with_palette({}, {255, 254, 0});
-  parts.header = 12;
-  for (int i = 0; i < 256; ++i) {
-    for (const int c : {2, 1, 0}) parts.palette.push_back(static_cast<std::uint8_t>(i ^ (c << 4)));
+TEST(BmpFile, RefusesHeadersThatWouldBeMisread) {
+  // Of OS/2, with and without a palette; with masks behind or beyond the plain one; of no kind.
+  for (const std::uint32_t header : {12U, 41U, 52U, 56U, 64U}) {
+    BmpParts parts = with_palette(kColors, {0});
+    parts.header = header;
+    EXPECT_TRUE(contains(message_of<UnsupportedError>([&] { decode(parts); }), "a header of"));
+    parts.bits = 24;
+    EXPECT_THROW(decode(parts), UnsupportedError);
   }
-  EXPECT_EQ(decode(parts).image.samples,
-            (Bytes{255, 255 ^ 16, 255 ^ 32, 254, 254 ^ 16, 254 ^ 32, 0, 16, 32}));
 }
 
 TEST(BmpFile, MasksTellWhereSamplesAre) {
@@ -139,18 +141,19 @@ TEST(BmpFile, MasksTellWhereSamplesAre) {
   EXPECT_EQ(
       decode(with_masks(32, {0xff, 0xff00, 0xff0000, 0xff000000}, {1, 2, 3, 4})).image.samples,
       (Bytes{1, 2, 3, 4}));
-  // In the longer headers they lie within, and the fourth counts from 56 bytes on.
+  // Where there is alpha it is kept, even if all of it is 0.
   BmpParts parts = with_masks(32, {0xff, 0xff00, 0xff0000, 0xff000000}, {1, 2, 3, 0});
-  parts.compression = 3;
-  parts.header = 52;
-  parts.masks.resize(3);
-  EXPECT_EQ(decode(parts).image.samples, (Bytes{1, 2, 3}));
-  parts.header = 56;
-  parts.masks.push_back(0xff000000);
+  parts.header = 124;
   EXPECT_EQ(decode(parts).image.samples, (Bytes{1, 2, 3, 0}));
+  parts.masks[3] = 0;
+  EXPECT_EQ(decode(parts).image.samples, (Bytes{1, 2, 3}));
   // Without masks, 16 bits are 5 each.
   parts = with_masks(16, {}, {0xff, 0x7f});
   parts.compression = 0;
+  EXPECT_EQ(decode(parts).image.samples, (Bytes{255, 255, 255}));
+  // Then masks in the header have no meaning.
+  parts.header = 108;
+  parts.masks = {0xff, 0xff, 0xff, 0x8000};
   EXPECT_EQ(decode(parts).image.samples, (Bytes{255, 255, 255}));
 
   EXPECT_THROW(decode(with_masks(32, {0x3ff, 0xffc00, 0x3ff00000}, {1, 2, 3, 4})),
@@ -158,6 +161,8 @@ TEST(BmpFile, MasksTellWhereSamplesAre) {
   EXPECT_THROW(decode(with_masks(32, {0x5, 0xff00, 0xff0000}, {1, 2, 3, 4})), DamagedError);
   EXPECT_THROW(decode(with_masks(32, {0xff, 0, 0xff0000}, {1, 2, 3, 4})), DamagedError);
   EXPECT_THROW(decode(with_masks(16, {0xff, 0xff00, 0xff0000}, {1, 2})), DamagedError);
+  EXPECT_THROW(decode(with_masks(32, {0xff, 0xff00, 0xff0000, 0x5000000}, {1, 2, 3, 4})),
+               DamagedError);
 }
 
 TEST(BmpFile, FourthByteIsAlphaWhereItIsUsed) {
@@ -173,34 +178,33 @@ TEST(BmpFile, FourthByteIsAlphaWhereItIsUsed) {
   EXPECT_EQ(probe_bmp(view_of(make_bmp(parts)), kMaxPixels).shape, (Shape{4, 1, 2}));
 }
 
-TEST(BmpFile, PixelsMayLieFartherOn) {
-  BmpParts parts = with_palette(kColors, {3});
-  parts.gap = 3;
-  EXPECT_EQ(decode(parts).image.samples, (Bytes{7, 7, 7}));
-  const Image image = noise_image({3, 2, 2});
-  parts = BmpParts();
-  parts.width = 2;
-  parts.height = 2;
-  parts.gap = 100;
-  parts.rows = reversed_rows(image);
-  EXPECT_EQ(decode(parts).image, image);
+TEST(BmpFile, PixelsFartherOnAreRefused) {
+  BmpParts parts;
+  parts.width = 1;
+  parts.height = 1;
+  parts.rows = {{1, 2, 3}};
+  for (const std::size_t gap : {1U, 4U, 100U}) {
+    parts.gap = gap;
+    EXPECT_TRUE(contains(message_of<UnsupportedError>([&] { decode(parts); }), "a gap"));
+  }
+  parts = with_palette(kColors, {0});
+  parts.gap = 4 * 256;
+  EXPECT_THROW(decode(parts), UnsupportedError);
+  Bytes file = encode_bmp(noise_image({3, 1, 1}));
+  file[10] = 53;
+  EXPECT_THROW(decode(file), DamagedError);
 }
 
 TEST(BmpFile, RefusesOtherKindsByName) {
   BmpParts parts = with_palette(kColors, {0});
-  for (const std::uint32_t compression : {1U, 2U, 4U, 5U}) {
+  for (const std::uint32_t compression : {1U, 2U, 3U, 4U, 5U, 6U}) {
     parts.compression = compression;
-    EXPECT_TRUE(
-        contains(message_of<UnsupportedError>([&] { decode(parts); }), "x: a compressed BMP file"));
+    EXPECT_TRUE(contains(message_of<UnsupportedError>([&] { decode(parts); }),
+                         "x: a BMP file with compression " + std::to_string(compression)));
   }
   parts.compression = 0;
   parts.bits = 2;
   EXPECT_THROW(decode(parts), UnsupportedError);
-  parts.header = 41;
-  EXPECT_THROW(decode(parts), UnsupportedError);
-  parts = with_palette(kColors, {0});
-  parts.compression = 3;
-  EXPECT_THROW(decode(parts), DamagedError);
 }
 
 TEST(BmpFile, ListsAColourProfile) {

@@ -150,13 +150,17 @@ TEST(GifFile, FurtherFramesAreReported) {
   EXPECT_FALSE(decode(parts).dropped.empty());
 }
 
-TEST(GifFile, TheTrailerMayBeMissing) {
+TEST(GifFile, EveryCutIsTruncated) {
   const Bytes file = small_gif(1);
-  EXPECT_EQ(decode(cut(file, file.size() - 1)).image, decode(file).image);
+  for (std::size_t size = 6; size < file.size(); ++size) {
+    EXPECT_THROW(decode(cut(file, size)), TruncatedError) << size;
+  }
 }
 
 TEST(GifFile, LyingDimensionsCostNoMemory) {
-  EXPECT_THROW(decode(full_frame(1 << 14, 1 << 14, gif_data({1}))), TruncatedError);
+  const Bytes file = make_gif(full_frame(1 << 14, 1 << 14, gif_data({1})));
+  EXPECT_THROW(decode(file), DamagedError);
+  EXPECT_THROW(decode(cut(file, file.size() - 4)), TruncatedError);
 }
 
 }  // namespace

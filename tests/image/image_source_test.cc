@@ -195,7 +195,8 @@ TEST_F(ImageSourceTest, NamesWhatCannotBeOpened) {
   EXPECT_TRUE(contains(message_of<OperationError>([this] { ImageSource({path("none")}); }),
                        "none: no such file"));
   fs::create_directories(path("empty"));
-  EXPECT_TRUE(contains(message_of<OperationError>([this] { ImageSource({path("empty")}); }), "not searched"));
+  EXPECT_TRUE(contains(message_of<OperationError>([this] { ImageSource({path("empty")}); }),
+                       "not searched"));
   EXPECT_THROW(ImageSource({put("x.gz", gzip({1, 2, 3, 4, 5}))}), UnsupportedError);
   Bytes cut = gzip(encode_idx_images(noise_set({1, 4, 4}, 3)));
   cut.resize(cut.size() - 1);

@@ -34,7 +34,7 @@ TEST(TgaFile, KeepsSamples) {
   }
 }
 
-TEST(TgaFile, RowsAndColumnsMayRunBothWays) {
+TEST(TgaFile, RowsMayRunBothWays) {
   TgaParts parts;
   parts.type = 3;
   parts.bits = 8;
@@ -47,21 +47,24 @@ TEST(TgaFile, RowsAndColumnsMayRunBothWays) {
   };
   EXPECT_EQ(samples(0x00), (Bytes{3, 4, 1, 2}));
   EXPECT_EQ(samples(0x20), (Bytes{1, 2, 3, 4}));
-  EXPECT_EQ(samples(0x10), (Bytes{4, 3, 2, 1}));
-  EXPECT_EQ(samples(0x30), (Bytes{2, 1, 4, 3}));
-  parts.descriptor = 0x40;
-  EXPECT_THROW(decode(parts), UnsupportedError);
+  for (const int descriptor : {0x10, 0x30, 0x40, 0x80}) {
+    EXPECT_THROW(samples(static_cast<std::uint8_t>(descriptor)), UnsupportedError);
+  }
 }
 
 TEST(TgaFile, PaletteBecomesItsColours) {
   TgaParts parts = with_palette({2, 0, 1});
   const Bytes wanted{9, 8, 7, 255, 0, 0, 0, 255, 0};
   EXPECT_EQ(decode(parts).image.samples, wanted);
-  // The first colour has a number; indices may have two bytes.
-  parts.first_color = 256;
+  parts.first_color = 1;
+  EXPECT_THROW(decode(parts), UnsupportedError);
+  // Indices may have two bytes.
+  parts.first_color = 0;
   parts.bits = 16;
-  parts.pixels = {2, 1, 0, 1, 1, 1};
+  parts.pixels = {2, 0, 0, 0, 1, 0};
   EXPECT_EQ(decode(parts).image.samples, wanted);
+  parts.pixels = {2, 0, 0, 1, 1, 0};
+  EXPECT_THROW(decode(parts), DamagedError);
   // Runs: two pixels of their own, then one pixel twice.
   parts = with_palette({});
   parts.type = 9;
@@ -72,9 +75,16 @@ TEST(TgaFile, PaletteBecomesItsColours) {
 
 TEST(TgaFile, ColoursThatThePaletteLacksAreDamage) {
   EXPECT_TRUE(contains(message_of<DamagedError>([] { decode(with_palette({0, 3})); }), "colour 3"));
-  TgaParts parts = with_palette({1, 0});
-  parts.first_color = 1;
+  // In runs too, but not in what goes beyond the last pixel.
+  TgaParts parts = with_palette({});
+  parts.type = 9;
+  parts.width = 2;
+  parts.pixels = {0x81, 3};
   EXPECT_THROW(decode(parts), DamagedError);
+  parts.pixels = {0x02, 2, 3, 0};
+  EXPECT_THROW(decode(parts), DamagedError);
+  parts.pixels = {0x02, 2, 1, 3};
+  EXPECT_NO_THROW(decode(parts));
 }
 
 TEST(TgaFile, FiveBitsAreScaled) {
@@ -106,6 +116,14 @@ TEST(TgaFile, OnlyPlausibleHeadersAreTga) {
     file[at] = 77;
     EXPECT_FALSE(is_tga(view_of(file))) << at;
   }
+  // Gray of 24 bits and colour of 8, which stb_image would take.
+  Bytes file = encode_tga(noise_image({3, 2, 2}));
+  file[2] = 3;
+  EXPECT_FALSE(is_tga(view_of(file)));
+  file = encode_tga(noise_image({1, 2, 2}));
+  file[2] = 2;
+  EXPECT_FALSE(is_tga(view_of(file)));
+  EXPECT_FALSE(is_tga(view_of(encode_bmp(noise_image({3, 2, 2})))));
   EXPECT_FALSE(is_tga(view_of(Bytes(17))));
 }
 
