@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <numeric>
 
+#include "lib/base/file.h"
 #include "lib/eval/model_images.h"
 #include "lib/image/image_source.h"
 #include "lib/model/model_file.h"

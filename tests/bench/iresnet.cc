@@ -9,6 +9,7 @@
 #include "lib/eval/likelihood.h"
 #include "lib/eval/model_images.h"
 #include "lib/image/image_source.h"
+#include "lib/model/flow_model.h"
 #include "lib/model/model_file.h"
 #include "lib/model/pixels.h"
 #include "tests/support/cast.h"

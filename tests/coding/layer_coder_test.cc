@@ -160,8 +160,9 @@ TEST(LayerCoder, EveryIntegerRoundTrips) {
   for (const std::uint32_t step : {1U, 16U, 64U, 333U, 1024U, 4096U, kMaxStep}) {
     const NormalSymbols table(step);
     std::vector<std::int32_t> symbols = {kMin, kMax, kMin + 1, kMax - 1};
-    for (std::int32_t k = -table.largest() - 70; k <= table.largest() + 70; ++k) {
-      symbols.push_back(k);
+    for (std::int32_t beyond = 0; beyond <= 70; ++beyond) {
+      symbols.push_back(table.largest() + beyond);
+      symbols.push_back(-table.largest() - beyond);
     }
     for (int bit = 0; bit < 31; ++bit) {
       symbols.push_back(std::int32_t{1} << bit);

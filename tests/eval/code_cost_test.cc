@@ -8,6 +8,7 @@
 #include "lib/eval/model_images.h"
 #include "lib/image/image_io.h"
 #include "lib/image/quality.h"
+#include "tests/container/sample_files.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/tiny_integer.h"
 #include "tests/support/tiny_model.h"
@@ -67,7 +68,7 @@ void expect_figures_of_the_file(const LoadedModel& model, const ImageSet& images
     EXPECT_NEAR(layer.ideal_bytes * (1 + layer.gap_percent / 100),
                 static_cast<double>(layer.payload_bytes), 1e-6);
     // A file cut here.
-    const auto cut = cut_layers(frame, k + 1);
+    const auto cut = test::cut(frame, k + 1);
     EXPECT_LE(layer.prefix_bytes_per_image * count, static_cast<double>(file.size()));
     const auto back = decoded(model, cut, images.shape());
     Psnr psnr;
@@ -121,8 +122,7 @@ TEST_F(CodeCostFiles, TheIdealLengthOfALosslessCodeIsTheLikelihood) {
   const auto images = random_levels({1, 7, 6}, 5);
   std::vector<std::string> paths;
   for (size_t i = 0; i < images.size(); ++i) {
-    paths.push_back(
-        put(std::to_string(i) + ".png", encode_image(images.image(i), "png")));
+    paths.push_back(put(std::to_string(i) + ".png", encode_image(images.image(i), "png")));
   }
   const auto likelihood = evaluate_likelihood(*model.model, ImageSource(paths), 0, 1);
   EXPECT_NEAR(evaluate_code(model, images, {}).ideal_bits_per_dim, likelihood.bits_per_dim,

@@ -34,8 +34,7 @@ TEST_F(ModelImageFiles, AModelOfAnySizeTakesTheMiddle) {
   const auto image = noise_image({1, 10, 9});
   const ImageSource source({put("a.png", encode_image(image, "png"))});
   EXPECT_EQ(load_for(*model, source, {0}).image(0), crop(image, 1, 1, 6, 7));
-  const ImageSource small(
-      {put("small.png", encode_image(noise_image({1, 10, 5}), "png"))});
+  const ImageSource small({put("small.png", encode_image(noise_image({1, 10, 5}), "png"))});
   const auto message = message_of<ShapeError>([&] { load_for(*model, small, {0}); });
   EXPECT_TRUE(contains(message, "small.png") && contains(message, "1x7x6")) << message;
   // One that sees positions takes its own size only.

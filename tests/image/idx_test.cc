@@ -66,7 +66,7 @@ TEST(Idx, LyingHeadersAreRefused) {
   Bytes file = encode_idx_images(noise_set({1, 28, 28}, 1));
   for (std::size_t i = 4; i < 8; ++i) file[i] = 0xff;
   const std::string message = message_of<TruncatedError>([&] { read_idx_images(in(file)); });
-  EXPECT_TRUE(contains(message, "x.idx")) << message;
+  EXPECT_TRUE(contains(message, "x: ")) << message;
   EXPECT_TRUE(contains(message, "4294967295x28x28")) << message;
   EXPECT_THROW(read_idx_images(in(gzip(file))), TruncatedError);
   file[9] = file[13] = 0xff;
@@ -106,7 +106,8 @@ TEST(Idx, IsReadInPiecesFromAnywhere) {
     }
   }
   // What is wrong behind the images that are asked for shows when its turn comes.
-  const auto cut_short = open_idx_images(in(gzip(cut(file, file.size() - 1))));
+  const Bytes shorter = gzip(cut(file, file.size() - 1));
+  const auto cut_short = open_idx_images(in(shorter));
   EXPECT_EQ(cut_short->read(0, 50).pixels(), images.slice(0, 50).pixels());
   EXPECT_THROW(cut_short->read(50, 60), TruncatedError);
 }

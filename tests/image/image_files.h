@@ -239,8 +239,8 @@ inline Bytes gif_data(const Bytes& indices) {
 }
 
 struct GifFrame {
-  int x = 0;
-  int y = 0;
+  std::int64_t x = 0;
+  std::int64_t y = 0;
   std::int64_t width = 0;
   std::int64_t height = 0;
   bool interlaced = false;
@@ -251,7 +251,7 @@ struct GifFrame {
 inline Bytes gif_frame(const GifFrame& frame) {
   ByteWriter block;
   block.u8(0x2c);
-  for (const int value : {frame.x, frame.y, frame.width, frame.height}) {
+  for (const std::int64_t value : {frame.x, frame.y, frame.width, frame.height}) {
     block.u16(static_cast<std::uint16_t>(value));
   }
   block.u8(static_cast<std::uint8_t>(gif_flags(frame.palette) | (frame.interlaced ? 0x40 : 0)));

@@ -19,7 +19,7 @@ TEST(ImageFormat, WhatIsWrittenIsRecognisedAndReadBack) {
         const Bytes file = format.encode(image);
         EXPECT_TRUE(format.is(view_of(file))) << format.name;
         EXPECT_EQ(decode_image(file, "x").image, image) << format.name;
-        EXPECT_EQ(probe_image(file, "x").shape, image.shape) << format.name;
+        EXPECT_EQ(probe_image(in(file)).shape, image.shape) << format.name;
         for (const std::string& suffix : format.suffixes) {
           EXPECT_EQ(decode_image(encode_image(image, suffix), "x").image, image) << suffix;
         }

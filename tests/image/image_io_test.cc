@@ -88,7 +88,7 @@ TEST(ReadImage, LimitsAreCheckedFirst) {
     EXPECT_NO_THROW(decode_image(file, "x", 64)) << entry.first;
     const std::string message = message_of<DamagedError>([&] { decode_image(file, "x.img", 63); });
     EXPECT_EQ(message, "x.img: claims to be 8x8 pixels; the limit is 63 in all") << entry.first;
-    EXPECT_THROW(probe_image(file, "x", 63), DamagedError) << entry.first;
+    EXPECT_THROW(probe_image(in(file), 63), DamagedError) << entry.first;
   }
   const std::string long_side = "P5 1048577 1 255\n";
   EXPECT_THROW(decode(Bytes(long_side.begin(), long_side.end())), DamagedError);
@@ -108,10 +108,10 @@ TEST_F(ImageFiles, ContentDecidesWhatAFileIs) {
   const Image image = noise_image({3, 5, 6});
   EXPECT_EQ(read_image(put("x.png", encode_image(image, "png"))).image, image);
   EXPECT_EQ(read_image(put("x.png", encode_image(image, "ppm"))).image, image);
-  EXPECT_EQ(probe_image(path("x.png")).shape, image.shape);
+  EXPECT_EQ(probe_image(Input(path("x.png"))).shape, image.shape);
   EXPECT_TRUE(
       contains(message_of<OperationError>([this] { read_image(path("none.png")); }), "none.png"));
-  EXPECT_THROW(probe_image(path("none.png")), OperationError);
+  EXPECT_THROW(probe_image(Input(path("none.png"))), OperationError);
 }
 
 TEST_F(ImageFiles, ProbingReadsOnWhereTheBeginningIsNotEnough) {
@@ -123,7 +123,7 @@ TEST_F(ImageFiles, ProbingReadsOnWhereTheBeginningIsNotEnough) {
   frame.width = frame.height = 200;
   frame.data = gif_data(noise_image({1, 200, 200}).samples);
   gif.blocks = {gif_transparency(3), gif_frame(frame)};
-  EXPECT_EQ(probe_image(put("x.gif", make_gif(gif))).shape, (Shape{4, 200, 200}));
+  EXPECT_EQ(probe_image(Input(put("x.gif", make_gif(gif)))).shape, (Shape{4, 200, 200}));
 }
 
 TEST_F(ImageFiles, ReadsTheTestData) {

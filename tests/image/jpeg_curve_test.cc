@@ -13,8 +13,9 @@ namespace {
 ImageSet ramps(int channels) {
   ImageSet images({channels, 16, 16}, 10);
   for (std::size_t i = 0; i < images.size(); ++i) {
-    for (std::size_t k = 0; k < images.shape().elements(); ++k) {
-      images.data(i)[k] = static_cast<std::uint8_t>(6 * (k % 16) + 5 * (k / 16 % 16) + i);
+    for (std::int64_t k = 0; k < images.shape().elements(); ++k) {
+      images.data(i)[k] = static_cast<std::uint8_t>(6 * (k % 16) + 5 * (k / 16 % 16) +
+                                                    static_cast<std::int64_t>(i));
     }
   }
   return images;

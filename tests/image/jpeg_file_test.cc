@@ -43,7 +43,7 @@ Bytes compress(const Image& image, J_COLOR_SPACE colors, Configure configure) {
   jpeg_mem_dest(&jpeg, &out, &size);
   jpeg.image_width = static_cast<JDIMENSION>(image.shape.width);
   jpeg.image_height = static_cast<JDIMENSION>(image.shape.height);
-  jpeg.input_components = image.shape.channels;
+  jpeg.input_components = static_cast<int>(image.shape.channels);
   jpeg.in_color_space = colors;
   jpeg_set_defaults(&jpeg);
   configure(&jpeg);
