@@ -174,7 +174,9 @@ TEST(LayerCoder, EveryIntegerRoundTrips) {
     const CodedBlock block = encode_symbols(symbols.data(), symbols.size(), table);
     EXPECT_EQ(decode(block, symbols.size(), table), symbols);
     // The coarsest steps have next to nothing but zeros and escapes.
-    if (step <= 1024) EXPECT_EQ(block.mode, BlockMode::kRans) << step;
+    if (step <= 1024) {
+      EXPECT_EQ(block.mode, BlockMode::kRans) << step;
+    }
   }
 }
 
