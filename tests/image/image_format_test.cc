@@ -28,16 +28,22 @@ TEST(ImageFormat, WhatIsWrittenIsRecognisedAndReadBack) {
   }
 }
 
-TEST(ImageFormat, ASuffixMeansOneFormatForEachShape) {
-  std::set<std::tuple<std::string, int>> meanings;
+// Where formats share a suffix, the first that can hold an image is meant: that one has no other
+// name for the shape, so that each can be asked for.
+TEST(ImageFormat, EachCanBeAskedFor) {
+  std::set<std::tuple<std::string, int>> taken;
   for (const ImageFormat& format : image_formats()) {
     EXPECT_FALSE(format.suffixes.empty());
     EXPECT_EQ(format.encode == nullptr, format.channels.empty()) << format.name;
     for (const std::string& suffix : format.suffixes) {
       EXPECT_EQ(suffix_of("x." + suffix), suffix);
-      for (const int channels : format.channels) {
-        EXPECT_TRUE(meanings.insert({suffix, channels}).second) << suffix << channels;
+    }
+    for (const int channels : format.channels) {
+      bool meant = false;
+      for (const std::string& suffix : format.suffixes) {
+        meant = taken.insert({suffix, channels}).second || meant;
       }
+      EXPECT_TRUE(meant) << format.name << " " << channels;
     }
   }
 }
