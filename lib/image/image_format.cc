@@ -5,6 +5,7 @@
 #include "lib/image/bmp_file.h"
 #include "lib/image/gif_file.h"
 #include "lib/image/jpeg_file.h"
+#include "lib/image/pam_file.h"
 #include "lib/image/png_file.h"
 #include "lib/image/pnm_file.h"
 #include "lib/image/psd_file.h"
@@ -22,6 +23,7 @@ const std::vector<ImageFormat>& image_formats() {
       {"PNG", {"png"}, is_png, probe_png, decode_png, encode_png, {1, 2, 3, 4}, 16},
       {"PGM", {"pgm", "pnm"}, is_pgm, probe_pnm, decode_pnm, encode_pnm, {1}, 16},
       {"PPM", {"ppm", "pnm"}, is_ppm, probe_pnm, decode_pnm, encode_pnm, {3}, 16},
+      {"PAM", {"pam", "pnm"}, is_pam, probe_pam, decode_pam, encode_pam, {1, 2, 3, 4}, 16},
       {"JPEG", {"jpg", "jpeg", "jpe"}, is_jpeg, probe_jpeg, decode_jpeg},
       {"BMP", {"bmp"}, is_bmp, probe_bmp, decode_bmp},
       {"GIF", {"gif"}, is_gif, probe_gif, decode_gif},
