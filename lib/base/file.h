@@ -15,8 +15,8 @@ namespace pie {
 // signal, it becomes an OperationError.
 class OutputFile {
  public:
-  // Throws ExistsError if `path` exists and `overwrite` is false, OperationError if the folder cannot
-  // be written.
+  // Throws ExistsError if `path` exists and `overwrite` is false, OperationError if the folder
+  // cannot be written.
   OutputFile(std::string path, bool overwrite);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;

@@ -10,7 +10,7 @@ namespace pie {
 
 struct AutoencoderConfig {
   bool variational;   // a VAE, else a WAE
-  Shape input{};     // of one image, channels first
+  Shape input{};      // of one image, channels first
   int64_t latent;     // d
   int64_t filters;    // of the convolution next to the images; doubled at each scale
   int64_t scales;     // strided convolutions of the encoder and of the decoder

@@ -15,8 +15,8 @@ namespace pie {
 using Json = nlohmann::ordered_json;
 
 // Parses `text`; the result is discarded if it is not JSON, or nested deeper than anything of ours.
-// Much of the JSON library calls itself for each level and would run out of stack. `Value` keeps the
-// order of keys, or finds any of many in no time (nlohmann::json).
+// Much of the JSON library calls itself for each level and would run out of stack. `Value` keeps
+// the order of keys, or finds any of many in no time (nlohmann::json).
 template <typename Value = Json>
 Value parse_json(const std::string& text) {
   constexpr int kDeepest = 16;

@@ -101,7 +101,8 @@ LoadedModel find_model(const Fingerprint& wanted) {
   }
   throw UnsupportedError("needs the model with fingerprint " +
                          to_hex(wanted.data(), wanted.size()) + ", which is not in " +
-                         join(model_folders()) + "; name its file, or add its folder to PIE_MODEL_PATH");
+                         join(model_folders()) +
+                         "; name its file, or add its folder to PIE_MODEL_PATH");
 }
 
 Json find_preset(const std::string& name) {

@@ -89,7 +89,7 @@ def main():
                     step = ["--layers", "1"], ["--select", "0"], []
                     for rest in step:
                         compare(f"decoding {' '.join(map(str, arguments))} {rest}",
-                                *(run(build, "pie-decode", *rest, "-c", code) for build in bins))
+                                *(run(build, "pie-decode", *rest, "--format", "png", "-c", code) for build in bins))
                     compare(f"cutting {' '.join(map(str, arguments))}",
                             *(run(build, "pie-encode", "--layers", "1", "-c", code) for build in bins))
     print(f"{done} outputs compared, {wrong} differ")

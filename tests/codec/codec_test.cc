@@ -6,12 +6,12 @@
 #include <numeric>
 
 #include "lib/base/random.h"
-#include "lib/container/code_file.h"
 #include "lib/coding/normal_table.h"
+#include "lib/container/code_file.h"
 #include "lib/image/quality.h"
 #include "lib/model/pixels.h"
-#include "tests/image/image_test_files.h"
 #include "tests/container/sample_files.h"
+#include "tests/image/image_test_files.h"
 #include "tests/support/cast.h"
 #include "tests/support/jacobian.h"
 #include "tests/support/tiny_model.h"
@@ -253,7 +253,7 @@ TEST(Codec, WrongChannelsAndOptionsAreUsageErrors) {
   });
   EXPECT_TRUE(contains(message, "3x8x8")) << message;
   const auto images = model_images(1);
-    EXPECT_THROW(encode(images, kMaxStep + 1), UsageError);
+  EXPECT_THROW(encode(images, kMaxStep + 1), UsageError);
   EXPECT_THROW(encode(images, 256, kLayers + 1), UsageError);
   EXPECT_THROW(encode(images, 256, -1), UsageError);
   EXPECT_THROW(coder_for(tiny())->from_latents(torch::zeros({2, 5})), ShapeError);

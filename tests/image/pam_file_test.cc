@@ -29,7 +29,8 @@ TEST(PamFile, RoundTrip) {
 
 TEST(PamFile, HeadersAreReadAsNetpbmDefinesThem) {
   const ImageFile file = decode(
-      "P7\n# any order, comments, no type\nMAXVAL 255\n\nDEPTH  2\nHEIGHT 1\nWIDTH 2 \nENDHDR\nABCD");
+      "P7\n# any order, comments, no type\nMAXVAL 255\n\nDEPTH  2\nHEIGHT 1\nWIDTH 2 "
+      "\nENDHDR\nABCD");
   EXPECT_EQ(file.image.shape, (Shape{2, 1, 2}));
   EXPECT_EQ(file.image.samples, (Bytes{'A', 'B', 'C', 'D'}));
   EXPECT_TRUE(file.dropped.empty());
@@ -37,9 +38,9 @@ TEST(PamFile, HeadersAreReadAsNetpbmDefinesThem) {
 
 TEST(PamFile, RefusesWhatItCannotKeep) {
   const std::string head = "P7\nWIDTH 1\nHEIGHT 1\n";
-  for (const char* rest : {"DEPTH 1\nMAXVAL 1\nENDHDR\nA", "DEPTH 5\nMAXVAL 255\nENDHDR\nABCDE",
-                           "DEPTH 4\nMAXVAL 255\nTUPLTYPE CMYK\nENDHDR\nABCD",
-                           "DEPTH 0\nMAXVAL 255\nENDHDR\n"}) {
+  for (const char* rest :
+       {"DEPTH 1\nMAXVAL 1\nENDHDR\nA", "DEPTH 5\nMAXVAL 255\nENDHDR\nABCDE",
+        "DEPTH 4\nMAXVAL 255\nTUPLTYPE CMYK\nENDHDR\nABCD", "DEPTH 0\nMAXVAL 255\nENDHDR\n"}) {
     EXPECT_THROW(decode(head + rest), UnsupportedError) << rest;
   }
   for (const char* text : {"P7\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR\nA",

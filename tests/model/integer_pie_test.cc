@@ -13,7 +13,7 @@ namespace pie {
 namespace {
 
 const std::vector<Shape> kShapes = {{1, 8, 8}, {1, 7, 6}, {1, 5, 9},
-                                     {3, 3, 4}, {1, 1, 7}, {2, 4, 1}};
+                                    {3, 3, 4}, {1, 1, 7}, {2, 4, 1}};
 
 std::shared_ptr<IntegerPie> model_for(Shape shape, uint64_t seed = 1) {
   return random_integer_pie(tiny_integer_preset(shape.channels, shape.height, shape.width), seed);

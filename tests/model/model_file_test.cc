@@ -4,8 +4,8 @@
 #include "lib/base/bytes.h"
 #include "lib/base/random.h"
 #include "lib/model/safetensors.h"
-#include "tests/support/cast.h"
 #include "tests/image/image_test_files.h"
+#include "tests/support/cast.h"
 #include "tests/support/tiny_model.h"
 
 namespace pie {
@@ -191,8 +191,9 @@ TEST(ModelFiles, FingerprintCoversWhatDecodingDependsOn) {
 }
 
 TEST(ModelFiles, MissingFilesAreNamed) {
-  EXPECT_TRUE(contains(message_of<OperationError>([] { load_model(Input("/no/such.safetensors")); }),
-                       "/no/such.safetensors"));
+  EXPECT_TRUE(
+      contains(message_of<OperationError>([] { load_model(Input("/no/such.safetensors")); }),
+               "/no/such.safetensors"));
 }
 
 }  // namespace

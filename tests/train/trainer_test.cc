@@ -195,7 +195,8 @@ TEST(Training, ClassesAreToldFromTheSamplesThemselves) {
   std::iota(all.begin(), all.end(), size_t{0});
   const std::vector<int64_t> labels(all_labels.begin(), all_labels.end());
   const torch::NoGradGuard no_grad;
-  const auto scores = torch::log_softmax(model->logits(to_unit(load_images(data, all, model->input_shape()))), 1);
+  const auto scores =
+      torch::log_softmax(model->logits(to_unit(load_images(data, all, model->input_shape()))), 1);
   EXPECT_NEAR(torch::nll_loss(scores, torch::tensor(labels)).item<double>(), trained, 1e-4);
 }
 
