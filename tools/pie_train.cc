@@ -11,6 +11,7 @@ namespace {
 constexpr const char* kExamples =
     "  pie-train --preset pie-mnist --data train-images-idx3-ubyte.gz -o digits.safetensors\n"
     "  pie-train --preset pie-mnist --data scans/ --val held-out/ --time 30m -o scans.safetensors\n"
+    "  pie-train --init pie-int-photo --data scans/ --time 10m -o my-scans.safetensors\n"
     "  pie-train --resume digits.safetensors.state --data train-images-idx3-ubyte.gz "
     "-o digits.safetensors\n";
 
@@ -29,8 +30,12 @@ int run(int argc, char** argv) {
   auto* resume =
       app.add_option("--resume", options.resume,
                      "Training state (MODEL.state) to continue; keeps its configuration");
+  auto* init = app.add_option("--init", options.init,
+                              "Trained model to start from, by name or path; its configuration, "
+                              "unless a preset with the same networks is given");
   preset->excludes(config)->excludes(resume);
   config->excludes(resume);
+  init->excludes(resume);
   app.add_option("--data", options.data,
                  "Training images: files, folders, IDX, CIFAR; PATH[begin:end] takes a part")
       ->required();
@@ -74,8 +79,9 @@ int run(int argc, char** argv) {
   app.add_flag("--dry-run", options.dry_run, "Run one step, print the plan and write nothing");
   const int code = parse_command_line(app, common, argc, argv);
   if (code >= 0) return code;
-  if (options.preset.empty() && options.config.empty() && options.resume.empty()) {
-    throw pie::UsageError("one of --preset, --config and --resume is needed; try --help");
+  if (options.preset.empty() && options.config.empty() && options.resume.empty() &&
+      options.init.empty()) {
+    throw pie::UsageError("one of --preset, --config, --init and --resume is needed; try --help");
   }
   return pie::load_engine(common).train(common, options);
 }

@@ -8,8 +8,9 @@
 namespace pie {
 
 struct TrainOptions {
-  std::string preset, config;  // one of them, unless resuming
+  std::string preset, config;  // at most one; unless resuming or with `init`, one
   std::vector<std::string> data, validation;
+  std::string init;  // a trained model to start from
   std::string output, resume, log;
   std::string task;  // empty: as the preset says
   std::string labels, validation_labels;

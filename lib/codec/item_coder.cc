@@ -1,6 +1,7 @@
 #include "lib/codec/item_coder.h"
 
 #include "lib/base/error.h"
+#include "lib/codec/exact_coder.h"
 #include "lib/codec/integer_coder.h"
 #include "lib/codec/latent_coder.h"
 
@@ -13,6 +14,9 @@ std::shared_ptr<ItemCoder> coder_for(const LoadedModel& loaded) {
   }
   if (auto integer = std::dynamic_pointer_cast<IntegerPie>(loaded.model)) {
     return make_integer_coder(std::move(integer));
+  }
+  if (const auto exact = std::dynamic_pointer_cast<ExactPie>(loaded.model)) {
+    return make_exact_coder(*exact);
   }
   if (auto latent = std::dynamic_pointer_cast<LatentModel>(loaded.model)) {
     return make_latent_coder(std::move(latent));

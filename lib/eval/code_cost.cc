@@ -38,10 +38,11 @@ struct Distortion {
 Distortion distortion(const ImageSet& images, const ImageSet& decoded) {
   Distortion result;
   Psnr pooled;
+  const auto samples = static_cast<size_t>(images.shape().elements());
   for (size_t i = 0; i < images.size(); ++i) {
     Psnr one;
-    one.add(images.data(i), decoded.data(i), images.shape().elements());
-    pooled.add(images.data(i), decoded.data(i), images.shape().elements());
+    one.add(images.data(i), decoded.data(i), samples);
+    pooled.add(images.data(i), decoded.data(i), samples);
     result.squared_errors.push_back(one.mse());
   }
   result.psnr_db = pooled.pooled_db();

@@ -20,7 +20,7 @@ torch::Tensor as_columns(const LogLikelihood& terms) {
 // The columns of all images of `source`, each summed over `draws` dequantizations: [N, columns].
 torch::Tensor summed_nats(Model& model, const ImageSource& source, uint64_t seed, int64_t draws,
                           const LogDetEstimator& how) {
-  const auto nats = torch::zeros(
+  auto nats = torch::zeros(
       {static_cast<int64_t>(source.size()), 3 + static_cast<int64_t>(model.residuals())},
       torch::kFloat64);
   for_each_batch(source.size(), kEvaluationBatch, [&](size_t begin, size_t end) {

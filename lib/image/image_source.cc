@@ -224,6 +224,7 @@ namespace {
 
 std::vector<SlicedInput> parse_all(const std::vector<std::string>& paths) {
   std::vector<SlicedInput> inputs;
+  inputs.reserve(paths.size());
   for (const std::string& path : paths) inputs.push_back(parse_sliced_input(path));
   return inputs;
 }

@@ -91,7 +91,7 @@ ImageHeader probe_pnm(const FileView& file, std::uint64_t max_pixels) {
 ImageFile decode_pnm(const FileView& file, std::uint64_t max_pixels) {
   const Parsed parsed = parse_header(file, max_pixels);
   const std::size_t needed =
-      parsed.header.shape.elements() * (parsed.header.bits == 16 ? std::size_t{2} : 1);
+      static_cast<std::size_t>(parsed.header.shape.elements()) * (parsed.header.bits == 16 ? 2 : 1);
   const std::size_t there = file.size - parsed.samples_at;
   if (there < needed) {
     throw TruncatedError(file.name + ": the PNM header promises " + std::to_string(needed) +

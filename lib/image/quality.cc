@@ -136,7 +136,8 @@ void Psnr::add(const std::uint8_t* a, const std::uint8_t* b, std::size_t samples
 
 void Psnr::add(const ImageSet& a, const ImageSet& b) {
   check_pairs(a, b);
-  for (std::size_t i = 0; i < a.size(); ++i) add(a.data(i), b.data(i), a.shape().elements());
+  const auto samples = static_cast<std::size_t>(a.shape().elements());
+  for (std::size_t i = 0; i < a.size(); ++i) add(a.data(i), b.data(i), samples);
 }
 
 double Psnr::mse() const {
@@ -155,7 +156,7 @@ double ssim(const Shape& shape, const std::uint8_t* a, const std::uint8_t* b) {
   const std::size_t width = static_cast<std::size_t>(shape.width);
   double sum = 0;
   for (int c = 0; c < shape.channels; ++c) {
-    const std::size_t start = static_cast<std::size_t>(c) * shape.pixels();
+    const std::size_t start = static_cast<std::size_t>(c * shape.pixels());
     sum += ssim_of_channel(height, width, a + start, b + start);
   }
   return sum / static_cast<double>(shape.channels);
@@ -173,7 +174,7 @@ double sharpness(const Shape& shape, const std::uint8_t* planar) {
     throw ShapeError("the sharpness of an image needs at least 3x3 pixels, not " +
                      to_string(shape));
   }
-  const std::size_t pixels = shape.pixels();
+  const auto pixels = static_cast<std::size_t>(shape.pixels());
   Plane luma(static_cast<std::size_t>(shape.height), static_cast<std::size_t>(shape.width));
   for (std::size_t p = 0; p < pixels; ++p) {
     const double value = shape.channels >= 3 ? 0.299 * planar[p] + 0.587 * planar[p + pixels] +

@@ -14,6 +14,7 @@
 #include "lib/flow/pre_transform.h"
 #include "lib/flow/reshapes.h"
 #include "lib/model/autoencoder.h"
+#include "lib/model/exact_pie.h"
 #include "lib/model/flow_model.h"
 #include "lib/model/integer_pie.h"
 #include "lib/model/iresnet_config.h"
@@ -193,6 +194,18 @@ double least_parameters(const IntegerPieConfig& config) {
   return least * static_cast<double>(config.input.channels);
 }
 
+double least_parameters(const ExactPieConfig& config) {
+  const auto phases = static_cast<double>(kCellPhases.size());
+  double least = 0;
+  for (const auto& size : config.networks) {
+    const auto hidden = static_cast<double>(size.hidden);
+    const double blocks =
+        static_cast<double>(size.first_blocks) + phases * static_cast<double>(size.phase_blocks);
+    least += hidden * (9 * phases + 10 * hidden * blocks);
+  }
+  return least;
+}
+
 double least_parameters(const AutoencoderConfig& config) {
   double least = 0, channels = static_cast<double>(config.input.channels),
          area = static_cast<double>(config.input.height * config.input.width),
@@ -235,6 +248,10 @@ const std::map<std::string, Architecture>& architectures() {
                                [](const IntegerPieConfig& config) {
                                  return std::make_shared<IntegerPie>(config);
                                })},
+      {"pie-exact", architecture(parse_exact_pie_config,
+                                 [](const ExactPieConfig& config) {
+                                   return std::make_shared<ExactPie>(config);
+                                 })},
       {"vae", autoencoder},
       {"wae", autoencoder}};
   return all;

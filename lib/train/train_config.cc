@@ -26,10 +26,12 @@ LogDetEstimator parse_log_det(const ConfigSection& train) {
 
 TrainConfig parse_train_config(const Json& preset) {
   if (!preset.contains("train")) throw UsageError("configuration: 'train' is missing");
-  const ConfigSection s(preset.at("train"), "train",
-                        {"steps", "batch", "lr", "warmup_steps", "schedule", "clip_norm",
-                         "ema_decay", "validate_every", "flip", "crop", "shift", "task", "labelled",
-                         "class_weight", "weight_decay", "recompute", "log_det"});
+  const ConfigSection s(
+      preset.at("train"), "train",
+      {"steps",      "batch",          "lr",   "warmup_steps", "schedule",     "clip_norm",
+       "ema_decay",  "validate_every", "flip", "crop",         "shift",        "smallest_scale",
+       "jpeg_share", "ycbcr_share",    "task", "labelled",     "class_weight", "weight_decay",
+       "recompute",  "log_det"});
   TrainConfig config;
   config.steps = s.integer("steps", 1, 1000000000);
   config.batch = s.integer("batch", 1, 65536);
@@ -42,6 +44,12 @@ TrainConfig parse_train_config(const Json& preset) {
   config.flip = s.get<bool>("flip");
   config.crop = s.get<bool>("crop");
   config.shift = s.has("shift") ? s.integer("shift", 0, 64) : 0;
+  const auto share = [&](const char* key, double low, double otherwise) {
+    return s.has(key) ? s.number(key, low, 1) : otherwise;
+  };
+  config.smallest_scale = share("smallest_scale", 0.05, 1);
+  config.jpeg_share = share("jpeg_share", 0, 0);
+  config.ycbcr_share = share("ycbcr_share", 0, 0);
   config.task = s.has("task") ? s.choice("task", {"density", "classify", "hybrid"}) : "density";
   config.labelled = s.has("labelled") ? s.integer("labelled", 0, int64_t{1} << 40) : 0;
   config.class_weight = s.has("class_weight") ? s.number("class_weight", 0, 1e6) : 1.0;

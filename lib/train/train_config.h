@@ -10,16 +10,19 @@
 namespace pie {
 
 struct TrainConfig {
-  int64_t steps;            // the length of the schedule
-  int64_t batch;            // images a step
-  double lr;                // Adam's learning rate at the top of the schedule
-  int64_t warmup_steps;     // linear rise from 0
-  std::string schedule;     // "linear" or "cosine" fall to 1 % of lr, or "constant"
-  double clip_norm;         // 0: off
-  double ema_decay;         // 0: off
-  int64_t validate_every;   // steps
-  bool flip, crop;          // augmentation: mirror; random crop of images larger than the model's
-  int64_t shift;            // augmentation: a random move by up to this many pixels each way
+  int64_t steps;           // the length of the schedule
+  int64_t batch;           // images a step
+  double lr;               // Adam's learning rate at the top of the schedule
+  int64_t warmup_steps;    // linear rise from 0
+  std::string schedule;    // "linear" or "cosine" fall to 1 % of lr, or "constant"
+  double clip_norm;        // 0: off
+  double ema_decay;        // 0: off
+  int64_t validate_every;  // steps
+  bool flip, crop;         // augmentation: mirror; random crop of images larger than the model's
+  int64_t shift;           // augmentation: a random move by up to this many pixels each way
+  // Augmentation with what photographs go through: shrunk by a random factor from this to 1; the
+  // shares that come back from JPEG files, and from YCbCr, half of these with half the chroma.
+  double smallest_scale, jpeg_share, ycbcr_share;
   std::string task;         // "density", "classify" or "hybrid"
   int64_t labelled;         // hybrid: only the first so many images have labels; 0: all
   double class_weight;      // hybrid: of the cross-entropy against nats per dimension

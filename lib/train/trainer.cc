@@ -76,9 +76,9 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
 
 Trainer Trainer::from_state(const Json& json, const std::string& path) {
   try {
-    const ConfigSection state(
-        json, "state",
-        {"preset", "seed", "step", "images", "elapsed_s", "time_limit_s", "bfloat16", "curve"});
+    const ConfigSection state(json, "state",
+                              {"preset", "seed", "step", "images", "elapsed_s", "time_limit_s",
+                               "bfloat16", "initialized", "curve"});
     Trainer trainer(state.get<Json>("preset"), state.get<uint64_t>("seed"));
     constexpr int64_t kMost = int64_t{1} << 40;
     trainer.adam_->steps = state.integer("step", 0, kMost);
@@ -87,6 +87,7 @@ Trainer Trainer::from_state(const Json& json, const std::string& path) {
     if (state.has("time_limit_s")) trainer.time_limit_s_ = state.number("time_limit_s", 0, 1e12);
     if (state.has("curve")) trainer.curve_ = state.get<Json::array_t>("curve");
     if (state.has("bfloat16")) trainer.bfloat16_ = state.get<bool>("bfloat16");
+    trainer.initialized_ = state.has("initialized") && state.get<bool>("initialized");
     return trainer;
   } catch (const UsageError& error) {
     throw DamagedError(path + ": " + error.what());
@@ -121,12 +122,33 @@ Bytes Trainer::serialize_state() const {
                {"images", images_}, {"elapsed_s", elapsed_s_}, {"time_limit_s", time_limit_s_},
                {"curve", curve_}};
   if (bfloat16_) info["bfloat16"] = *bfloat16_;
+  if (initialized_) info["initialized"] = true;
   std::map<std::string, torch::Tensor> tensors{{"values", flat_->values},
                                                {"first_moment", adam_->first_moment},
                                                {"second_moment", adam_->second_moment},
                                                {"average", adam_->average}};
   for (const auto& [name, buffer] : flat_->buffers) tensors["buffer." + name] = buffer;
   return serialize_tensors({{{"format", kStateFormat}, {"state", info.dump()}}, tensors});
+}
+
+void Trainer::start_from(const LoadedModel& trained) {
+  const auto ours = model_->named_parameters(), theirs = trained.model->named_parameters();
+  const auto describe = [](const torch::Tensor* tensor) {
+    return tensor == nullptr ? "missing" : c10::str(tensor->sizes());
+  };
+  const auto require_same = [&](const std::string& name) {
+    const auto *own = ours.find(name), *other = theirs.find(name);
+    if (own != nullptr && other != nullptr && own->sizes() == other->sizes()) return;
+    throw UsageError("the model " + trained.name() + " has another configuration: its " + name +
+                     " is " + describe(other) + ", here " + describe(own) +
+                     "; leave the preset out to train with the model's own");
+  };
+  for (const auto& item : ours) require_same(item.key());
+  for (const auto& item : theirs) require_same(item.key());
+  torch::NoGradGuard no_grad;
+  for (const auto& item : ours) item.value().copy_(theirs[item.key()]);
+  adam_->average.copy_(flat_->values);
+  initialized_ = true;
 }
 
 void Trainer::set_steps(int64_t steps) {
@@ -186,7 +208,7 @@ Trainer::Batch Trainer::batch(TrainingSet& data, int64_t step, bool labelled) co
 TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrupted,
                       const std::function<void(const TrainStatus&)>& report) {
   images_ = static_cast<int64_t>(run.data->size());
-  if (adam_->steps == 0) {
+  if (adam_->steps == 0 && !initialized_) {
     model_->initialize(batch(*run.data, 0, false).x);
     adam_->average.copy_(flat_->values);
   }

@@ -49,6 +49,10 @@ class Trainer {
   // Starts from random weights. Throws UsageError if the preset is wrong.
   Trainer(const Json& preset, uint64_t seed);
 
+  // Takes over the weights of a trained model, which has no other part in the run. Throws
+  // UsageError unless it has the tensors of this configuration, naming the first that differs.
+  void start_from(const LoadedModel& trained);
+
   // Continues a saved run; the preset and seed come from the state. Throws DamagedError,
   // UnsupportedError.
   static Trainer resume(const Bytes& state, const std::string& path);
@@ -122,6 +126,7 @@ class Trainer {
   double time_limit_s_ = 0;     // the schedule spans this time instead of the steps; 0: steps count
   Json curve_ = Json::array();  // one object for each validation
   int64_t images_ = 0;          // in the training set
+  bool initialized_ = false;    // the weights come from a trained model
   std::optional<bool> bfloat16_;
   std::shared_ptr<Model> model_;
   std::vector<std::shared_ptr<Model>> replicas_;  // of model_, which is the first; same weights

@@ -1,10 +1,13 @@
 #include "lib/train/training_set.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "lib/base/error.h"
 #include "lib/base/random.h"
+#include "lib/image/jpeg_file.h"
+#include "lib/image/resample.h"
 
 namespace pie {
 namespace {
@@ -18,25 +21,72 @@ bool covers(const Shape& shape, const Shape& part) {
          shape.width >= part.width;
 }
 
+// Random numbers of one image in one epoch, each of which is used for one thing.
+class Choices {
+ public:
+  Choices(uint64_t seed, uint64_t epoch, size_t index)
+      : random_(seed ^ kAugmentSeed, epoch << 40 | index) {}
+  // Of 0 ... n - 1.
+  int64_t below(uint64_t k, int64_t n) const {
+    return static_cast<int64_t>(random_.uniform(k) * static_cast<float>(n));
+  }
+  double between(uint64_t k, double low, double high) const {
+    return low + (high - low) * static_cast<double>(random_.uniform(k));
+  }
+
+ private:
+  CounterRandom random_;
+};
+
+// A part of the image in the size of `target`, shrunk to it by a random factor.
+Image random_part(const Image& image, const TrainConfig& config, const Shape& target,
+                  const Choices& choices) {
+  const auto& g = image.shape;
+  const double least = std::max({config.smallest_scale,
+                                 static_cast<double>(target.height) / static_cast<double>(g.height),
+                                 static_cast<double>(target.width) / static_cast<double>(g.width)});
+  const double factor = choices.between(5, std::min(1.0, least), 1);
+  const auto enlarged = [&](int64_t side, int64_t most) {
+    return std::min(most, std::lround(static_cast<double>(side) / factor));
+  };
+  const auto height = enlarged(target.height, g.height), width = enlarged(target.width, g.width);
+  const auto y = choices.below(0, g.height - height + 1);
+  const auto x = choices.below(1, g.width - width + 1);
+  const auto part = crop(image, x, y, width, height);
+  if (height == target.height && width == target.width) return part;
+  return shrink(part, target.height, target.width,
+                choices.below(6, 2) == 1 ? ResampleKernel::kLanczos : ResampleKernel::kArea);
+}
+
+// The image as it comes back from lossy storage, a share of the times.
+Image worn(Image image, const TrainConfig& config, const Choices& choices) {
+  constexpr int kLowestQuality = 60, kHighestQuality = 98;
+  const double lot = choices.between(7, 0, 1);
+  if (lot < config.jpeg_share) {
+    const auto quality = kLowestQuality + choices.below(8, kHighestQuality - kLowestQuality + 1);
+    const auto file = encode_jpeg(image, static_cast<int>(quality));
+    return decode_jpeg({file.data(), file.size(), "JPEG"}, kMaxPixels).image;
+  }
+  if (image.shape.channels == 3 && lot - config.jpeg_share < config.ycbcr_share) {
+    return through_ycbcr(image, choices.below(9, 2) == 1);
+  }
+  return image;
+}
+
 // The augmentations of the training set, a function of (seed, epoch, image index).
 Image augment(Image image, const TrainConfig& config, const Shape& target, uint64_t seed,
               uint64_t epoch, size_t index) {
-  const CounterRandom random(seed ^ kAugmentSeed, epoch << 40 | index);
-  const auto below = [&](uint64_t k, int64_t n) {
-    return static_cast<int64_t>(random.uniform(k) * static_cast<float>(n));
-  };
-  const auto& g = image.shape;
-  if (config.crop && covers(g, target)) {
-    const auto y = below(0, g.height - target.height + 1);
-    const auto x = below(1, g.width - target.width + 1);
-    image = crop(image, x, y, target.width, target.height);
+  const Choices choices(seed, epoch, index);
+  if (config.crop && covers(image.shape, target)) {
+    image = random_part(image, config, target, choices);
   }
-  if (config.flip && below(2, 2) == 1) image = flip_horizontal(image);
+  if (config.flip && choices.below(2, 2) == 1) image = flip_horizontal(image);
   if (config.shift > 0) {
     const int64_t most = config.shift;
-    image = shift(image, below(3, 2 * most + 1) - most, below(4, 2 * most + 1) - most);
+    image =
+        shift(image, choices.below(3, 2 * most + 1) - most, choices.below(4, 2 * most + 1) - most);
   }
-  return image;
+  return worn(std::move(image), config, choices);
 }
 
 }  // namespace

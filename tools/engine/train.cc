@@ -46,10 +46,13 @@ std::string clock_text(double seconds) {
   return text;
 }
 
-Json preset_for(const TrainOptions& options) {
+// `initial`: the model that training starts from, if any.
+Json preset_for(const TrainOptions& options, const std::optional<LoadedModel>& initial) {
   Json preset;
   if (!options.preset.empty()) {
     preset = find_preset(options.preset);
+  } else if (options.config.empty()) {
+    preset = initial->preset;
   } else {
     const auto bytes = read_file(options.config);
     preset = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
@@ -61,6 +64,15 @@ Json preset_for(const TrainOptions& options) {
   if (!options.task.empty()) preset["train"]["task"] = options.task;
   if (options.steps > 0) preset["train"]["steps"] = options.steps;
   return preset;
+}
+
+Trainer trainer_for(const CommonOptions& common, const TrainOptions& options) {
+  if (!options.resume.empty()) return Trainer::resume(read_file(options.resume), options.resume);
+  std::optional<LoadedModel> initial;
+  if (!options.init.empty()) initial = find_model(options.init);
+  Trainer trainer(preset_for(options, initial), common.seed);
+  if (initial) trainer.start_from(*initial);
+  return trainer;
 }
 
 bool use_bfloat16(const std::string& precision, const Trainer& trainer) {
@@ -326,9 +338,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   std::optional<ImageSource> validation;
   if (!options.validation.empty()) validation.emplace(options.validation, source_options);
 
-  auto trainer = options.resume.empty()
-                     ? Trainer(preset_for(options), common.seed)
-                     : Trainer::resume(read_file(options.resume), options.resume);
+  auto trainer = trainer_for(common, options);
   const bool labelled = trainer.config().task != "density";
   auto images = trainer.training_set(data, labelled ? labels_of(data, "--labels", options.labels,
                                                                 trainer.config().task == "hybrid")

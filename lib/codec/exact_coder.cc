@@ -1,0 +1,333 @@
+#include "lib/codec/exact_coder.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "lib/base/error.h"
+#include "lib/base/random.h"
+#include "lib/coding/layer_coder.h"
+#include "lib/exact/network.h"
+#include "lib/exact/walk.h"
+#include "lib/model/pixels.h"
+#include "lib/numerics/batches.h"
+
+namespace pie {
+namespace {
+
+// The largest side of a tile where the model takes any size.
+constexpr int64_t kTileSide = 1024;
+constexpr size_t kDrawnAtOnce = 64;
+
+// The side of equal tiles, as large as they may be.
+int64_t tile_side(int64_t side) {
+  const int64_t tiles = (side + kTileSide - 1) / kTileSide;
+  return (side + tiles - 1) / tiles;
+}
+
+// The mixtures of a plane's samples, [n * samples, 3 * components].
+struct PlaneMixtures {
+  std::vector<int32_t> indices;
+  int components;
+  size_t samples() const { return indices.size() / (3 * static_cast<size_t>(components)); }
+  MixtureRows rows() const { return {indices.data(), components, samples()}; }
+};
+
+std::vector<float> as_floats(const Bytes& levels) { return {levels.begin(), levels.end()}; }
+
+Bytes as_bytes(const std::vector<float>& levels) {
+  Bytes bytes(levels.size());
+  std::transform(levels.begin(), levels.end(), bytes.begin(),
+                 [](float level) { return static_cast<uint8_t>(level); });
+  return bytes;
+}
+
+// What a head says as mixtures, with means no longer relative.
+PlaneMixtures mixtures_of(const ExactPlane& plane, const HeadIndices& head,
+                          const std::vector<int16_t>& bases, int components) {
+  const auto columns = 3 * components;
+  PlaneMixtures result{std::vector<int32_t>(bases.size() * static_cast<size_t>(columns)),
+                       components};
+  auto* to = result.indices.data();
+  const auto* base = bases.data();
+  for (int64_t row = 0; row < head.grid.n * plane.rows; ++row) {
+    const int64_t y = row / plane.rows * head.grid.height + row % plane.rows;
+    const auto* from = head.data + y * head.grid.width * head.stride;
+    for (int64_t x = 0; x < plane.columns; ++x, from += head.stride, to += columns, ++base) {
+      for (int k = 0; k < columns; ++k) to[k] = from[k];
+      for (int k = components; k < 2 * components; ++k) {
+        to[k] = std::clamp(to[k] + *base, kMeanIndices.low, kMeanIndices.high);
+      }
+    }
+  }
+  return result;
+}
+
+// One layer of a block of a frame, decoded plane by plane. What does not decode although its bytes
+// are intact is a disagreement.
+class StoredLayer {
+ public:
+  StoredLayer(const LogisticMixture& mixture, const StoredFrame& frame, uint64_t block, int layer,
+              size_t symbols)
+      : frame_(frame), block_(block), layer_(layer), coded_(frame.block(layer, block)) {
+    guarded([&] {
+      decoder_.emplace(mixture, coded_.mode, ByteSpan{coded_.bytes.data(), coded_.bytes.size()},
+                       symbols);
+    });
+  }
+
+  Bytes levels(const PlaneMixtures& mixtures) {
+    std::vector<float> levels(mixtures.samples());
+    decoder_->get(mixtures.rows(), levels.data());
+    return as_bytes(levels);
+  }
+
+  void finish() {
+    guarded([&] { decoder_->finish(); });
+    frame_.verify_symbols(layer_, block_, decoder_->finish());
+  }
+
+ private:
+  template <typename Work>
+  void guarded(const Work& work) const {
+    try {
+      work();
+    } catch (const DamagedError& error) {
+      throw frame_.disagreement(layer_, block_, error);
+    }
+  }
+
+  const StoredFrame& frame_;
+  uint64_t block_;
+  int layer_;
+  CodedBlock coded_;
+  std::optional<SampleDecoder> decoder_;
+};
+
+class ExactCoder final : public ItemCoder {
+ public:
+  explicit ExactCoder(FrozenPie pie) : pie_(std::move(pie)) {}
+
+  bool exact() const override { return true; }
+
+  int coded_channels(int channels, int) const override {
+    const auto own = static_cast<int>(pie_.input.channels);
+    if (channels == own) return channels;
+    const int colours = channels % 2 == 0 ? channels - 1 : channels;
+    return colours == own || (colours == 1 && own == 3) ? colours : 0;
+  }
+
+  Shape item_shape(const Shape& image) const override {
+    if (!pie_.view.position) {
+      return {image.channels, tile_side(image.height), tile_side(image.width)};
+    }
+    auto item = pie_.input;
+    item.channels = image.channels;
+    return item;
+  }
+
+  std::vector<size_t> symbols_per_item(const Shape& item) const override {
+    std::vector<size_t> counts(static_cast<size_t>(pie_.view.layout.layers) + 1);
+    for (const auto& plane : planes_of(item)) {
+      if (plane.channel < item.channels) {
+        counts[plane.layer] += static_cast<size_t>(plane.samples());
+      }
+    }
+    return counts;
+  }
+
+  size_t blocks_at_once() const override { return static_cast<size_t>(at::get_num_threads()); }
+
+  // The symbols of a layer are the samples of its planes, plane by plane, and in each plane item by
+  // item, row by row.
+  EncodedItems encode(const ImageSet& items, int layers, uint32_t) override {
+    const auto& item = items.shape();
+    const auto planes = planes_of(item);
+    std::vector<SampleEncoder> encoders(static_cast<size_t>(layers), SampleEncoder(*pie_.mixture));
+    generate(items.size(), item, [&](size_t plane, const PlaneMixtures& mixtures) {
+      auto known = samples_of(items, planes[plane]);
+      if (planes[plane].layer < encoders.size()) {
+        encoders[planes[plane].layer].put(as_floats(known).data(), mixtures.rows());
+      }
+      return known;
+    });
+    EncodedItems result;
+    for (auto& encoder : encoders) {
+      result.ideal_bits.push_back(encoder.ideal_bits());
+      result.layers.push_back(encoder.finish());
+    }
+    return result;
+  }
+
+  // Samples of missing layers are the medians of what is possible.
+  ImageSet decode(const StoredFrame& frame, uint64_t block, const Shape& item,
+                  int layers) override {
+    const auto items = static_cast<size_t>(frame.header().items_in_block(block));
+    const auto planes = planes_of(item);
+    const auto counts = symbols_per_item(item);
+    const auto wanted = static_cast<size_t>(layers);
+    std::optional<StoredLayer> current;
+    size_t next = 0;  // the layer to be decoded next
+    const auto go_to = [&](size_t layer) {
+      for (; next <= layer && next < wanted; ++next) {
+        if (current) current->finish();
+        current.emplace(*pie_.mixture, frame, block, static_cast<int>(next), items * counts[next]);
+      }
+    };
+    auto images = generate(items, item, [&](size_t plane, const PlaneMixtures& mixtures) {
+      const size_t layer = planes[plane].layer;
+      if (layer >= wanted) return medians(mixtures);
+      go_to(layer);
+      return current->levels(mixtures);
+    });
+    go_to(wanted);  // and layers that have no samples in items so small
+    current->finish();
+    return images;
+  }
+
+  torch::Tensor latents(const ImageSet& items) override {
+    std::vector<torch::Tensor> columns;
+    for (const auto& plane : planes_of(items.shape())) {
+      if (plane.layer > 0 || plane.channel >= items.shape().channels) continue;
+      const auto known = samples_of(items, plane);
+      auto column = torch::empty({static_cast<int64_t>(items.size()), plane.samples()});
+      std::copy(known.begin(), known.end(), column.data_ptr<float>());
+      columns.push_back(column);
+    }
+    return torch::cat(columns, 1);
+  }
+
+  ImageSet from_latents(const torch::Tensor& z) override {
+    const auto& item = pie_.input;
+    const auto d = static_cast<int64_t>(symbols_per_item(item)[0]);
+    if (z.dim() != 2 || z.size(1) != d) {
+      throw ShapeError("latents of this model are [N, " + std::to_string(d) + "], not " +
+                       c10::str(z.sizes()));
+    }
+    const auto known = torch::nan_to_num(z).round().clamp(0, 255).to(torch::kUInt8);
+    const auto planes = planes_of(item);
+    int64_t used = 0;
+    return generate(static_cast<size_t>(z.size(0)), item,
+                    [&](size_t plane, const PlaneMixtures& mixtures) {
+                      if (planes[plane].layer != 0) return medians(mixtures);
+                      const int64_t columns = planes[plane].samples();
+                      used += columns;
+                      const auto own = known.narrow(1, used - columns, columns).contiguous();
+                      const auto* data = own.data_ptr<uint8_t>();
+                      return Bytes(data, data + own.numel());
+                    });
+  }
+
+  // Draws levels by their exact probabilities; of layers behind z only with a residual temperature.
+  ImageSet draw(size_t count, const SamplingOptions& options) override {
+    if (options.temperature != 1 ||
+        (options.residual_temperature != 0 && options.residual_temperature != 1)) {
+      throw UsageError(
+          "an exact PIE has no temperatures: that of z must be 1, that of residuals 0 or 1");
+    }
+    const auto planes = planes_of(pie_.input);
+    ImageSet images(pie_.input, count);
+    for (size_t first = 0; first < count; first += kDrawnAtOnce) {
+      const size_t n = std::min(kDrawnAtOnce, count - first);
+      const auto drawn = generate(n, pie_.input, [&](size_t plane, const PlaneMixtures& mixtures) {
+        if (planes[plane].layer > 0 && options.residual_temperature == 0) {
+          return medians(mixtures);
+        }
+        const auto each = static_cast<size_t>(planes[plane].samples());
+        std::vector<uint32_t> slots(n * each);
+        for (size_t i = 0; i < slots.size(); ++i) {
+          const CounterRandom random(options.seed, plane << 40 | (first + i / each));
+          slots[i] = random.bits(i % each) >> (32 - LogisticMixture::kTotalBits);
+        }
+        return owners(slots, mixtures);
+      });
+      std::copy_n(drawn.data(), drawn.pixels().size(), images.data(first));
+    }
+    return images;
+  }
+
+ private:
+  std::vector<ExactPlane> planes_of(const Shape& item) const {
+    return exact_planes(pie_.view.layout, item.height, item.width);
+  }
+
+  // The samples of a plane in all items. Of channels that items do not have: of their last.
+  Bytes samples_of(const ImageSet& items, const ExactPlane& plane) const {
+    const auto& item = items.shape();
+    const bool coarsest = plane.scale == pie_.view.layout.depth;
+    const auto phase = coarsest ? CellPhase{0, 0} : kCellPhases.at(plane.phase);
+    const int64_t unit = int64_t{1} << plane.scale, step = coarsest ? unit : 2 * unit;
+    const int64_t channel = std::min(plane.channel, item.channels - 1);
+    Bytes samples;
+    samples.reserve(items.size() * static_cast<size_t>(plane.samples()));
+    for (size_t i = 0; i < items.size(); ++i) {
+      const auto* from = items.data(i) + coded_channel(item.channels, channel) * item.pixels();
+      for (int64_t y = phase.dy * unit; y < item.height; y += step) {
+        for (int64_t x = phase.dx * unit; x < item.width; x += step) {
+          samples.push_back(from[y * item.width + x]);
+        }
+      }
+    }
+    return samples;
+  }
+
+  // The levels that own slots, one for each sample.
+  Bytes owners(const std::vector<uint32_t>& slots, const PlaneMixtures& mixtures) const {
+    std::vector<LogisticMixture::Interval> found(slots.size());
+    pie_.mixture->find(slots.data(), mixtures.indices.data(), mixtures.components, slots.size(),
+                       found.data());
+    Bytes levels;
+    levels.reserve(found.size());
+    for (const auto& own : found) levels.push_back(static_cast<uint8_t>(own.level));
+    return levels;
+  }
+
+  Bytes medians(const PlaneMixtures& mixtures) const {
+    constexpr uint32_t kHalf = (1U << (LogisticMixture::kTotalBits - 1)) - 1;
+    return owners(std::vector<uint32_t>(mixtures.samples(), kHalf), mixtures);
+  }
+
+  // Builds up items of which the planes of the item's channels are chosen by `choose`, and the
+  // others repeat the last of those.
+  template <typename Choose>
+  ImageSet generate(size_t n, const Shape& item, const Choose& choose) const {
+    const auto planes = planes_of(item);
+    ExactNetworks networks(
+        pie_.networks, pie_.view.layout.depth,
+        [](int64_t rows, const auto& work) { at::parallel_for(0, rows, kRowsAtOnce, work); });
+    Bytes last;
+    const auto visit = [&](size_t plane, const HeadIndices& head,
+                           const std::vector<int16_t>& bases) {
+      if (planes[plane].channel < item.channels) {
+        last = choose(plane, mixtures_of(planes[plane], head, bases, pie_.components));
+      }
+      return last;
+    };
+    ExactWalk<ExactNetworks, decltype(visit)> walk(pie_.view, networks, visit);
+    const auto channels = walk.run(static_cast<int64_t>(n), item.height, item.width);
+    ImageSet images(item, n);
+    for (int64_t c = 0; c < item.channels; ++c) {
+      const auto to = coded_channel(item.channels, c) * item.pixels();
+      for (size_t i = 0; i < n; ++i) {
+        std::copy_n(
+            channels[static_cast<size_t>(c)].begin() + static_cast<int64_t>(i) * item.pixels(),
+            item.pixels(), images.data(i) + to);
+      }
+    }
+    return images;
+  }
+
+  static constexpr int64_t kRowsAtOnce = 8;
+  FrozenPie pie_;
+};
+
+}  // namespace
+
+std::shared_ptr<ItemCoder> make_exact_coder(const ExactPie& model) {
+  return std::make_shared<ExactCoder>(model.frozen());
+}
+
+}  // namespace pie

@@ -1,0 +1,148 @@
+#include "lib/image/resample.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "lib/base/error.h"
+
+namespace pie {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+constexpr double kLanczosLobes = 3;
+
+double lanczos(double x) {
+  if (x == 0) return 1;
+  if (std::abs(x) >= kLanczosLobes) return 0;
+  const double a = kPi * x, b = a / kLanczosLobes;
+  return std::sin(a) / a * std::sin(b) / b;
+}
+
+// The share of [low, high] that lies in the unit interval of sample `i`.
+double overlap(double low, double high, std::int64_t i) {
+  const auto at = static_cast<double>(i);
+  return std::max(0.0, std::min(high, at + 1) - std::max(low, at));
+}
+
+// The samples, and their weights, that one sample of a shrunk line is made of.
+struct Taps {
+  std::int64_t first;
+  std::vector<float> weights;
+};
+
+std::vector<Taps> taps_of(std::int64_t from, std::int64_t to, ResampleKernel kernel) {
+  const double ratio = static_cast<double>(from) / static_cast<double>(to);
+  const double radius = kernel == ResampleKernel::kArea ? ratio / 2 : kLanczosLobes * ratio;
+  std::vector<Taps> all;
+  for (std::int64_t i = 0; i < to; ++i) {
+    const double centre = (static_cast<double>(i) + 0.5) * ratio;
+    const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(centre - radius));
+    const auto last = std::min(from - 1, static_cast<std::int64_t>(centre + radius));
+    Taps taps{first, {}};
+    double sum = 0;
+    std::vector<double> weights;
+    for (std::int64_t k = first; k <= last; ++k) {
+      weights.push_back(kernel == ResampleKernel::kArea
+                            ? overlap(centre - radius, centre + radius, k)
+                            : lanczos((static_cast<double>(k) + 0.5 - centre) / ratio));
+      sum += weights.back();
+    }
+    for (const double weight : weights) taps.weights.push_back(static_cast<float>(weight / sum));
+    all.push_back(std::move(taps));
+  }
+  return all;
+}
+
+std::uint8_t to_level(float value) {
+  return static_cast<std::uint8_t>(std::clamp(std::lround(value), 0L, 255L));
+}
+
+struct Colour {
+  float y, cb, cr;
+};
+
+Colour to_ycbcr(const std::uint8_t* rgb) {
+  const float r = rgb[0], g = rgb[1], b = rgb[2];
+  return {0.299F * r + 0.587F * g + 0.114F * b, -0.168736F * r - 0.331264F * g + 0.5F * b + 128,
+          0.5F * r - 0.418688F * g - 0.081312F * b + 128};
+}
+
+void to_rgb(float y, float cb, float cr, std::uint8_t* rgb) {
+  rgb[0] = to_level(y + 1.402F * (cr - 128));
+  rgb[1] = to_level(y - 0.344136F * (cb - 128) - 0.714136F * (cr - 128));
+  rgb[2] = to_level(y + 1.772F * (cb - 128));
+}
+
+}  // namespace
+
+Image shrink(const Image& image, std::int64_t height, std::int64_t width, ResampleKernel kernel) {
+  const auto& from = image.shape;
+  if (image.bits != 8) throw UsageError("only 8-bit images are shrunk");
+  if (height < 1 || width < 1 || height > from.height || width > from.width) {
+    throw ShapeError("an image of " + to_string(from) + " does not shrink to " +
+                     std::to_string(width) + "x" + std::to_string(height) + " pixels");
+  }
+  const auto channels = from.channels;
+  const auto rows = taps_of(from.height, height, kernel),
+             columns = taps_of(from.width, width, kernel);
+  const auto line = static_cast<std::size_t>(from.width * channels);
+  std::vector<float> sums(line);
+  Image result({channels, height, width});
+  auto* to = result.samples.data();
+  for (const auto& row : rows) {
+    std::fill(sums.begin(), sums.end(), 0.0F);
+    for (std::size_t k = 0; k < row.weights.size(); ++k) {
+      const auto* samples = image.samples.data() + (static_cast<std::size_t>(row.first) + k) * line;
+      for (std::size_t i = 0; i < line; ++i) {
+        sums[i] += row.weights[k] * static_cast<float>(samples[i]);
+      }
+    }
+    for (const auto& column : columns) {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        float sum = 0;
+        const float* at = sums.data() + column.first * channels + c;
+        for (const float weight : column.weights) {
+          sum += weight * *at;
+          at += channels;
+        }
+        *to++ = to_level(sum);
+      }
+    }
+  }
+  return result;
+}
+
+Image through_ycbcr(const Image& image, bool halved) {
+  if (image.bits != 8 || image.shape.channels != 3) {
+    throw UsageError("only 8-bit RGB images become YCbCr");
+  }
+  const std::int64_t step = halved ? 2 : 1;
+  const auto height = image.shape.height, width = image.shape.width;
+  Image result(image.shape);
+  for (std::int64_t y = 0; y < height; y += step) {
+    for (std::int64_t x = 0; x < width; x += step) {
+      const auto rows = std::min(step, height - y), columns = std::min(step, width - x);
+      float cb = 0, cr = 0;
+      const auto visit = [&](const auto& work) {
+        for (std::int64_t i = 0; i < rows * columns; ++i) {
+          work(static_cast<std::size_t>(((y + i / columns) * width + x + i % columns) * 3));
+        }
+      };
+      visit([&](std::size_t at) {
+        const auto colour = to_ycbcr(image.samples.data() + at);
+        cb += colour.cb;
+        cr += colour.cr;
+      });
+      const auto count = static_cast<float>(rows * columns);
+      cb = to_level(cb / count);
+      cr = to_level(cr / count);
+      visit([&](std::size_t at) {
+        to_rgb(to_level(to_ycbcr(image.samples.data() + at).y), cb, cr, result.samples.data() + at);
+      });
+    }
+  }
+  return result;
+}
+
+}  // namespace pie

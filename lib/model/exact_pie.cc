@@ -1,0 +1,338 @@
+#include "lib/model/exact_pie.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "lib/base/error.h"
+#include "lib/numerics/mixture_likelihood.h"
+
+namespace pie {
+namespace {
+
+constexpr auto kRowsLast = torch::MemoryFormat::ChannelsLast;
+
+static_assert(kMeanSteps == kIndicesPerUnit && kLowestMean == kMeanIndices.low &&
+                  kHighestMean == kMeanIndices.high,
+              "features count means as mixtures do");
+
+// The integer levels of x [N, C, H, W] in [0, 1], uint8, in coding order.
+torch::Tensor to_levels(const torch::Tensor& x) {
+  const auto levels = (x.detach() * 256).floor_().clamp_(0, 255).to(torch::kUInt8);
+  std::vector<torch::Tensor> channels;
+  for (int64_t c = 0; c < x.size(1); ++c) {
+    channels.push_back(levels.select(1, coded_channel(x.size(1), c)));
+  }
+  return torch::stack(channels, 1);
+}
+
+std::vector<ExactGrid> mixture_grids(const ExactPieConfig& config) {
+  const int64_t most = kMeanIndices.high - kMeanIndices.low;
+  std::vector<ExactGrid> grids;
+  const auto add = [&](const ExactGrid& grid) {
+    grids.insert(grids.end(), static_cast<size_t>(config.components), grid);
+  };
+  add({3, kWeightIndices.low, kWeightIndices.high});
+  add({config.view.relative_means ? 7 : 9, -most, most});
+  add({3, kScaleIndices.low, kScaleIndices.high});
+  return grids;
+}
+
+// A mixture to start from: means spread over what is likely, scales that let them overlap.
+void start_wide(ExactLayer& last, const ExactPieConfig& config) {
+  torch::NoGradGuard no_grad;
+  last.weight.mul_(0.1);
+  const auto count = static_cast<double>(config.components);
+  const bool relative = config.view.relative_means;
+  const double range = relative ? 32 : 256, levels_per_unit = relative ? 16 : 64;
+  for (int64_t k = 0; k < config.components; ++k) {
+    const double mean = range * ((static_cast<double>(k) + 0.5) / count - 0.5);
+    last.bias[config.components + k] = mean / levels_per_unit;
+    last.bias[2 * config.components + k] = std::log(range / 2 / count);
+  }
+}
+
+// The indices of mixtures, int32, with means no longer relative.
+torch::Tensor indices_of(const torch::Tensor& parameters, const std::vector<int16_t>& bases) {
+  auto indices = parameters.to(torch::kInt32);
+  const int64_t k = parameters.size(1) / 3;
+  int32_t* row = indices.data_ptr<int32_t>();
+  for (size_t i = 0; i < bases.size(); ++i, row += 3 * k) {
+    for (int64_t c = k; c < 2 * k; ++c) {
+      row[c] = std::clamp(row[c] + bases[i], kMeanIndices.low, kMeanIndices.high);
+    }
+  }
+  return indices;
+}
+
+torch::Tensor as_floats(const Bytes& levels) {
+  auto tensor = torch::empty({static_cast<int64_t>(levels.size())});
+  std::copy(levels.begin(), levels.end(), tensor.data_ptr<float>());
+  return tensor;
+}
+
+torch::Tensor as_floats(const std::vector<uint32_t>& values) {
+  auto tensor = torch::empty({static_cast<int64_t>(values.size())});
+  std::copy(values.begin(), values.end(), tensor.data_ptr<float>());
+  return tensor;
+}
+
+std::vector<uint32_t> as_integers(const torch::Tensor& tensor) {
+  constexpr float kExact = 1 << 24;
+  const float* data = tensor.data_ptr<float>();
+  std::vector<uint32_t> values;
+  for (int64_t i = 0; i < tensor.numel(); ++i) {
+    if (!(data[i] >= 0 && data[i] <= kExact) || data[i] != std::floor(data[i])) {
+      throw DamagedError("its tables of probabilities are not integers");
+    }
+    values.push_back(static_cast<uint32_t>(data[i]));
+  }
+  return values;
+}
+
+// Rows of features as activations [n, features, height, width], channels last.
+torch::Tensor activations(const FeatureRows& rows, const CellGrid& grid) {
+  constexpr float kUnit = 1.0F / (1 << kExactActivationBits);
+  auto tensor = torch::empty({grid.n, grid.height, grid.width, rows.columns});
+  float* to = tensor.data_ptr<float>();
+  for (size_t i = 0; i < rows.data.size(); ++i) to[i] = static_cast<float>(rows.data[i]) * kUnit;
+  return tensor.permute({0, 3, 1, 2});
+}
+
+}  // namespace
+
+// The networks as an ExactWalk calls them.
+class ExactPie::Networks {
+ public:
+  explicit Networks(ExactPie& pie) : pie_(pie) {}
+
+  void begin(int64_t scale, const CellGrid& grid, const FeatureRows& coarse) {
+    net_ = &pie_.network(scale);
+    grid_ = grid;
+    const auto shown = activations(coarse, grid);
+    state_ = net_->begin(coarse.columns > 0 ? shown : torch::Tensor(), shown);
+  }
+  void inject(size_t phase, const FeatureRows& planes) {
+    state_ = net_->inject(static_cast<int64_t>(phase), state_, activations(planes, grid_));
+  }
+  torch::Tensor head(const ExactPlane& plane, const FeatureRows& before) {
+    const auto out = net_->head(static_cast<int64_t>(plane.phase), plane.channel, state_,
+                                plane.channel > 0 ? activations(before, grid_) : torch::Tensor());
+    return out.permute({0, 2, 3, 1})
+        .narrow(1, 0, plane.rows)
+        .narrow(2, 0, plane.columns)
+        .reshape({-1, out.size(1)});
+  }
+
+ private:
+  ExactPie& pie_;
+  ExactNet* net_ = nullptr;
+  CellGrid grid_{};
+  torch::Tensor state_;
+};
+
+ExactPie::ExactPie(const ExactPieConfig& config)
+    : config_(config), mixture_(std::make_shared<LogisticMixture>(MixtureTables::standard())) {
+  const auto& view = config.view;
+  ExactNetOptions options{};
+  options.heads = view.layout.channels;
+  options.features = view.plane_features();
+  options.out = mixture_grids(config);
+  const auto add = [&](const std::string& name) {
+    nets_.push_back(register_module(name, std::make_shared<ExactNet>(options)));
+    for (int64_t p = 0; p < options.phases; ++p) {
+      for (int64_t c = 0; c < options.heads; ++c) start_wide(nets_.back()->last(p, c), config);
+    }
+  };
+  options.in = view.coarse_features();
+  options.phases = static_cast<int64_t>(kCellPhases.size());
+  for (size_t i = 0; i < config.networks.size(); ++i) {
+    options.hidden = config.networks[i].hidden;
+    options.first_blocks = config.networks[i].first_blocks;
+    options.phase_blocks = config.networks[i].phase_blocks;
+    add("scale" + std::to_string(i));
+  }
+  options.in = 0;
+  options.phases = 1;
+  options.hidden = config.prior;
+  options.first_blocks = options.phase_blocks = 0;
+  add("z");
+}
+
+ExactNet& ExactPie::network(int64_t scale) const {
+  if (scale == config_.view.layout.depth) return *nets_.back();
+  return *nets_[std::min(static_cast<size_t>(scale), nets_.size() - 2)];
+}
+
+template <typename Visit>
+torch::Tensor ExactPie::walk(int64_t n, int64_t height, int64_t width, Visit visit) {
+  Networks networks(*this);
+  ExactWalk<Networks, Visit> walk(config_.view, networks, visit);
+  const auto channels = walk.run(n, height, width);
+  auto levels = torch::empty({n, config_.input.channels, height, width}, torch::kUInt8);
+  for (size_t c = 0; c < channels.size(); ++c) {
+    for (int64_t i = 0; i < n; ++i) {
+      std::copy_n(channels[c].begin() + i * height * width, height * width,
+                  levels.data_ptr<uint8_t>() +
+                      (i * config_.input.channels + static_cast<int64_t>(c)) * height * width);
+    }
+  }
+  return levels;
+}
+
+torch::Tensor ExactPie::generate(int64_t n, int64_t height, int64_t width,
+                                 const PlaneChoice& choose) {
+  torch::NoGradGuard no_grad;
+  return walk(
+      n, height, width,
+      [&](size_t plane, const torch::Tensor& parameters, const std::vector<int16_t>& bases) {
+        return choose(plane, indices_of(parameters, bases));
+      });
+}
+
+std::vector<Bytes> ExactPie::split(const torch::Tensor& levels) const {
+  std::vector<Bytes> planes;
+  constexpr int64_t kEnd = INT64_MAX;
+  for (const auto& plane : exact_planes(config_.view.layout, levels.size(2), levels.size(3))) {
+    const auto& depth = config_.view.layout.depth;
+    const auto phase = plane.scale == depth ? CellPhase{0, 0} : kCellPhases.at(plane.phase);
+    const int64_t step = int64_t{1} << plane.scale;
+    const int64_t stride = plane.scale == depth ? step : 2 * step;
+    const auto samples = levels.select(1, plane.channel)
+                             .slice(1, phase.dy * step, kEnd, stride)
+                             .slice(2, phase.dx * step, kEnd, stride)
+                             .contiguous();
+    planes.emplace_back(samples.data_ptr<uint8_t>(), samples.data_ptr<uint8_t>() + samples.numel());
+  }
+  return planes;
+}
+
+Bytes ExactPie::medians(const torch::Tensor& indices) const {
+  constexpr uint32_t kHalf = (1U << (LogisticMixture::kTotalBits - 1)) - 1;
+  const auto samples = static_cast<size_t>(indices.size(0));
+  const std::vector<uint32_t> slots(samples, kHalf);
+  std::vector<LogisticMixture::Interval> found(samples);
+  mixture_->find(slots.data(), indices.data_ptr<int32_t>(), components(), samples, found.data());
+  Bytes levels;
+  for (const auto& own : found) levels.push_back(static_cast<uint8_t>(own.level));
+  return levels;
+}
+
+LogLikelihood ExactPie::sum_up(const torch::Tensor& x,
+                               const std::vector<torch::Tensor>& nats) const {
+  const auto zero = x.new_zeros({x.size(0)});
+  std::vector<torch::Tensor> layer(layers(), zero);
+  const auto all = exact_planes(config_.view.layout, x.size(2), x.size(3));
+  for (size_t p = 0; p < all.size(); ++p) {
+    auto& sum = layer[all[p].layer];
+    sum = sum + nats[p].view({x.size(0), -1}).sum(1);
+  }
+  LogLikelihood result;
+  result.z = layer[0];
+  for (size_t l = layers(); l-- > 1;) result.r.push_back(layer[l]);
+  result.log_det = zero;
+  result.pre_transform = torch::full_like(
+      zero, static_cast<double>(x.size(1) * x.size(2) * x.size(3)) * std::log(256.0));
+  return result;
+}
+
+LogLikelihood ExactPie::log_likelihood(const torch::Tensor& x, const LogDetEstimator&) {
+  constexpr double kUnit = 1.0 / kIndicesPerUnit;
+  check_samples(x, config_.input, "x");
+  const auto planes = split(to_levels(x));
+  std::vector<torch::Tensor> nats(planes.size());
+  walk(x.size(0), x.size(2), x.size(3),
+       [&](size_t plane, const torch::Tensor& parameters, const std::vector<int16_t>& bases) {
+         auto base = torch::empty({static_cast<int64_t>(bases.size())});
+         std::copy(bases.begin(), bases.end(), base.data_ptr<float>());
+         nats[plane] =
+             logistic_mixture_log_prob(parameters, base, as_floats(planes[plane]), kUnit,
+                                       {kUnit * kMeanIndices.low, kUnit * kMeanIndices.high},
+                                       std::ldexp(1.0, -LogisticMixture::kTotalBits));
+         return planes[plane];
+       });
+  return sum_up(x, nats);
+}
+
+LogLikelihood ExactPie::measured_log_likelihood(const torch::Tensor& x, const LogDetEstimator&) {
+  check_samples(x, config_.input, "x");
+  const auto planes = split(to_levels(x));
+  std::vector<torch::Tensor> nats(planes.size());
+  generate(x.size(0), x.size(2), x.size(3), [&](size_t plane, const torch::Tensor& indices) {
+    const auto levels = as_floats(planes[plane]);
+    nats[plane] = torch::empty(levels.sizes());
+    std::vector<LogisticMixture::Interval> found(planes[plane].size());
+    mixture_->intervals(levels.data_ptr<float>(), indices.data_ptr<int32_t>(), components(),
+                        found.size(), found.data());
+    std::transform(found.begin(), found.end(), nats[plane].data_ptr<float>(),
+                   [](const auto& own) { return static_cast<float>(-std::log(2.0) * own.bits()); });
+    return planes[plane];
+  });
+  return sum_up(x, nats);
+}
+
+torch::Tensor ExactPie::reconstruct(const torch::Tensor& x) {
+  const auto known = split(to_levels(x));
+  const auto all = exact_planes(config_.view.layout, x.size(2), x.size(3));
+  const auto coded =
+      generate(x.size(0), x.size(2), x.size(3), [&](size_t plane, const torch::Tensor& indices) {
+        return all[plane].layer == 0 ? known[plane] : medians(indices);
+      });
+  auto levels = torch::empty_like(coded);
+  for (int64_t c = 0; c < x.size(1); ++c) {
+    levels.select(1, coded_channel(x.size(1), c)).copy_(coded.select(1, c));
+  }
+  return (levels + 0.5) / 256;
+}
+
+std::string ExactPie::first_not_finite(const torch::Tensor& x) {
+  const auto levels = split(to_levels(x));
+  const auto all = exact_planes(config_.view.layout, x.size(2), x.size(3));
+  std::string name = "the densities";
+  walk(x.size(0), x.size(2), x.size(3),
+       [&](size_t plane, const torch::Tensor& parameters, const std::vector<int16_t>&) {
+         if (name == "the densities" && !torch::isfinite(parameters).all().item<bool>()) {
+           name = "the network of scale " + std::to_string(all[plane].scale);
+         }
+         return levels[plane];
+       });
+  return name;
+}
+
+FrozenPie ExactPie::frozen() const {
+  FrozenPie result{config_.view, config_.input, components(), {}, mixture_};
+  for (const auto& net : nets_) result.networks.push_back(net->frozen());
+  return result;
+}
+
+void ExactPie::set_bfloat16_subnets(bool on) {
+  for (const auto& net : nets_) net->set_bfloat16(on);
+}
+
+double ExactPie::certify() {
+  bool changed = false;
+  for (const auto& net : nets_) changed = net->freeze() || changed;
+  return changed ? 2 : 1;
+}
+
+void ExactPie::constrain(bool) {
+  for (const auto& net : nets_) net->constrain();
+}
+
+std::map<std::string, torch::Tensor> ExactPie::stored_tensors() const {
+  auto tensors = Model::stored_tensors();
+  const auto& tables = mixture_->tables();
+  tensors["tables.weights"] = as_floats(tables.weights);
+  tensors["tables.rates"] = as_floats(tables.rates);
+  tensors["tables.tail"] = as_floats(tables.tail);
+  return tensors;
+}
+
+void ExactPie::restore(const std::map<std::string, torch::Tensor>& tensors) {
+  Model::restore(tensors);
+  mixture_ = std::make_shared<LogisticMixture>(MixtureTables{
+      as_integers(tensors.at("tables.weights")), as_integers(tensors.at("tables.rates")),
+      as_integers(tensors.at("tables.tail"))});
+}
+
+}  // namespace pie

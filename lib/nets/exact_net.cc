@@ -1,0 +1,405 @@
+#include "lib/nets/exact_net.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+#include <utility>
+
+#include "lib/base/cpu_clones.h"
+#include "lib/numerics/convolution.h"
+#include "lib/numerics/vectors.h"
+
+namespace pie {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+constexpr float kUnit = 1.0F / (1 << kExactActivationBits);
+constexpr auto kRows = torch::MemoryFormat::ChannelsLast;
+
+// Integers n of the multiples n / 2^bits nearest to `values`.
+torch::Tensor to_integers(const torch::Tensor& values, int bits) {
+  return (values.detach() * static_cast<double>(1 << bits)).round();
+}
+
+torch::Tensor fixed_weight(const torch::Tensor& weight) {
+  const auto largest = static_cast<double>(kExactLargest);
+  return to_integers(weight, kExactWeightBits)
+      .clamp_(-largest, largest)
+      .div_(1 << kExactWeightBits);
+}
+
+torch::Tensor fixed_bias(const torch::Tensor& bias) {
+  return to_integers(bias, kExactSumBits).div_(1 << kExactSumBits);
+}
+
+// What every row of outputs goes through, as vectors over the columns.
+struct Columns {
+  const float *bias, *gain, *low, *high;
+  float unit;  // of the outputs
+};
+
+// Calls work(column, width) for the columns of a row, kVectorWidth of them at a time, then singly.
+template <typename Wide, typename Single>
+PIE_INLINE void for_each_column(int64_t columns, const Wide& wide, const Single& single) {
+  int64_t k = 0;
+  for (; k + kVectorWidth <= columns; k += kVectorWidth) wide(k);
+  for (; k < columns; ++k) single(k);
+}
+
+// v <- clamp(floor(gain * (v + bias + skip) + 1/2), low, high) * unit.
+PIE_CPU_CLONES void quantize_rows(float* v, const float* skip, const Columns& c, int64_t rows,
+                                  int64_t columns) {
+  // Adding and subtracting 1.5 * 2^23 rounds anything below 2^22 to the nearest integer, half to
+  // even; what is larger is clamped anyway. Half a unit of the sums makes that half up.
+  constexpr float kRounder = 12582912.0F, kLarge = 2097152.0F;
+  constexpr float kHalf = 0.5F / (1 << kExactSumBits);
+  const auto quantize = [&](auto& sum, const auto& bias, const auto& gain, const auto& low,
+                            const auto& high) __attribute__((always_inline)) {
+    sum = (sum + bias + kHalf) * gain;
+    sum = sum > -kLarge ? sum : 0 * sum - kLarge;
+    sum = sum < kLarge ? sum : 0 * sum + kLarge;
+    sum = (sum + kRounder) - kRounder;
+    sum = sum > low ? sum : low;
+    sum = (sum < high ? sum : high) * c.unit;
+  };
+  for (int64_t r = 0; r < rows; ++r, v += columns) {
+    const float* added = skip == nullptr ? nullptr : skip + r * columns;
+    for_each_column(
+        columns,
+        [&](int64_t k) __attribute__((always_inline)) {
+          Floats sum, bias, gain, low, high, more{};
+          load(v + k, sum);
+          load(c.bias + k, bias);
+          load(c.gain + k, gain);
+          load(c.low + k, low);
+          load(c.high + k, high);
+          if (added != nullptr) load(added + k, more);
+          sum += more;
+          quantize(sum, bias, gain, low, high);
+          store(sum, v + k);
+        },
+        [&](int64_t k) __attribute__((always_inline)) {
+          float sum = v[k] + (added == nullptr ? 0 : added[k]);
+          quantize(sum, c.bias[k], c.gain[k], c.low[k], c.high[k]);
+          v[k] = sum;
+        });
+  }
+}
+
+// The gradient with respect to the sums, and its column sums. Where an activation is clamped none
+// passes; where an index is (`back`: 1), what would move it back does.
+PIE_CPU_CLONES void quantize_backward_rows(const float* g, const float* y, const Columns& c,
+                                           float back, float* out, float* bias, int64_t rows,
+                                           int64_t columns) {
+  const auto gradient = [&](auto& v, const auto& of, const auto& gain, const auto& low,
+                            const auto& high) __attribute__((always_inline)) {
+    v *= gain * c.unit;
+    const auto down = (v < 0 ? v : 0 * v) * back, up = (v > 0 ? v : 0 * v) * back;
+    v = of <= low * c.unit ? down : v;
+    v = of >= high * c.unit ? up : v;
+  };
+  for (int64_t r = 0; r < rows; ++r, g += columns, y += columns, out += columns) {
+    for_each_column(
+        columns,
+        [&](int64_t k) __attribute__((always_inline)) {
+          Floats v, of, gain, low, high, sum;
+          load(g + k, v);
+          load(y + k, of);
+          load(c.gain + k, gain);
+          load(c.low + k, low);
+          load(c.high + k, high);
+          load(bias + k, sum);
+          gradient(v, of, gain, low, high);
+          store(v, out + k);
+          sum += v;
+          store(sum, bias + k);
+        },
+        [&](int64_t k) __attribute__((always_inline)) {
+          float v = g[k];
+          gradient(v, y[k], c.gain[k], c.low[k], c.high[k]);
+          out[k] = v;
+          bias[k] += v;
+        });
+  }
+}
+
+// `grid`: gain, low and high of each column.
+Columns columns_of(const torch::Tensor& bias, const torch::Tensor& grid, bool indices) {
+  const auto row = [&](int64_t i) { return grid.data_ptr<float>() + i * grid.size(1); };
+  return {bias.data_ptr<float>(), row(0), row(1), row(2), indices ? 1.0F : kUnit};
+}
+
+int64_t rows_of(const torch::Tensor& x) { return x.size(0) * x.size(2) * x.size(3); }
+
+ConvolutionShape shape_of(const torch::Tensor& x, const torch::Tensor& w) {
+  return {x.size(0), x.size(2), x.size(3), w.size(1), w.size(0), w.size(2)};
+}
+
+// The convolution, in float32 by our own loops, in bfloat16 by LibTorch's, which know the
+// instructions for it.
+torch::Tensor products(const torch::Tensor& x, const torch::Tensor& w, bool bfloat16) {
+  if (bfloat16) {
+    return at::conv2d(x.to(torch::kBFloat16), w.to(torch::kBFloat16), {}, 1, w.size(2) / 2)
+        .to(torch::kFloat32)
+        .contiguous(kRows);
+  }
+  auto y =
+      torch::empty({x.size(0), w.size(0), x.size(2), x.size(3)}, x.options().memory_format(kRows));
+  convolve(shape_of(x, w), x.data_ptr<float>(), w.data_ptr<float>(), y.data_ptr<float>());
+  return y;
+}
+
+// With respect to x, if asked for, and w, where g is that with respect to the products.
+std::pair<torch::Tensor, torch::Tensor> product_gradients(const torch::Tensor& x,
+                                                          const torch::Tensor& w,
+                                                          const torch::Tensor& g, bool of_x,
+                                                          bool bfloat16) {
+  if (bfloat16) {
+    const int64_t pad = w.size(2) / 2;
+    const auto [dx, dw, none] = at::convolution_backward(
+        g.to(torch::kBFloat16), x.to(torch::kBFloat16), w.to(torch::kBFloat16), c10::nullopt,
+        {1, 1}, {pad, pad}, {1, 1}, false, {0, 0}, 1, {of_x, true, false});
+    return {of_x ? dx.to(torch::kFloat32) : dx, dw.to(torch::kFloat32)};
+  }
+  const auto shape = shape_of(x, w);
+  torch::Tensor dx;
+  if (of_x) {
+    dx = torch::empty_like(x);
+    convolve_backward(shape, g.data_ptr<float>(), w.data_ptr<float>(), dx.data_ptr<float>());
+  }
+  auto dw = torch::empty(w.sizes());
+  convolution_weight_gradient(shape, x.data_ptr<float>(), g.data_ptr<float>(),
+                              dw.data_ptr<float>());
+  return {dx, dw};
+}
+
+class ExactLayerFunction : public torch::autograd::Function<ExactLayerFunction> {
+ public:
+  static Variable forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& weight,
+                          const torch::Tensor& bias, const c10::optional<torch::Tensor>& skip,
+                          const torch::Tensor& grid, bool indices, bool bfloat16) {
+    const auto b = fixed_bias(bias);
+    auto input = x.contiguous(kRows), w = fixed_weight(weight);
+    auto y = products(input, w, bfloat16);
+    const auto added = skip ? skip->contiguous(kRows) : torch::Tensor();
+    quantize_rows(y.data_ptr<float>(), skip ? added.data_ptr<float>() : nullptr,
+                  columns_of(b, grid, indices), rows_of(y), y.size(1));
+    ctx->save_for_backward({input, w, y, grid});
+    ctx->saved_data["indices"] = indices;
+    ctx->saved_data["bfloat16"] = bfloat16;
+    ctx->saved_data["skip"] = skip.has_value();
+    ctx->saved_data["input_gradient"] = x.requires_grad();
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const bool indices = ctx->saved_data["indices"].toBool();
+    const auto saved = ctx->get_saved_variables();
+    const auto &x = saved[0], &w = saved[1], &y = saved[2];
+    const auto g = grads[0].contiguous(kRows);
+    const auto bias_gradient = torch::zeros({y.size(1)});
+    const auto sums_gradient = torch::empty_like(y);
+    quantize_backward_rows(g.data_ptr<float>(), y.data_ptr<float>(),
+                           columns_of(bias_gradient, saved[3], indices), indices ? 1.0F : 0.0F,
+                           sums_gradient.data_ptr<float>(), bias_gradient.data_ptr<float>(),
+                           rows_of(y), y.size(1));
+    variable_list result(7);
+    std::tie(result[0], result[1]) =
+        product_gradients(x, w, sums_gradient, ctx->saved_data["input_gradient"].toBool(),
+                          ctx->saved_data["bfloat16"].toBool());
+    result[2] = bias_gradient;
+    if (ctx->saved_data["skip"].toBool()) result[3] = sums_gradient;
+    return result;
+  }
+};
+
+}  // namespace
+
+ExactLayer::ExactLayer(int64_t in, int64_t out, int64_t kernel, bool skip,
+                       std::vector<ExactGrid> grids)
+    : skip_(skip), indices_(!grids.empty()) {
+  const double bound =
+      std::sqrt(6.0 / static_cast<double>(kernel * kernel * in)) * (skip ? 0.5 : 1.0);
+  weight =
+      register_parameter("weight", torch::empty({out, in, kernel, kernel}).uniform_(-bound, bound));
+  bias = register_parameter("bias", torch::zeros({out}));
+  if (grids.empty()) {
+    grids.assign(static_cast<size_t>(out), {kExactActivationBits, 0, kExactLargest});
+  }
+  grids_ = std::move(grids);
+  grid_ = torch::empty({3, out});
+  for (int64_t k = 0; k < out; ++k) {
+    const auto& grid = grids_[static_cast<size_t>(k)];
+    grid_[0][k] = std::ldexp(1.0, grid.gain_bits);
+    grid_[1][k] = static_cast<double>(grid.low);
+    grid_[2][k] = static_cast<double>(grid.high);
+  }
+}
+
+torch::Tensor ExactLayer::forward(const torch::Tensor& x, const torch::Tensor& skip,
+                                  bool bfloat16) {
+  const auto added = skip.defined() ? c10::make_optional(skip) : c10::nullopt;
+  return ExactLayerFunction::apply(x, weight, bias, added, grid_, indices_, bfloat16);
+}
+
+bool ExactLayer::freeze() {
+  torch::NoGradGuard no_grad;
+  auto w = fixed_weight(weight).mul_(1 << kExactWeightBits);
+  const int64_t skip = skip_ ? kExactLargest << kExactWeightBits : 0;
+  // Half of the bound is always left for the weights.
+  constexpr int64_t kHalf = kExactSumBound / 2;
+  const auto most = static_cast<double>(kHalf - skip);
+  const auto b = to_integers(bias, kExactSumBits).clamp_(-most, most);
+  const auto room = (static_cast<double>(kExactSumBound - 1 - skip) - b.abs().to(torch::kFloat64))
+                        .div_(static_cast<double>(kExactLargest));
+  const auto sums = w.abs().sum({1, 2, 3}, false, torch::kFloat64);
+  const auto shrink = (room / sums.clamp_min(1)).clamp_max(1).view({-1, 1, 1, 1});
+  w = (w.to(torch::kFloat64) * shrink).trunc().to(torch::kFloat32).div_(1 << kExactWeightBits);
+  b.div_(1 << kExactSumBits);
+  const bool changed = !torch::equal(w, weight) || !torch::equal(b, bias);
+  weight.copy_(w);
+  bias.copy_(b);
+  return changed;
+}
+
+void ExactLayer::constrain() {
+  torch::NoGradGuard no_grad;
+  const double largest = static_cast<double>(kExactLargest) / (1 << kExactWeightBits);
+  weight.clamp_(-largest, largest);
+}
+
+ExactConvolution ExactLayer::frozen() const {
+  const auto integers = [](const torch::Tensor& values, int bits) {
+    const auto tensor = to_integers(values, bits).to(torch::kInt32).contiguous();
+    return std::vector<int32_t>(tensor.data_ptr<int32_t>(),
+                                tensor.data_ptr<int32_t>() + tensor.numel());
+  };
+  const auto biases = integers(bias, kExactSumBits);
+  std::vector<ExactOutput> outputs;
+  for (size_t k = 0; k < grids_.size(); ++k) {
+    const auto& grid = grids_[k];
+    outputs.push_back({biases[k], kExactSumBits - grid.gain_bits, static_cast<int32_t>(grid.low),
+                       static_cast<int32_t>(grid.high)});
+  }
+  return {weight.size(1), weight.size(2), integers(weight, kExactWeightBits), outputs};
+}
+
+std::shared_ptr<ExactLayer> ExactNet::add(const std::string& name,
+                                          std::shared_ptr<ExactLayer> layer) {
+  all_.push_back(register_module(name, std::move(layer)));
+  return all_.back();
+}
+
+std::vector<ExactNet::Block> ExactNet::add_blocks(const std::string& name, int64_t count) {
+  const int64_t hidden = options_.hidden;
+  std::vector<Block> blocks;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto own = name + std::to_string(i);
+    blocks.push_back({add(own + "_inner", std::make_shared<ExactLayer>(hidden, hidden, 3, false)),
+                      add(own + "_outer", std::make_shared<ExactLayer>(hidden, hidden, 1, true))});
+  }
+  return blocks;
+}
+
+ExactNet::ExactNet(const ExactNetOptions& options) : options_(options) {
+  const int64_t hidden = options.hidden, outputs = static_cast<int64_t>(options.out.size());
+  if (options.in > 0) {
+    first_ = add("first", std::make_shared<ExactLayer>(options.in, hidden, 3, false));
+    first_blocks_ = add_blocks("first", options.first_blocks);
+  }
+  for (int64_t p = 0; p < options.phases; ++p) {
+    const auto phase = "phase" + std::to_string(p);
+    if (p > 0) {
+      injections_.push_back(
+          add(phase + "_planes",
+              std::make_shared<ExactLayer>(options.heads * options.features, hidden, 3, true)));
+    }
+    phase_blocks_.push_back(add_blocks(phase + "_block", options.phase_blocks));
+    for (int64_t c = 0; c < options.heads; ++c) {
+      const auto name = phase + "_channel" + std::to_string(c);
+      Head head;
+      if (c > 0) {
+        head.joint = add(name + "_before",
+                         std::make_shared<ExactLayer>(c * options.features, hidden, 3, true));
+        head.mixed = add(name + "_mixed", std::make_shared<ExactLayer>(hidden, hidden, 1, true));
+      }
+      head.last =
+          add(name + "_out", std::make_shared<ExactLayer>(hidden, outputs, 1, false, options.out));
+      heads_.push_back(head);
+    }
+  }
+}
+
+torch::Tensor ExactNet::apply(ExactLayer& layer, const torch::Tensor& x,
+                              const torch::Tensor& skip) {
+  return layer.forward(x, skip, bfloat16_ && torch::GradMode::is_enabled());
+}
+
+torch::Tensor ExactNet::through(const std::vector<Block>& blocks, torch::Tensor state) {
+  for (const auto& block : blocks) state = apply(*block.outer, apply(*block.inner, state), state);
+  return state;
+}
+
+torch::Tensor ExactNet::begin(const torch::Tensor& coarse, const torch::Tensor& like) {
+  const auto state = coarse.defined()
+                         ? through(first_blocks_, apply(*first_, coarse))
+                         : torch::zeros({like.size(0), options_.hidden, like.size(2), like.size(3)})
+                               .contiguous(kRows);
+  return through(phase_blocks_[0], state);
+}
+
+torch::Tensor ExactNet::inject(int64_t phase, const torch::Tensor& state,
+                               const torch::Tensor& planes) {
+  return through(phase_blocks_[static_cast<size_t>(phase)],
+                 apply(*injections_[static_cast<size_t>(phase - 1)], planes, state));
+}
+
+torch::Tensor ExactNet::head(int64_t phase, int64_t head, const torch::Tensor& state,
+                             const torch::Tensor& before) {
+  const auto& own = heads_[static_cast<size_t>(phase * options_.heads + head)];
+  auto h = state;
+  if (head > 0) {
+    h = apply(*own.joint, before, h);
+    h = apply(*own.mixed, h, h);
+  }
+  // Indices keep float32: what is read off them is finer than bfloat16.
+  return own.last->forward(h, {}, false);
+}
+
+bool ExactNet::freeze() {
+  bool changed = false;
+  for (const auto& layer : all_) changed = layer->freeze() || changed;
+  return changed;
+}
+
+ExactNetwork ExactNet::frozen() const {
+  const auto frozen_blocks = [](const std::vector<Block>& blocks) {
+    std::vector<ExactNetwork::Block> result;
+    for (const auto& block : blocks) {
+      result.push_back({block.inner->frozen(), block.outer->frozen()});
+    }
+    return result;
+  };
+  ExactNetwork result{options_.hidden, {}, frozen_blocks(first_blocks_), {}, {}, {}};
+  if (first_) result.first = first_->frozen();
+  for (const auto& injection : injections_) result.injections.push_back(injection->frozen());
+  for (const auto& blocks : phase_blocks_) result.phase_blocks.push_back(frozen_blocks(blocks));
+  for (size_t i = 0; i < heads_.size(); ++i) {
+    if (i % static_cast<size_t>(options_.heads) == 0) result.heads.emplace_back();
+    const auto& head = heads_[i];
+    ExactNetwork::Head own{{}, {}, head.last->frozen()};
+    if (head.joint) own.joint = head.joint->frozen();
+    if (head.mixed) own.mixed = head.mixed->frozen();
+    result.heads.back().push_back(std::move(own));
+  }
+  return result;
+}
+
+void ExactNet::constrain() {
+  for (const auto& layer : all_) layer->constrain();
+}
+
+}  // namespace pie
