@@ -10,6 +10,7 @@
 #include "lib/base/error.h"
 #include "lib/base/random.h"
 #include "lib/coding/layer_coder.h"
+#include "lib/exact/image_experts.h"
 #include "lib/exact/network.h"
 #include "lib/exact/walk.h"
 #include "lib/model/pixels.h"
@@ -79,9 +80,14 @@ class StoredLayer {
     });
   }
 
-  Bytes levels(const PlaneMixtures& mixtures) {
+  // `sets`: empty if the plane has none.
+  Bytes levels(const PlaneMixtures& mixtures, const LevelSets& sets, SetOdds& odds) {
     std::vector<float> levels(mixtures.samples());
-    decoder_->get(mixtures.rows(), levels.data());
+    if (sets.sizes.empty()) {
+      decoder_->get(mixtures.rows(), levels.data());
+    } else {
+      decoder_->get(mixtures.rows(), sets, odds, levels.data());
+    }
     return as_bytes(levels);
   }
 
@@ -147,13 +153,22 @@ class ExactCoder final : public ItemCoder {
     const auto& item = items.shape();
     const auto planes = planes_of(item);
     std::vector<SampleEncoder> encoders(static_cast<size_t>(layers), SampleEncoder(*pie_.mixture));
-    generate(items.size(), item, [&](size_t plane, const PlaneMixtures& mixtures) {
-      auto known = samples_of(items, planes[plane]);
-      if (planes[plane].layer < encoders.size()) {
-        encoders[planes[plane].layer].put(as_floats(known).data(), mixtures.rows());
-      }
-      return known;
-    });
+    ImageExperts experts(item.channels);
+    generate(items.size(), item,
+             [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings& around) {
+               auto known = samples_of(items, planes[plane]);
+               if (planes[plane].layer >= encoders.size()) return known;
+               auto& encoder = encoders[planes[plane].layer];
+               const auto levels = as_floats(known);
+               if (items.size() == 1) {
+                 encoder.put(levels.data(), mixtures.rows(), experts.sets(planes[plane], around),
+                             experts.odds());
+                 experts.learn(planes[plane], around, known);
+               } else {
+                 encoder.put(levels.data(), mixtures.rows());
+               }
+               return known;
+             });
     EncodedItems result;
     for (auto& encoder : encoders) {
       result.ideal_bits.push_back(encoder.ideal_bits());
@@ -177,12 +192,17 @@ class ExactCoder final : public ItemCoder {
         current.emplace(*pie_.mixture, frame, block, static_cast<int>(next), items * counts[next]);
       }
     };
-    auto images = generate(items, item, [&](size_t plane, const PlaneMixtures& mixtures) {
-      const size_t layer = planes[plane].layer;
-      if (layer >= wanted) return medians(mixtures);
-      go_to(layer);
-      return current->levels(mixtures);
-    });
+    ImageExperts experts(item.channels);
+    auto images = generate(
+        items, item, [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings& around) {
+          const size_t layer = planes[plane].layer;
+          if (layer >= wanted) return medians(mixtures);
+          go_to(layer);
+          const auto sets = items == 1 ? experts.sets(planes[plane], around) : LevelSets();
+          auto levels = current->levels(mixtures, sets, experts.odds());
+          if (items == 1) experts.learn(planes[plane], around, levels);
+          return levels;
+        });
     go_to(wanted);  // and layers that have no samples in items so small
     current->finish();
     return images;
@@ -211,7 +231,7 @@ class ExactCoder final : public ItemCoder {
     const auto planes = planes_of(item);
     int64_t used = 0;
     return generate(static_cast<size_t>(z.size(0)), item,
-                    [&](size_t plane, const PlaneMixtures& mixtures) {
+                    [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings&) {
                       if (planes[plane].layer != 0) return medians(mixtures);
                       const int64_t columns = planes[plane].samples();
                       used += columns;
@@ -232,18 +252,19 @@ class ExactCoder final : public ItemCoder {
     ImageSet images(pie_.input, count);
     for (size_t first = 0; first < count; first += kDrawnAtOnce) {
       const size_t n = std::min(kDrawnAtOnce, count - first);
-      const auto drawn = generate(n, pie_.input, [&](size_t plane, const PlaneMixtures& mixtures) {
-        if (planes[plane].layer > 0 && options.residual_temperature == 0) {
-          return medians(mixtures);
-        }
-        const auto each = static_cast<size_t>(planes[plane].samples());
-        std::vector<uint32_t> slots(n * each);
-        for (size_t i = 0; i < slots.size(); ++i) {
-          const CounterRandom random(options.seed, plane << 40 | (first + i / each));
-          slots[i] = random.bits(i % each) >> (32 - LogisticMixture::kTotalBits);
-        }
-        return owners(slots, mixtures);
-      });
+      const auto drawn = generate(
+          n, pie_.input, [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings&) {
+            if (planes[plane].layer > 0 && options.residual_temperature == 0) {
+              return medians(mixtures);
+            }
+            const auto each = static_cast<size_t>(planes[plane].samples());
+            std::vector<uint32_t> slots(n * each);
+            for (size_t i = 0; i < slots.size(); ++i) {
+              const CounterRandom random(options.seed, plane << 40 | (first + i / each));
+              slots[i] = random.bits(i % each) >> (32 - LogisticMixture::kTotalBits);
+            }
+            return owners(slots, mixtures);
+          });
       std::copy_n(drawn.data(), drawn.pixels().size(), images.data(first));
     }
     return images;
@@ -299,10 +320,10 @@ class ExactCoder final : public ItemCoder {
         pie_.networks, pie_.view.layout.depth,
         [](int64_t rows, const auto& work) { at::parallel_for(0, rows, kRowsAtOnce, work); });
     Bytes last;
-    const auto visit = [&](size_t plane, const HeadIndices& head,
-                           const std::vector<int16_t>& bases) {
+    const auto visit = [&](size_t plane, const HeadIndices& head, const std::vector<int16_t>& bases,
+                           const Surroundings& around) {
       if (planes[plane].channel < item.channels) {
-        last = choose(plane, mixtures_of(planes[plane], head, bases, pie_.components));
+        last = choose(plane, mixtures_of(planes[plane], head, bases, pie_.components), around);
       }
       return last;
     };

@@ -43,6 +43,31 @@ std::int32_t get_symbol(RansDecoder& decoder, const NormalSymbols& model) {
   return static_cast<std::int32_t>(k);
 }
 
+// The intervals, in their samples' mixtures, of the levels of all sets.
+class SetSlots {
+ public:
+  SetSlots(const LogisticMixture& model, const MixtureRows& rows, const LevelSets& sets) {
+    const auto columns = 3 * static_cast<std::size_t>(rows.components);
+    std::vector<const std::int32_t*> of_levels;
+    of_levels.reserve(sets.levels.size());
+    for (std::size_t i = 0; i < rows.samples; ++i) {
+      of_levels.insert(of_levels.end(), sets.sizes[i], rows.indices + i * columns);
+    }
+    std::vector<LogisticMixture::Interval> found(of_levels.size());
+    model.intervals_of_rows(sets.levels.data(), of_levels.data(), rows.components, found.size(),
+                            found.data());
+    slots_.reserve(found.size());
+    for (const auto& own : found) slots_.push_back({own.start, own.freq});
+  }
+  // Of the set whose first level is number `at` of all.
+  SetIntervals set(std::size_t at, std::size_t count, std::uint64_t factor) const {
+    return {slots_.data() + at, count, factor};
+  }
+
+ private:
+  std::vector<SetIntervals::Slots> slots_;
+};
+
 }  // namespace
 
 CodedBlock encode_symbols(const std::int32_t* symbols, std::size_t count,
@@ -75,10 +100,44 @@ void SampleEncoder::put(const float* levels, const MixtureRows& rows) {
   }
 }
 
+void SampleEncoder::put_interval(std::uint32_t start, std::uint32_t freq) {
+  encoder_.put(start, freq, LogisticMixture::kTotalBits);
+  ideal_bits_ += LogisticMixture::Interval{0, start, freq}.bits();
+}
+
+void SampleEncoder::put(const float* levels, const MixtureRows& rows, const LevelSets& sets,
+                        SetOdds& odds) {
+  intervals_.resize(rows.samples);
+  model_.intervals(levels, rows.indices, rows.components, rows.samples, intervals_.data());
+  const SetSlots slots(model_, rows, sets);
+  std::vector<std::size_t> left;  // samples that are in no set
+  for (std::size_t i = 0, at = 0; i < rows.samples; at += sets.sizes[i++]) {
+    const auto own = intervals_[i];
+    symbols_.push_back(own.level - kMiddleSample);
+    const std::size_t count = sets.sizes[i];
+    if (count == 0) {
+      left.push_back(i);
+      continue;
+    }
+    const auto set = slots.set(at, count, odds.factor(sets.contexts[i]));
+    const auto* first = sets.levels.data() + at;
+    const auto* found = std::find(first, first + count, own.level);
+    const auto member = set.interval(static_cast<std::size_t>(found - first));
+    put_interval(member.start, member.freq);
+    odds.add(sets.contexts[i], set.mass(), found != first + count);
+    if (found != first + count) continue;
+    const auto outside = set.outside({own.start, own.freq});
+    intervals_[i] = {own.level, outside.start, outside.freq};
+    left.push_back(i);
+  }
+  for (const std::size_t i : left) put_interval(intervals_[i].start, intervals_[i].freq);
+  odds.settle();
+}
+
 CodedBlock SampleEncoder::finish() {
   const auto symbols = std::exchange(symbols_, {});
   ideal_bits_ = 0;
-  return smallest_block(symbols.data(), symbols.size(), finish_lanes(encoder_));
+  return smallest_block(symbols.data(), symbols.size(), finish_lanes(encoder_, symbols.size()));
 }
 
 SampleDecoder::SampleDecoder(const LogisticMixture& model, BlockMode mode, ByteSpan bytes,
@@ -119,6 +178,61 @@ void SampleDecoder::get_coded(const MixtureRows& rows, float* levels) {
       symbols_.push_back(found[j].level - kMiddleSample);
       levels[i++] = static_cast<float>(found[j].level);
     }
+  }
+}
+
+void SampleDecoder::get(const MixtureRows& rows, const LevelSets& sets, SetOdds& odds,
+                        float* levels) {
+  if (!decoder_) return get(rows, levels);
+  const auto columns = 3 * static_cast<std::size_t>(rows.components);
+  const SetSlots slots(model_, rows, sets);
+  struct Left {
+    std::size_t sample, at, count;
+    std::uint64_t factor;
+  };
+  std::vector<Left> left;
+  for (std::size_t i = 0, at = 0; i < rows.samples; at += sets.sizes[i++]) {
+    const std::size_t count = sets.sizes[i];
+    const auto factor = odds.factor(sets.contexts[i]);
+    std::size_t member = count;
+    if (count > 0) {
+      const auto set = slots.set(at, count, factor);
+      member = set.find(decoder_->slot(0, LogisticMixture::kTotalBits));
+      const auto own = set.interval(member);
+      decoder_->advance(own.start, own.freq, LogisticMixture::kTotalBits);
+      odds.add(sets.contexts[i], set.mass(), member < count);
+    }
+    if (member < count) {
+      levels[i] = sets.levels[at + member];
+    } else {
+      left.push_back({i, at, count, factor});
+    }
+  }
+  odds.settle();
+  std::array<std::uint32_t, kRansLanes> wanted;
+  std::array<std::int32_t, kRansLanes * 3 * kMaxComponents> their_rows;
+  std::array<LogisticMixture::Interval, kRansLanes> found;
+  for (std::size_t i = 0; i < left.size();) {
+    const std::size_t now = std::min(decoder_->lanes(), left.size() - i);
+    for (std::size_t j = 0; j < now; ++j) {
+      const auto& one = left[i + j];
+      wanted[j] = decoder_->slot(j, LogisticMixture::kTotalBits);
+      if (one.count > 0) {
+        wanted[j] = slots.set(one.at, one.count, one.factor).slot_in_mixture(wanted[j]);
+      }
+      std::copy_n(rows.indices + one.sample * columns, columns, their_rows.data() + j * columns);
+    }
+    model_.find(wanted.data(), their_rows.data(), rows.components, now, found.data());
+    for (std::size_t j = 0; j < now; ++j) {
+      const auto& one = left[i++];
+      SetIntervals::Slots own{found[j].start, found[j].freq};
+      if (one.count > 0) own = slots.set(one.at, one.count, one.factor).outside(own);
+      decoder_->advance(own.start, own.freq, LogisticMixture::kTotalBits);
+      levels[one.sample] = static_cast<float>(found[j].level);
+    }
+  }
+  for (std::size_t i = 0; i < rows.samples; ++i) {
+    symbols_.push_back(static_cast<std::int32_t>(levels[i]) - kMiddleSample);
   }
 }
 

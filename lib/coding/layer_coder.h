@@ -9,6 +9,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/coding/coded_block.h"
+#include "lib/coding/level_sets.h"
 #include "lib/coding/logistic_mixture.h"
 #include "lib/coding/normal_table.h"
 #include "lib/coding/rans.h"
@@ -43,12 +44,18 @@ class SampleEncoder {
   // Appends samples with these levels, 0 to 255.
   void put(const float* levels, const MixtureRows& rows);
 
+  // The same with a set of levels for each sample. First come the members of all sets, then the
+  // samples that are none. `odds` learns from them.
+  void put(const float* levels, const MixtureRows& rows, const LevelSets& sets, SetOdds& odds);
+
   // What the model's frequencies ask for.
   double ideal_bits() const { return ideal_bits_; }
   // The smallest coding of all of them; the encoder is empty afterwards.
   CodedBlock finish();
 
  private:
+  void put_interval(std::uint32_t start, std::uint32_t freq);
+
   const LogisticMixture& model_;
   FineRansEncoder encoder_;
   std::vector<std::int32_t> symbols_;
@@ -65,6 +72,9 @@ class SampleDecoder {
 
   // The levels of the next samples, of which there must be as many left.
   void get(const MixtureRows& rows, float* levels);
+
+  // The same with a set of levels for each sample.
+  void get(const MixtureRows& rows, const LevelSets& sets, SetOdds& odds, float* levels);
 
   // Behind the last sample: throws DamagedError unless every byte was used. The symbols of the
   // whole block, to be verified.

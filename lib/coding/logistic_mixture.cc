@@ -68,13 +68,10 @@ PIE_INLINE void load(const T* values, std::size_t last, Integers& result) {
 }
 
 // Of the rows up to `last`, as above.
-PIE_INLINE void look_up(const float* weights, const float* rates, const std::int32_t* indices,
-                        std::size_t components, std::size_t last, Mixtures& mixtures) {
+PIE_INLINE void look_up(const float* weights, const float* rates,
+                        const std::array<const std::int32_t*, kWidth>& rows, std::size_t components,
+                        Mixtures& mixtures) {
   mixtures.count = components;
-  std::array<const std::int32_t*, kWidth> rows;
-  for (std::size_t i = 0; i < kWidth; ++i) {
-    rows[i] = indices + 3 * mixtures.count * std::min(i, last);
-  }
   Doubles total{};
   Floats heaviest{}, its_rate{};
   Integers its_mean{};
@@ -104,6 +101,12 @@ PIE_INLINE void look_up(const float* weights, const float* rates, const std::int
   mixtures.step = __builtin_convertvector(kScale / its_rate, Integers) + 1;
 }
 
+// Successive rows up to `last`, which is repeated.
+PIE_INLINE void set_rows(const std::int32_t* first, std::size_t components, std::size_t last,
+                         std::array<const std::int32_t*, kWidth>& rows) {
+  for (std::size_t i = 0; i < kWidth; ++i) rows[i] = first + 3 * components * std::min(i, last);
+}
+
 // Where the slots of `levels`, 0 to 256, begin (FORMAT.md, section 7). `falls` has each entry of
 // tail, and in the high half how much it falls to the next.
 //
@@ -124,7 +127,7 @@ PIE_INLINE void first_slots(const std::int64_t* falls, const Mixtures& mixtures,
         __builtin_convertvector(distance < 0 ? -distance : distance, Floats) * mixtures.rates[k];
     argument = argument < kBeyond ? argument : kBeyond;
     const Integers parts = __builtin_convertvector(argument, Integers);
-    Longs fall;
+    Longs fall{};
     for (std::size_t i = 0; i < kWidth; ++i) fall[i] = falls[parts[i] >> kBits];
     const Integers beyond =  // the edge
         __builtin_convertvector(fall, Integers) -
@@ -194,9 +197,30 @@ PIE_CPU_CLONES void LogisticMixture::intervals(const float* levels, const std::i
   const auto count = static_cast<std::size_t>(components);
   Mixtures mixtures;
   Integers own, first, end;
+  std::array<const std::int32_t*, kWidth> rows;
   for (std::size_t i = 0; i < samples; i += kWidth) {
     const std::size_t last = std::min(samples - i, kWidth) - 1;
-    look_up(weights_.data(), rates_.data(), indices + 3 * count * i, count, last, mixtures);
+    set_rows(indices + 3 * count * i, count, last, rows);
+    look_up(weights_.data(), rates_.data(), rows, count, mixtures);
+    load(levels + i, last, own);
+    first_slots(falls_.data(), mixtures, own, first);
+    first_slots(falls_.data(), mixtures, own + 1, end);
+    store(own, first, end - first, last, result + i);
+  }
+}
+
+PIE_CPU_CLONES void LogisticMixture::intervals_of_rows(const std::uint8_t* levels,
+                                                       const std::int32_t* const* all_rows,
+                                                       int components, std::size_t samples,
+                                                       Interval* result) const {
+  const auto count = static_cast<std::size_t>(components);
+  Mixtures mixtures;
+  Integers own, first, end;
+  std::array<const std::int32_t*, kWidth> rows;
+  for (std::size_t i = 0; i < samples; i += kWidth) {
+    const std::size_t last = std::min(samples - i, kWidth) - 1;
+    for (std::size_t j = 0; j < kWidth; ++j) rows[j] = all_rows[i + std::min(j, last)];
+    look_up(weights_.data(), rates_.data(), rows, count, mixtures);
     load(levels + i, last, own);
     first_slots(falls_.data(), mixtures, own, first);
     first_slots(falls_.data(), mixtures, own + 1, end);
@@ -259,9 +283,11 @@ PIE_CPU_CLONES void LogisticMixture::find(const std::uint32_t* slots, const std:
   }
   Mixtures mixtures;
   Integers sought;
+  std::array<const std::int32_t*, kWidth> rows;
   for (std::size_t i = 0; i < samples; i += kWidth) {
     const std::size_t last = std::min(samples - i, kWidth) - 1;
-    look_up(weights_.data(), rates_.data(), indices + 3 * count * i, count, last, mixtures);
+    set_rows(indices + 3 * count * i, count, last, rows);
+    look_up(weights_.data(), rates_.data(), rows, count, mixtures);
     load(slots + i, last, sought);
     Integers low{}, high = low + kLevels, first{}, end = first + kWhole;
     Integers probe = mixtures.level, step = mixtures.step;

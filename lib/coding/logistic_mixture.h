@@ -67,6 +67,10 @@ class LogisticMixture {
   void intervals(const float* levels, const std::int32_t* indices, int components,
                  std::size_t samples, Interval* result) const;
 
+  // The same of samples of which each has a row of its own anywhere, or several share one.
+  void intervals_of_rows(const std::uint8_t* levels, const std::int32_t* const* rows,
+                         int components, std::size_t samples, Interval* result) const;
+
   // Of the samples, the intervals that own `slots`, which are below 2^24: draws, if they are
   // random; medians, if they are 2^23 - 1.
   void find(const std::uint32_t* slots, const std::int32_t* indices, int components,

@@ -3,12 +3,12 @@
 namespace pie {
 namespace {
 
-std::size_t lanes_for(std::size_t symbols) { return symbols < kLeastForLanes ? 1 : kRansLanes; }
+std::size_t lanes_for(std::size_t samples) { return samples < kLeastForLanes ? 1 : kRansLanes; }
 
 }  // namespace
 
-Bytes finish_lanes(FineRansEncoder& encoder) {
-  const auto lanes = encoder.finish(lanes_for(encoder.size()));
+Bytes finish_lanes(FineRansEncoder& encoder, std::size_t samples) {
+  const auto lanes = encoder.finish(lanes_for(samples));
   ByteWriter out;
   std::uint64_t last = 0;
   for (std::size_t lane = 0; lane + 1 < lanes.size(); ++lane) {
@@ -21,8 +21,8 @@ Bytes finish_lanes(FineRansEncoder& encoder) {
   return out.take();
 }
 
-RansLanesDecoder::RansLanesDecoder(ByteSpan bytes, std::size_t symbols)
-    : count_(lanes_for(symbols)) {
+RansLanesDecoder::RansLanesDecoder(ByteSpan bytes, std::size_t samples)
+    : count_(lanes_for(samples)) {
   ByteReader reader(bytes);
   std::array<std::uint64_t, kRansLanes> lengths{};
   std::uint64_t last = 0;

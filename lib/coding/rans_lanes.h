@@ -17,14 +17,16 @@ inline constexpr std::size_t kRansLanes = 8;
 // A block of fewer symbols has one lane: it would feel the bytes that more of them cost.
 inline constexpr std::size_t kLeastForLanes = 1U << 16;
 
-// Hands over the bytes of all symbols of `encoder`, which is empty afterwards.
-Bytes finish_lanes(FineRansEncoder& encoder);
+// Hands over the bytes of all symbols of `encoder`, which is empty afterwards. `samples`: how many
+// they stand for, which decides about lanes; some take two symbols.
+Bytes finish_lanes(FineRansEncoder& encoder, std::size_t samples);
 
 // Decodes what finish_lanes wrote.
 class RansLanesDecoder {
  public:
-  // `symbols`: how many there are. Throws DamagedError unless the bytes begin as an encoder's.
-  RansLanesDecoder(ByteSpan bytes, std::size_t symbols);
+  // `samples`: as finish_lanes was told. Throws DamagedError unless the bytes begin as an
+  // encoder's.
+  RansLanesDecoder(ByteSpan bytes, std::size_t samples);
 
   // How many symbols can be looked at before the first of them is advanced over.
   std::size_t lanes() const { return count_; }

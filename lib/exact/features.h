@@ -5,6 +5,7 @@
 // row by row; `stride` bytes from one row to the next. Planes hold a level for each cell.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -44,8 +45,24 @@ void step_feature(const std::uint8_t* levels, const CellGrid& grid, bool down, F
 void position_feature(const CellGrid& grid, bool down, FeatureColumn to);
 void constant_feature(std::uint8_t value, std::size_t cells, FeatureColumn to);
 
-// The mean, in steps of 1/8 level, of the four nearest samples that are known before phase number
-// `phase`: those of the coarse image and, but for the first phase, those of the diagonal.
+// The four nearest samples of the cell in column `x` of row `y` that are known before phase number
+// `phase`: those of the coarse image and, but for the first phase, those of the diagonal. Rows of
+// all images are counted through.
+inline std::array<std::uint8_t, 4> neighbour_levels(const std::uint8_t* coarse,
+                                                    const std::uint8_t* diagonal,
+                                                    const CellGrid& grid, std::size_t phase,
+                                                    std::int64_t y, std::int64_t x) {
+  const std::int64_t at = y * grid.width + x, in_image = y % grid.height;
+  const std::int64_t right = x + 1 < grid.width ? at + 1 : at;
+  const std::int64_t below = in_image + 1 < grid.height ? grid.width : 0;
+  if (phase == 0) return {coarse[at], coarse[right], coarse[at + below], coarse[right + below]};
+  if (phase == 1) {
+    return {coarse[at], coarse[right], diagonal[at], diagonal[in_image > 0 ? at - grid.width : at]};
+  }
+  return {coarse[at], coarse[at + below], diagonal[at], diagonal[x > 0 ? at - 1 : at]};
+}
+
+// The means of neighbour_levels, in steps of 1/8 level.
 void expected_means(const std::uint8_t* coarse, const std::uint8_t* diagonal, const CellGrid& grid,
                     std::size_t phase, std::int16_t* means);
 

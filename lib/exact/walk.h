@@ -38,6 +38,13 @@ struct FeatureRows {
   Bytes data;
 };
 
+// What is known around the samples of a plane: planes of levels, a level for each cell.
+struct Surroundings {
+  CellGrid grid;
+  const std::vector<Bytes>*coarse, *diagonal;  // of each channel; null where nothing is known
+  const std::vector<Bytes>* before;            // of the channels before, in the same phase
+};
+
 // One walk through the planes of n images.
 //
 // Networks compute what is said of the planes of a scale, in this order:
@@ -47,8 +54,8 @@ struct FeatureRows {
 //   show auto head(const ExactPlane&, const FeatureRows& before) of the samples of a plane, by what
 //   the
 //                                                           channels before show
-// Visit(plane number, head's result, bases [n * samples] of its means) returns the plane's levels,
-// [n * samples].
+// Visit(plane number, head's result, bases [n * samples] of its means, Surroundings) returns the
+// plane's levels, [n * samples].
 template <typename Networks, typename Visit>
 class ExactWalk {
  public:
@@ -65,7 +72,7 @@ class ExactWalk {
     grid_ = {n, coarsest.height, coarsest.width};
     networks_.begin(view_.layout.depth, grid_, FeatureRows(grid_.cells(), 0));
     const Means middle(grid_.cells(), static_cast<std::int16_t>(kMiddleOfMeans));
-    auto image = next(Channels(), [&](std::size_t) { return middle; }).levels;
+    auto image = next(nullptr, nullptr, [&](std::size_t) { return middle; }).levels;
     for (auto s = view_.layout.depth; s-- > 0;) image = refine(s, image);
     return image;
   }
@@ -105,10 +112,10 @@ class ExactWalk {
     difference_feature(levels.data(), means.data(), grid_.cells(), rows.column(k));
   }
 
-  // The levels of the next planes, one of each channel, where neighbours predict `expected(c)`.
-  // `background` stands in for samples of cells that reach over an odd edge.
+  // The levels of the next planes, one of each channel, where neighbours predict `expected(c)`. The
+  // coarse image stands in for samples of cells that reach over an odd edge.
   template <typename Expected>
-  Phase next(const Channels& background, const Expected& expected) {
+  Phase next(const Channels* coarse, const Channels* diagonal, const Expected& expected) {
     const std::int64_t channels = view_.layout.channels;
     Phase result{{}, FeatureRows(grid_.cells(), channels * view_.plane_features())};
     std::vector<std::int32_t> error;  // of what neighbours predict, in the channels before
@@ -118,8 +125,9 @@ class ExactWalk {
       const Means alone = expected(channel);
       Means mean = alone;
       if (c > 0) correct(error, mean);
-      auto levels = padded(plane, visited(plane, before(result.features, c), mean),
-                           background.empty() ? Bytes() : background[channel]);
+      const Surroundings around{grid_, coarse, diagonal, &result.levels};
+      auto levels = padded(plane, visited(plane, before(result.features, c), mean, around),
+                           coarse == nullptr ? Bytes() : (*coarse)[channel]);
       add_error(levels, alone, c, error);
       add_plane(result.features, channel, levels, mean);
       result.levels.push_back(std::move(levels));
@@ -154,7 +162,8 @@ class ExactWalk {
     return part;
   }
 
-  Bytes visited(const ExactPlane& plane, const FeatureRows& before, const Means& mean) {
+  Bytes visited(const ExactPlane& plane, const FeatureRows& before, const Means& mean,
+                const Surroundings& around) {
     Means bases;
     bases.reserve(static_cast<std::size_t>(n_ * plane.samples()));
     for (std::int64_t i = 0; i < n_; ++i) {
@@ -166,7 +175,7 @@ class ExactWalk {
     if (!view_.relative_means) {
       std::fill(bases.begin(), bases.end(), static_cast<std::int16_t>(kMiddleOfMeans));
     }
-    return visit_(at_, networks_.head(plane, before), bases);
+    return visit_(at_, networks_.head(plane, before), bases, around);
   }
 
   Bytes padded(const ExactPlane& plane, Bytes samples, const Bytes& background) const {
@@ -191,7 +200,7 @@ class ExactWalk {
     for (std::size_t p = 0; p < kCellPhases.size(); ++p) {
       if (at_ < planes_.size() && planes_[at_].scale == s && planes_[at_].phase == p) {
         const auto& diagonal = p == 0 ? coarse : phases[1];
-        auto found = next(coarse, [&](std::size_t c) {
+        auto found = next(&coarse, &diagonal, [&](std::size_t c) {
           Means means(grid_.cells());
           expected_means(coarse[c].data(), diagonal[c].data(), grid_, p, means.data());
           return means;

@@ -183,11 +183,9 @@ torch::Tensor ExactPie::walk(int64_t n, int64_t height, int64_t width, Visit vis
 torch::Tensor ExactPie::generate(int64_t n, int64_t height, int64_t width,
                                  const PlaneChoice& choose) {
   torch::NoGradGuard no_grad;
-  return walk(
-      n, height, width,
-      [&](size_t plane, const torch::Tensor& parameters, const std::vector<int16_t>& bases) {
-        return choose(plane, indices_of(parameters, bases));
-      });
+  return walk(n, height, width,
+              [&](size_t plane, const torch::Tensor& parameters, const std::vector<int16_t>& bases,
+                  const Surroundings&) { return choose(plane, indices_of(parameters, bases)); });
 }
 
 std::vector<Bytes> ExactPie::split(const torch::Tensor& levels) const {
@@ -242,7 +240,8 @@ LogLikelihood ExactPie::log_likelihood(const torch::Tensor& x, const LogDetEstim
   const auto planes = split(to_levels(x));
   std::vector<torch::Tensor> nats(planes.size());
   walk(x.size(0), x.size(2), x.size(3),
-       [&](size_t plane, const torch::Tensor& parameters, const std::vector<int16_t>& bases) {
+       [&](size_t plane, const torch::Tensor& parameters, const std::vector<int16_t>& bases,
+           const Surroundings&) {
          auto base = torch::empty({static_cast<int64_t>(bases.size())});
          std::copy(bases.begin(), bases.end(), base.data_ptr<float>());
          nats[plane] =
@@ -290,7 +289,8 @@ std::string ExactPie::first_not_finite(const torch::Tensor& x) {
   const auto all = exact_planes(config_.view.layout, x.size(2), x.size(3));
   std::string name = "the densities";
   walk(x.size(0), x.size(2), x.size(3),
-       [&](size_t plane, const torch::Tensor& parameters, const std::vector<int16_t>&) {
+       [&](size_t plane, const torch::Tensor& parameters, const std::vector<int16_t>&,
+           const Surroundings&) {
          if (name == "the densities" && !torch::isfinite(parameters).all().item<bool>()) {
            name = "the network of scale " + std::to_string(all[plane].scale);
          }
