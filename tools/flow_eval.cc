@@ -127,6 +127,7 @@ void add_output_options(CLI::App& app, EvalOptions& options) {
 // Inputs that every model is measured on: a pipe is read once for all of them.
 std::vector<SlicedInput> parse_inputs(const std::vector<std::string>& names) {
   std::vector<SlicedInput> inputs;
+  inputs.reserve(names.size());
   for (const auto& name : names) inputs.push_back(parse_sliced_input(name));
   return inputs;
 }

@@ -13,6 +13,7 @@
 #include "lib/exact/image_experts.h"
 #include "lib/exact/network.h"
 #include "lib/exact/walk.h"
+#include "lib/image/resample.h"
 #include "lib/model/pixels.h"
 #include "lib/numerics/batches.h"
 
@@ -154,21 +155,22 @@ class ExactCoder final : public ItemCoder {
     const auto planes = planes_of(item);
     std::vector<SampleEncoder> encoders(static_cast<size_t>(layers), SampleEncoder(*pie_.mixture));
     ImageExperts experts(item.channels);
-    generate(items.size(), item,
-             [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings& around) {
-               auto known = samples_of(items, planes[plane]);
-               if (planes[plane].layer >= encoders.size()) return known;
-               auto& encoder = encoders[planes[plane].layer];
-               const auto levels = as_floats(known);
-               if (items.size() == 1) {
-                 encoder.put(levels.data(), mixtures.rows(), experts.sets(planes[plane], around),
-                             experts.odds());
-                 experts.learn(planes[plane], around, known);
-               } else {
-                 encoder.put(levels.data(), mixtures.rows());
-               }
-               return known;
-             });
+    generate(
+        items.size(), item,
+        [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings& around) {
+          auto known = samples_of(items, planes[plane]);
+          auto& encoder = encoders[planes[plane].layer];
+          const auto levels = as_floats(known);
+          if (items.size() == 1) {
+            encoder.put(levels.data(), mixtures.rows(), experts.sets(planes[plane], around),
+                        experts.odds());
+            experts.learn(planes[plane], around, known);
+          } else {
+            encoder.put(levels.data(), mixtures.rows());
+          }
+          return known;
+        },
+        finest_scale(layers));
     EncodedItems result;
     for (auto& encoder : encoders) {
       result.ideal_bits.push_back(encoder.ideal_bits());
@@ -177,7 +179,7 @@ class ExactCoder final : public ItemCoder {
     return result;
   }
 
-  // Samples of missing layers are the medians of what is possible.
+  // Samples of missing layers are interpolated: a preview costs what it shows.
   ImageSet decode(const StoredFrame& frame, uint64_t block, const Shape& item,
                   int layers) override {
     const auto items = static_cast<size_t>(frame.header().items_in_block(block));
@@ -194,15 +196,15 @@ class ExactCoder final : public ItemCoder {
     };
     ImageExperts experts(item.channels);
     auto images = generate(
-        items, item, [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings& around) {
-          const size_t layer = planes[plane].layer;
-          if (layer >= wanted) return medians(mixtures);
-          go_to(layer);
+        items, item,
+        [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings& around) {
+          go_to(planes[plane].layer);
           const auto sets = items == 1 ? experts.sets(planes[plane], around) : LevelSets();
           auto levels = current->levels(mixtures, sets, experts.odds());
           if (items == 1) experts.learn(planes[plane], around, levels);
           return levels;
-        });
+        },
+        finest_scale(layers));
     go_to(wanted);  // and layers that have no samples in items so small
     current->finish();
     return images;
@@ -275,6 +277,9 @@ class ExactCoder final : public ItemCoder {
     return exact_planes(pie_.view.layout, item.height, item.width);
   }
 
+  // The finest of the scales that the first `layers` layers hold.
+  int64_t finest_scale(int layers) const { return pie_.view.layout.layers + 1 - layers; }
+
   // The samples of a plane in all items. Of channels that items do not have: of their last.
   Bytes samples_of(const ImageSet& items, const ExactPlane& plane) const {
     const auto& item = items.shape();
@@ -312,9 +317,9 @@ class ExactCoder final : public ItemCoder {
   }
 
   // Builds up items of which the planes of the item's channels are chosen by `choose`, and the
-  // others repeat the last of those.
+  // others repeat the last of those. Scales finer than `finest` are interpolated.
   template <typename Choose>
-  ImageSet generate(size_t n, const Shape& item, const Choose& choose) const {
+  ImageSet generate(size_t n, const Shape& item, const Choose& choose, int64_t finest = 0) const {
     const auto planes = planes_of(item);
     ExactNetworks networks(
         pie_.networks, pie_.view.layout.depth,
@@ -328,14 +333,17 @@ class ExactCoder final : public ItemCoder {
       return last;
     };
     ExactWalk<ExactNetworks, decltype(visit)> walk(pie_.view, networks, visit);
-    const auto channels = walk.run(static_cast<int64_t>(n), item.height, item.width);
+    const auto channels = walk.run(static_cast<int64_t>(n), item.height, item.width, finest);
     ImageSet images(item, n);
     for (int64_t c = 0; c < item.channels; ++c) {
       const auto to = coded_channel(item.channels, c) * item.pixels();
+      const auto& levels = channels[static_cast<size_t>(c)];
+      const auto each = static_cast<int64_t>(levels.size() / n);
       for (size_t i = 0; i < n; ++i) {
-        std::copy_n(
-            channels[static_cast<size_t>(c)].begin() + static_cast<int64_t>(i) * item.pixels(),
-            item.pixels(), images.data(i) + to);
+        const auto first = levels.begin() + static_cast<int64_t>(i) * each;
+        const auto whole = interpolate_plane(Bytes(first, first + each), int64_t{1} << finest,
+                                             item.height, item.width);
+        std::copy(whole.begin(), whole.end(), images.data(i) + to);
       }
     }
     return images;

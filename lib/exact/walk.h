@@ -63,8 +63,10 @@ class ExactWalk {
   ExactWalk(const ExactView& view, Networks& networks, const Visit& visit)
       : view_(view), networks_(networks), visit_(visit) {}
 
-  // Visits each plane in order and puts the levels together: one plane for each channel.
-  std::vector<Bytes> run(std::int64_t n, std::int64_t height, std::int64_t width) {
+  // Visits each plane in order and puts the levels together: one plane for each channel. Ends with
+  // the image of scale `finest`, number 0 being the whole.
+  std::vector<Bytes> run(std::int64_t n, std::int64_t height, std::int64_t width,
+                         std::int64_t finest = 0) {
     n_ = n;
     images_ = scale_images(view_.layout, height, width);
     planes_ = exact_planes(view_.layout, height, width);
@@ -73,7 +75,7 @@ class ExactWalk {
     networks_.begin(view_.layout.depth, grid_, FeatureRows(grid_.cells(), 0));
     const Means middle(grid_.cells(), static_cast<std::int16_t>(kMiddleOfMeans));
     auto image = next(nullptr, nullptr, [&](std::size_t) { return middle; }).levels;
-    for (auto s = view_.layout.depth; s-- > 0;) image = refine(s, image);
+    for (auto s = view_.layout.depth; s-- > finest;) image = refine(s, image);
     return image;
   }
 

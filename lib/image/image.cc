@@ -64,7 +64,7 @@ bool operator==(const Image& a, const Image& b) {
 bool operator!=(const Image& a, const Image& b) { return !(a == b); }
 
 ImageSet::ImageSet(const Shape& shape, std::size_t count)
-    : shape_(shape), stride_(shape.elements()), count_(count) {
+    : shape_(shape), stride_(static_cast<std::size_t>(shape.elements())), count_(count) {
   check_shape(shape);
   pixels_.resize(count * stride_);
 }

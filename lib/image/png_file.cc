@@ -78,7 +78,7 @@ class Reader {
     // Each byte of the file can stand for at most 1032 of the image: a header that promises more
     // lies, and shall not make us allocate for it.
     constexpr std::uint64_t kMaxDeflateRatio = 1032;
-    const std::uint64_t stored_bits = header_.shape.pixels() *
+    const std::uint64_t stored_bits = static_cast<std::uint64_t>(header_.shape.pixels()) *
                                       std::uint64_t{png_get_channels(png_, info_)} *
                                       static_cast<std::uint64_t>(stored_depth_);
     if (stored_bits / 8 > kMaxDeflateRatio * input_.size) {

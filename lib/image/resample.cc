@@ -1,6 +1,7 @@
 #include "lib/image/resample.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -74,7 +75,70 @@ void to_rgb(float y, float cb, float cr, std::uint8_t* rgb) {
   rgb[2] = to_level(y + 1.772F * (cb - 128));
 }
 
+// Weights, of 2^12, of the samples -1, 0, 1 and 2 at `at` / `step` between samples 0 and 1.
+using CubicWeights = std::array<std::int32_t, 4>;
+constexpr int kCubicBits = 12;
+
+CubicWeights cubic_weights(std::int64_t at, std::int64_t step) {
+  const std::int64_t t = at, s = step, whole = 2 * s * s * s;
+  const std::array<std::int64_t, 4> exact{t * (2 * t * s - t * t - s * s),
+                                          2 * s * s * s - 5 * t * t * s + 3 * t * t * t,
+                                          t * (s * s + 4 * t * s - 3 * t * t), t * t * (t - s)};
+  CubicWeights weights{};
+  std::int32_t left = 1 << kCubicBits;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const std::int64_t scaled = exact[i] * (1 << kCubicBits);
+    weights[i] =
+        static_cast<std::int32_t>((2 * scaled + (scaled < 0 ? -whole : whole)) / (2 * whole));
+    left -= weights[i];
+  }
+  weights[2 * t < s ? 1 : 2] += left;
+  return weights;
+}
+
+// `count` samples, `from_stride` apart, to `length` samples of which every `step`-th is known.
+template <typename From, typename Store>
+void interpolate_line(const From* from, std::int64_t count, std::int64_t from_stride,
+                      const std::vector<CubicWeights>& weights, std::int64_t length,
+                      const Store& store) {
+  const auto step = static_cast<std::int64_t>(weights.size());
+  for (std::int64_t i = 0; i < length; ++i) {
+    const auto& w = weights[static_cast<std::size_t>(i % step)];
+    std::int64_t sum = 0;
+    for (std::int64_t k = 0; k < 4; ++k) {
+      const auto at = std::clamp<std::int64_t>(i / step + k - 1, 0, count - 1);
+      sum += std::int64_t{w[static_cast<std::size_t>(k)]} * from[at * from_stride];
+    }
+    store(i, sum);
+  }
+}
+
 }  // namespace
+
+Bytes interpolate_plane(const Bytes& known, std::int64_t step, std::int64_t height,
+                        std::int64_t width) {
+  if (step == 1) return known;
+  std::vector<CubicWeights> weights;
+  for (std::int64_t at = 0; at < step; ++at) weights.push_back(cubic_weights(at, step));
+  const std::int64_t rows = (height + step - 1) / step, columns = (width + step - 1) / step;
+  std::vector<std::int32_t> wide(static_cast<std::size_t>(rows * width));  // in units of 2^-12
+  for (std::int64_t y = 0; y < rows; ++y) {
+    auto* to = wide.data() + y * width;
+    interpolate_line(
+        known.data() + y * columns, columns, 1, weights, width,
+        [&](std::int64_t x, std::int64_t sum) { to[x] = static_cast<std::int32_t>(sum); });
+  }
+  Bytes result(static_cast<std::size_t>(height * width));
+  for (std::int64_t x = 0; x < width; ++x) {
+    interpolate_line(wide.data() + x, rows, width, weights, height,
+                     [&](std::int64_t y, std::int64_t sum) {
+                       constexpr std::int64_t kHalf = std::int64_t{1} << (2 * kCubicBits - 1);
+                       result[static_cast<std::size_t>(y * width + x)] = static_cast<std::uint8_t>(
+                           std::clamp<std::int64_t>((sum + kHalf) >> (2 * kCubicBits), 0, 255));
+                     });
+  }
+  return result;
+}
 
 Image shrink(const Image& image, std::int64_t height, std::int64_t width, ResampleKernel kernel) {
   const auto& from = image.shape;

@@ -1,5 +1,5 @@
-// What photographs go through before people compress them: for training on pictures of every
-// origin.
+// Images in other resolutions and colour spaces: previews, and what photographs go through before
+// people compress them.
 #pragma once
 
 #include "lib/image/image.h"
@@ -11,6 +11,12 @@ enum class ResampleKernel { kArea, kLanczos };
 // An 8-bit image shrunk to `height` x `width`, which are at most its own. Throws ShapeError if they
 // are not, UsageError for 16 bits.
 Image shrink(const Image& image, std::int64_t height, std::int64_t width, ResampleKernel kernel);
+
+// A plane of `height` x `width` levels of which those in every `step`-th row and column are known,
+// `known` [ceil(height / step), ceil(width / step)]: cubic interpolation (Catmull-Rom) in integers,
+// the same on every machine. `step`: a power of two.
+Bytes interpolate_plane(const Bytes& known, std::int64_t step, std::int64_t height,
+                        std::int64_t width);
 
 // An 8-bit RGB image as it comes back from 8-bit YCbCr (BT.601, all levels), with chroma of half
 // the resolution where `halved`, as on Photo CDs and in video. Throws UsageError for others.

@@ -21,7 +21,7 @@ std::uint32_t symbol(std::uint32_t i) { return CounterRandom(5, 0).bits(i) % 16;
 Bytes encode(std::uint32_t count) {
   FineRansEncoder encoder;
   for (std::uint32_t i = 0; i < count; ++i) encoder.put(kFreq * symbol(i), kFreq, kBits);
-  Bytes bytes = finish_lanes(encoder);
+  Bytes bytes = finish_lanes(encoder, count);
   EXPECT_EQ(encoder.size(), 0U);
   return bytes;
 }
@@ -82,7 +82,7 @@ TEST(RansLanes, MayDifferInLength) {
       return (i % kRansLanes == 0) == first_is_long ? 1U : 2000U;
     };
     for (std::uint32_t i = 0; i <= kMost; ++i) encoder.put(value(i), freq(i), kBits);
-    const Bytes bytes = finish_lanes(encoder);
+    const Bytes bytes = finish_lanes(encoder, kMost + 1);
     RansLanesDecoder decoder({bytes.data(), bytes.size()}, kMost + 1);
     for (std::uint32_t i = 0; i <= kMost; ++i) {
       ASSERT_GE(decoder.slot(0, kBits), value(i));
