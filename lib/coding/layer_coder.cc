@@ -183,9 +183,20 @@ void SampleDecoder::get_coded(const MixtureRows& rows, float* levels) {
 
 void SampleDecoder::get(const MixtureRows& rows, const LevelSets& sets, SetOdds& odds,
                         float* levels) {
-  if (!decoder_) return get(rows, levels);
   const auto columns = 3 * static_cast<std::size_t>(rows.components);
   const SetSlots slots(model_, rows, sets);
+  if (!decoder_) {  // what the encoder learned from, although it then chose to do without
+    get(rows, levels);
+    for (std::size_t i = 0, at = 0; i < rows.samples; at += sets.sizes[i++]) {
+      const std::size_t count = sets.sizes[i];
+      if (count == 0) continue;
+      const auto* first = sets.levels.data() + at;
+      const bool hit = std::find(first, first + count, levels[i]) != first + count;
+      odds.add(sets.contexts[i], slots.set(at, count, 1).mass(), hit);
+    }
+    odds.settle();
+    return;
+  }
   struct Left {
     std::size_t sample, at, count;
     std::uint64_t factor;

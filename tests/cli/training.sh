@@ -158,6 +158,18 @@ assert report["step"] == 13 and report["measured"]["held_out_images"] == 10, rep
 [ ! -s "$err" ] || fail "-q is not quiet"
 folder_has epoch.safetensors epoch.safetensors.state
 
+# From a trained model: its configuration, its weights, and nothing else of it.
+expect 0 pie-train --init ./epoch.safetensors --data "$digits" --steps 13 --lr 0 -o same.safetensors
+expect 0 pie-encode -q -m ./epoch.safetensors "$digits" --latents first.npy
+expect 0 pie-encode -q -m ./same.safetensors "$digits" --latents second.npy
+same first.npy second.npy
+expect 0 pie-train --init ./epoch.safetensors "${tiny[@]}" --steps 13 -o other.safetensors
+differ other.safetensors epoch.safetensors
+expect 2 pie-train --init ./epoch.safetensors "${tiny[@]}" --set conv.hidden=5 -o x.safetensors
+says 'has another configuration: its' 'leave the preset out'
+expect 4 pie-train --init nothing --data "$digits" -o x.safetensors
+rm -f same.safetensors* other.safetensors* first.npy second.npy
+
 # Mistakes.
 expect 2 pie-train "${tiny[@]}" --set conv.hiden=4 -o x.safetensors
 says "the configuration has no 'conv.hiden'"
@@ -166,7 +178,7 @@ says "hidden' must be from 1 to 4096"
 expect 2 pie-train --preset none --data "$digits" -o x.safetensors
 says "no preset 'none'; there are:" pie-mnist
 expect 2 pie-train --data "$digits" -o x.safetensors
-says 'one of --preset, --config and --resume is needed'
+says 'one of --preset, --config, --init and --resume is needed'
 expect 4 pie-train --resume epoch.safetensors --data "$digits" -o x.safetensors
 head -c 100000 epoch.safetensors.state >cut.state
 expect 3 pie-train --resume cut.state --data "$digits" -o x.safetensors

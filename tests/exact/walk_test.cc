@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "tests/exact/image_planes.h"
@@ -98,7 +99,7 @@ struct Walked {
 };
 
 // A walk on which the samples of the planes are those of `images`.
-Walked walk(const ExactView& view, Images images) {
+Walked walk(const ExactView& view, Images images, std::int64_t finest = 0) {
   const auto planes = exact_planes(view.layout, images.height, images.width);
   Recorder recorder;
   std::size_t next = 0;
@@ -117,8 +118,8 @@ Walked walk(const ExactView& view, Images images) {
     return test::samples_of(images, view.layout, own);
   };
   ExactWalk<Recorder, decltype(visit)> walk(view, recorder, visit);
-  auto channels = walk.run(images.n, images.height, images.width);
-  EXPECT_EQ(next, planes.size());
+  auto channels = walk.run(images.n, images.height, images.width, finest);
+  EXPECT_TRUE(next == planes.size() || planes[next].scale < finest);
   return {recorder.events, channels};
 }
 
@@ -147,6 +148,33 @@ void for_all_images(const Check& check) {
 TEST(ExactWalks, RebuildImages) {
   for_all_images([](const ExactView& view, const Images& images) {
     EXPECT_EQ(walk(view, images).channels, images.channels);
+  });
+}
+
+// Of every scale: every second row and column of the one before.
+TEST(ExactWalks, EndAtTheScaleThatIsAskedFor) {
+  for_all_images([](const ExactView& view, const Images& images) {
+    const auto events = walk(view, images).events;
+    Images expected = images;
+    for (std::int64_t scale = 0; scale <= view.layout.depth; ++scale) {
+      const auto part = walk(view, images, scale);
+      EXPECT_EQ(part.channels, expected.channels) << scale;
+      // And what is handed out on the way is the beginning of all.
+      ASSERT_LE(part.events.size(), events.size());
+      EXPECT_TRUE(std::equal(part.events.begin(), part.events.end(), events.begin()));
+      Images half{images.n, (expected.height + 1) / 2, (expected.width + 1) / 2, {}};
+      for (std::int64_t c = 0; c < view.layout.channels; ++c) {
+        half.channels.emplace_back(static_cast<std::size_t>(half.n * half.height * half.width));
+        for (std::int64_t i = 0; i < half.n; ++i) {
+          for (std::int64_t y = 0; y < half.height; ++y) {
+            for (std::int64_t x = 0; x < half.width; ++x) {
+              half.at(c, i, y, x) = expected.at(c, i, 2 * y, 2 * x);
+            }
+          }
+        }
+      }
+      expected = half;
+    }
   });
 }
 
