@@ -5,7 +5,7 @@
 namespace pie {
 namespace {
 
-constexpr std::uint64_t kWhole = std::uint64_t{1} << SetOdds::kMassBits;
+constexpr std::uint64_t kAllSlots = std::uint64_t{1} << SetOdds::kMassBits;
 
 }  // namespace
 
@@ -55,13 +55,13 @@ SetIntervals::SetIntervals(const Slots* levels, std::size_t count, std::uint64_t
     mass_ += levels[i].freq;
   }
   before_[count] = mass_;
-  total_ = (factor_ * mass_ >> SetOdds::kFactorBits) + kWhole - mass_;
+  total_ = (factor_ * mass_ >> SetOdds::kFactorBits) + kAllSlots - mass_;
 }
 
 std::uint32_t SetIntervals::edge(std::size_t i) const {
-  if (i > count_) return static_cast<std::uint32_t>(kWhole);
+  if (i > count_) return static_cast<std::uint32_t>(kAllSlots);
   // At least one slot for each interval.
-  const std::uint64_t shared = kWhole - count_ - 1;
+  const std::uint64_t shared = kAllSlots - count_ - 1;
   return static_cast<std::uint32_t>(
       (factor_ * before_[i] >> SetOdds::kFactorBits) * shared / total_ + i);
 }
@@ -82,15 +82,15 @@ SetIntervals::Slots SetIntervals::outside(Slots own) const {
   for (std::size_t i = 0; i < count_ && levels_[i].start < own.start; ++i) {
     first -= levels_[i].freq;
   }
-  const std::uint64_t rest = kWhole - mass_;
-  const auto start = first * kWhole / rest, end = (first + own.freq) * kWhole / rest;
+  const std::uint64_t rest = kAllSlots - mass_;
+  const auto start = first * kAllSlots / rest, end = (first + own.freq) * kAllSlots / rest;
   return {static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(end - start)};
 }
 
 std::uint32_t SetIntervals::slot_in_mixture(std::uint32_t slot) const {
-  const std::uint64_t rest = kWhole - mass_;
+  const std::uint64_t rest = kAllSlots - mass_;
   // The last place whose share of all slots begins at `slot` or before.
-  auto place = static_cast<std::uint32_t>(((std::uint64_t{slot} + 1) * rest - 1) / kWhole);
+  auto place = static_cast<std::uint32_t>(((std::uint64_t{slot} + 1) * rest - 1) / kAllSlots);
   for (std::size_t i = 0; i < count_ && levels_[i].start <= place; ++i) place += levels_[i].freq;
   return place;
 }

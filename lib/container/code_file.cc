@@ -108,6 +108,7 @@ void cut_layers(const StoredFrame& frame, int layers, const Sink& sink) {
   FrameWriter writer(header, layers);
   for (std::uint64_t b = 0; b < frame.blocks(); ++b) {
     std::vector<CodedBlock> block;
+    block.reserve(static_cast<std::size_t>(layers));
     for (int layer = 0; layer < layers; ++layer) block.push_back(frame.block(layer, b));
     writer.add(block);
   }

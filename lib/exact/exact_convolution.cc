@@ -21,7 +21,6 @@ namespace {
 
 using Kernel = ExactConvolution::Kernel;
 
-constexpr std::int64_t kQuad = 4;
 std::int64_t padded(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 // Those that this machine has the instructions for, the fastest first.
@@ -125,7 +124,7 @@ void for_each_sums(SumsTask task, std::int64_t kernel, const ActivationMap& x, s
 ActivationMap::ActivationMap(const CellGrid& grid, std::int64_t channels)
     : grid_(grid),
       channels_(channels),
-      stride_(padded(channels, kQuad)),
+      stride_(padded(channels, kInputQuad)),
       data_(static_cast<std::size_t>(grid.n * (grid.height + 2) * (grid.width + 2) * stride_)) {}
 
 void ActivationMap::fill(const std::uint8_t* rows) {
@@ -141,13 +140,13 @@ ExactConvolution::ExactConvolution(std::int64_t in, std::int64_t kernel,
                                    const std::vector<std::int32_t>& weights,
                                    const std::vector<ExactOutput>& outputs)
     : in_(in), kernel_(kernel), outputs_(static_cast<std::int64_t>(outputs.size())) {
-  const std::int64_t taps = kernel * kernel, quads = padded(in, kQuad) / kQuad;
+  const std::int64_t taps = kernel * kernel, quads = padded(in, kInputQuad) / kInputQuad;
   if (in < 1 || outputs_ < 1 || (kernel != 1 && kernel != 3) ||
       static_cast<std::int64_t>(weights.size()) != outputs_ * in * taps) {
     throw UsageError("a convolution has other weights than its sizes say");
   }
   const auto filled = static_cast<std::size_t>(output_stride());
-  weights_.resize(static_cast<std::size_t>(output_stride() * taps * quads * kQuad));
+  weights_.resize(static_cast<std::size_t>(output_stride() * taps * quads * kInputQuad));
   bias_.resize(filled);
   shift_.resize(filled, 1);
   low_.resize(filled);
@@ -163,9 +162,9 @@ ExactConvolution::ExactConvolution(std::int64_t in, std::int64_t kernel,
         if (std::abs(w) > kLargestWeight8) throw UsageError("a weight is beyond 8 bits");
         largest += std::int64_t{kLargestActivation8} * std::abs(w);
         const std::int64_t group = o / kOutputGroup;
-        const std::int64_t quad = (group * taps + tap) * quads + c / kQuad;
-        weights_[static_cast<std::size_t>((quad * kOutputGroup + o % kOutputGroup) * kQuad +
-                                          c % kQuad)] = static_cast<std::int8_t>(w);
+        const std::int64_t quad = (group * taps + tap) * quads + c / kInputQuad;
+        weights_[static_cast<std::size_t>((quad * kOutputGroup + o % kOutputGroup) * kInputQuad +
+                                          c % kInputQuad)] = static_cast<std::int8_t>(w);
       }
     }
     if (largest > std::numeric_limits<std::int32_t>::max()) {
@@ -183,7 +182,7 @@ void ExactConvolution::activations(const ActivationMap& x, const ActivationMap* 
                                    ActivationMap& y, std::int64_t first, std::int64_t last) const {
   const Columns columns{bias_.data(), shift_.data(), low_.data(), high_.data(), outputs_};
   const SumsTask task{weights_.data(),   output_stride() / kOutputGroup,
-                      kernel_ * kernel_, x.stride() / kQuad,
+                      kernel_ * kernel_, x.stride() / kInputQuad,
                       nullptr,           0};
   for_each_sums(task, kernel_, x, first, last,
                 [&](std::int64_t row, std::int64_t cell, std::int64_t cells, std::int32_t* sums) {
@@ -198,7 +197,7 @@ void ExactConvolution::indices(const ActivationMap& x, std::int16_t* y, std::int
                                std::int64_t last) const {
   const Columns columns{bias_.data(), shift_.data(), low_.data(), high_.data(), output_stride()};
   const SumsTask task{weights_.data(),   output_stride() / kOutputGroup,
-                      kernel_ * kernel_, x.stride() / kQuad,
+                      kernel_ * kernel_, x.stride() / kInputQuad,
                       nullptr,           0};
   for_each_sums(
       task, kernel_, x, first, last,

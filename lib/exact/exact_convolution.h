@@ -8,6 +8,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/exact/features.h"
+#include "lib/exact/kernels.h"
 
 namespace pie {
 
@@ -42,9 +43,6 @@ class ActivationMap {
   std::int64_t channels_ = 0, stride_ = 0;
   Bytes data_;
 };
-
-// Outputs are filled up to a multiple of this.
-inline constexpr std::int64_t kOutputGroup = 16;
 
 // y = clamp((conv(x, w) + b + 2^7 skip + 2^(shift - 1)) / 2^shift, low, high); the division rounds
 // down. Activations have shift 7 and are 0 to 127.

@@ -7,22 +7,17 @@
 #endif
 
 namespace pie {
-namespace {
-
-constexpr std::int64_t kGroup = 16, kQuad = 4;  // outputs, inputs
-
-}  // namespace
 
 void portable_sums(const SumsTask& task, const std::uint8_t* x, std::int64_t cells,
                    std::int32_t* sums) {
   for (std::int64_t cell = 0; cell < cells; ++cell, x += task.stride) {
     const std::int8_t* w = task.weights;
-    for (std::int64_t group = 0; group < task.groups; ++group, sums += kGroup) {
-      std::memset(sums, 0, kGroup * sizeof *sums);
+    for (std::int64_t group = 0; group < task.groups; ++group, sums += kOutputGroup) {
+      std::memset(sums, 0, kOutputGroup * sizeof *sums);
       for (std::int64_t tap = 0; tap < task.taps; ++tap) {
         const std::uint8_t* from = x + task.tap_offsets[tap];
-        for (std::int64_t quad = 0; quad < task.quads; ++quad, from += kQuad) {
-          for (std::int64_t o = 0; o < kGroup; ++o, w += kQuad) {
+        for (std::int64_t quad = 0; quad < task.quads; ++quad, from += kInputQuad) {
+          for (std::int64_t o = 0; o < kOutputGroup; ++o, w += kInputQuad) {
             sums[o] += from[0] * w[0] + from[1] * w[1] + from[2] * w[2] + from[3] * w[3];
           }
         }
@@ -48,7 +43,8 @@ PIE_AVX2 inline void avx2_cells(const SumsTask& task, const std::uint8_t* x, std
     for (std::int64_t i = 0; i < kCells; ++i) low[i] = high[i] = _mm256_setzero_si256();
     for (std::int64_t tap = 0; tap < task.taps; ++tap) {
       const std::uint8_t* from = x + task.tap_offsets[tap];
-      for (std::int64_t quad = 0; quad < task.quads; ++quad, from += kQuad, w += kGroup * kQuad) {
+      for (std::int64_t quad = 0; quad < task.quads;
+           ++quad, from += kInputQuad, w += kOutputGroup * kInputQuad) {
         const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
         const __m256i second = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + 32));
         for (std::int64_t i = 0; i < kCells; ++i) {
@@ -63,7 +59,7 @@ PIE_AVX2 inline void avx2_cells(const SumsTask& task, const std::uint8_t* x, std
       }
     }
     for (std::int64_t i = 0; i < kCells; ++i) {
-      auto* to = reinterpret_cast<__m256i*>(sums + (i * task.groups + group) * kGroup);
+      auto* to = reinterpret_cast<__m256i*>(sums + (i * task.groups + group) * kOutputGroup);
       _mm256_storeu_si256(to, low[i]);
       _mm256_storeu_si256(to + 1, high[i]);
     }
@@ -78,7 +74,8 @@ PIE_VNNI inline void vnni_cells(const SumsTask& task, const std::uint8_t* x, std
     for (std::int64_t i = 0; i < kCells; ++i) sum[i] = _mm512_setzero_si512();
     for (std::int64_t tap = 0; tap < task.taps; ++tap) {
       const std::uint8_t* from = x + task.tap_offsets[tap];
-      for (std::int64_t quad = 0; quad < task.quads; ++quad, from += kQuad, w += kGroup * kQuad) {
+      for (std::int64_t quad = 0; quad < task.quads;
+           ++quad, from += kInputQuad, w += kOutputGroup * kInputQuad) {
         const __m512i weights = _mm512_loadu_si512(w);
         for (std::int64_t i = 0; i < kCells; ++i) {
           std::int32_t four;
@@ -88,7 +85,7 @@ PIE_VNNI inline void vnni_cells(const SumsTask& task, const std::uint8_t* x, std
       }
     }
     for (std::int64_t i = 0; i < kCells; ++i) {
-      _mm512_storeu_si512(sums + (i * task.groups + group) * kGroup, sum[i]);
+      _mm512_storeu_si512(sums + (i * task.groups + group) * kOutputGroup, sum[i]);
     }
   }
 }
@@ -99,7 +96,7 @@ PIE_AVX2 void avx2_sums(const SumsTask& task, const std::uint8_t* x, std::int64_
                         std::int32_t* sums) {
   if (cells == kCellsAtOnce) return avx2_cells<kCellsAtOnce>(task, x, sums);
   for (std::int64_t i = 0; i < cells; ++i) {
-    avx2_cells<1>(task, x + i * task.stride, sums + i * task.groups * kGroup);
+    avx2_cells<1>(task, x + i * task.stride, sums + i * task.groups * kOutputGroup);
   }
 }
 
@@ -107,7 +104,7 @@ PIE_VNNI void vnni_sums(const SumsTask& task, const std::uint8_t* x, std::int64_
                         std::int32_t* sums) {
   if (cells == kCellsAtOnce) return vnni_cells<kCellsAtOnce>(task, x, sums);
   for (std::int64_t i = 0; i < cells; ++i) {
-    vnni_cells<1>(task, x + i * task.stride, sums + i * task.groups * kGroup);
+    vnni_cells<1>(task, x + i * task.stride, sums + i * task.groups * kOutputGroup);
   }
 }
 #endif

@@ -5,6 +5,9 @@
 
 namespace pie {
 
+// Outputs and inputs that are summed up together: both are filled up to multiples of these.
+inline constexpr std::int64_t kOutputGroup = 16, kInputQuad = 4;
+
 // What a kernel needs to know of a convolution.
 struct SumsTask {
   const std::int8_t* weights;        // [group][tap][in / 4][16][4]

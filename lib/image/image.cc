@@ -32,7 +32,7 @@ Image::Image(const Shape& image_shape, int bits_per_sample)
     throw UsageError("an image cannot have " + std::to_string(bits) +
                      " bits per sample; it has 8 or 16");
   }
-  samples.resize(shape.elements() * bytes_per_sample());
+  samples.resize(static_cast<std::size_t>(shape.elements()) * bytes_per_sample());
 }
 
 std::size_t Image::row_bytes() const {
@@ -109,7 +109,7 @@ ImageSet ImageSet::slice(std::size_t begin, std::size_t end) const {
 
 void interleaved_to_planar(const Shape& shape, const std::uint8_t* from, std::uint8_t* to) {
   const std::size_t channels = static_cast<std::size_t>(shape.channels);
-  const std::size_t pixels = shape.pixels();
+  const auto pixels = static_cast<std::size_t>(shape.pixels());
   for (std::size_t c = 0; c < channels; ++c) {
     for (std::size_t p = 0; p < pixels; ++p) to[c * pixels + p] = from[p * channels + c];
   }
@@ -117,7 +117,7 @@ void interleaved_to_planar(const Shape& shape, const std::uint8_t* from, std::ui
 
 void planar_to_interleaved(const Shape& shape, const std::uint8_t* from, std::uint8_t* to) {
   const std::size_t channels = static_cast<std::size_t>(shape.channels);
-  const std::size_t pixels = shape.pixels();
+  const auto pixels = static_cast<std::size_t>(shape.pixels());
   for (std::size_t c = 0; c < channels; ++c) {
     for (std::size_t p = 0; p < pixels; ++p) to[p * channels + c] = from[c * pixels + p];
   }
