@@ -9,8 +9,8 @@
 
 #include "lib/base/error.h"
 #include "lib/base/random.h"
+#include "lib/codec/plane_coder.h"
 #include "lib/coding/layer_coder.h"
-#include "lib/exact/image_experts.h"
 #include "lib/exact/network.h"
 #include "lib/exact/walk.h"
 #include "lib/image/resample.h"
@@ -28,23 +28,6 @@ constexpr size_t kDrawnAtOnce = 64;
 int64_t tile_side(int64_t side) {
   const int64_t tiles = (side + kTileSide - 1) / kTileSide;
   return (side + tiles - 1) / tiles;
-}
-
-// The mixtures of a plane's samples, [n * samples, 3 * components].
-struct PlaneMixtures {
-  std::vector<int32_t> indices;
-  int components;
-  size_t samples() const { return indices.size() / (3 * static_cast<size_t>(components)); }
-  MixtureRows rows() const { return {indices.data(), components, samples()}; }
-};
-
-std::vector<float> as_floats(const Bytes& levels) { return {levels.begin(), levels.end()}; }
-
-Bytes as_bytes(const std::vector<float>& levels) {
-  Bytes bytes(levels.size());
-  std::transform(levels.begin(), levels.end(), bytes.begin(),
-                 [](float level) { return static_cast<uint8_t>(level); });
-  return bytes;
 }
 
 // What a head says as mixtures, with means no longer relative.
@@ -81,20 +64,13 @@ class StoredLayer {
     });
   }
 
-  // `sets`: empty if the plane has none.
-  Bytes levels(const PlaneMixtures& mixtures, const LevelSets& sets, SetOdds& odds) {
-    std::vector<float> levels(mixtures.samples());
-    if (sets.sizes.empty()) {
-      decoder_->get(mixtures.rows(), levels.data());
-    } else {
-      decoder_->get(mixtures.rows(), sets, odds, levels.data());
-    }
-    return as_bytes(levels);
-  }
+  SampleDecoder& decoder() { return *decoder_; }
 
-  void finish() {
+  // Returns whether the layer was coded by the model's probabilities.
+  bool finish() {
     guarded([&] { decoder_->finish(); });
     frame_.verify_symbols(layer_, block_, decoder_->finish());
+    return decoder_->modelled();
   }
 
  private:
@@ -153,29 +129,26 @@ class ExactCoder final : public ItemCoder {
   EncodedItems encode(const ImageSet& items, int layers, uint32_t) override {
     const auto& item = items.shape();
     const auto planes = planes_of(item);
-    std::vector<SampleEncoder> encoders(static_cast<size_t>(layers), SampleEncoder(*pie_.mixture));
-    ImageExperts experts(item.channels);
+    PlaneCoder coder(*pie_.mixture, item.channels, items.size() == 1);
+    SampleEncoder encoder(*pie_.mixture);
+    EncodedItems result;
+    const auto go_to = [&](size_t layer) {
+      while (result.layers.size() < layer) {
+        result.ideal_bits.push_back(encoder.ideal_bits());
+        result.layers.push_back(encoder.finish());
+        coder.end_layer(result.layers.back().mode == BlockMode::kRans);
+      }
+    };
     generate(
         items.size(), item,
-        [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings& around) {
+        [&](size_t plane, PlaneMixtures& mixtures, const Surroundings& around) {
+          go_to(planes[plane].layer);
           auto known = samples_of(items, planes[plane]);
-          auto& encoder = encoders[planes[plane].layer];
-          const auto levels = as_floats(known);
-          if (items.size() == 1) {
-            encoder.put(levels.data(), mixtures.rows(), experts.sets(planes[plane], around),
-                        experts.odds());
-            experts.learn(planes[plane], around, known);
-          } else {
-            encoder.put(levels.data(), mixtures.rows());
-          }
+          coder.encode(encoder, planes[plane], around, mixtures, known);
           return known;
         },
         finest_scale(layers));
-    EncodedItems result;
-    for (auto& encoder : encoders) {
-      result.ideal_bits.push_back(encoder.ideal_bits());
-      result.layers.push_back(encoder.finish());
-    }
+    go_to(static_cast<size_t>(layers));
     return result;
   }
 
@@ -186,23 +159,20 @@ class ExactCoder final : public ItemCoder {
     const auto planes = planes_of(item);
     const auto counts = symbols_per_item(item);
     const auto wanted = static_cast<size_t>(layers);
+    PlaneCoder coder(*pie_.mixture, item.channels, items == 1);
     std::optional<StoredLayer> current;
     size_t next = 0;  // the layer to be decoded next
     const auto go_to = [&](size_t layer) {
       for (; next <= layer && next < wanted; ++next) {
-        if (current) current->finish();
+        if (current) coder.end_layer(current->finish());
         current.emplace(*pie_.mixture, frame, block, static_cast<int>(next), items * counts[next]);
       }
     };
-    ImageExperts experts(item.channels);
     auto images = generate(
         items, item,
-        [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings& around) {
+        [&](size_t plane, PlaneMixtures& mixtures, const Surroundings& around) {
           go_to(planes[plane].layer);
-          const auto sets = items == 1 ? experts.sets(planes[plane], around) : LevelSets();
-          auto levels = current->levels(mixtures, sets, experts.odds());
-          if (items == 1) experts.learn(planes[plane], around, levels);
-          return levels;
+          return coder.decode(current->decoder(), planes[plane], around, mixtures);
         },
         finest_scale(layers));
     go_to(wanted);  // and layers that have no samples in items so small
@@ -328,7 +298,8 @@ class ExactCoder final : public ItemCoder {
     const auto visit = [&](size_t plane, const HeadIndices& head, const std::vector<int16_t>& bases,
                            const Surroundings& around) {
       if (planes[plane].channel < item.channels) {
-        last = choose(plane, mixtures_of(planes[plane], head, bases, pie_.components), around);
+        auto mixtures = mixtures_of(planes[plane], head, bases, pie_.components);
+        last = choose(plane, mixtures, around);
       }
       return last;
     };

@@ -134,6 +134,11 @@ void SampleEncoder::put(const float* levels, const MixtureRows& rows, const Leve
   odds.settle();
 }
 
+void SampleEncoder::put_number(std::uint32_t value, int bits) {
+  encoder_.put(value, 1, bits);
+  ideal_bits_ += bits;
+}
+
 CodedBlock SampleEncoder::finish() {
   const auto symbols = std::exchange(symbols_, {});
   ideal_bits_ = 0;
@@ -154,6 +159,12 @@ SampleDecoder::SampleDecoder(const LogisticMixture& model, BlockMode mode, ByteS
       throw DamagedError("not a sample of 8 bits");
     }
   }
+}
+
+std::uint32_t SampleDecoder::get_number(int bits) {
+  const auto value = decoder_->slot(0, bits);
+  decoder_->advance(value, 1, bits);
+  return value;
 }
 
 void SampleDecoder::get(const MixtureRows& rows, float* levels) {
@@ -185,18 +196,6 @@ void SampleDecoder::get(const MixtureRows& rows, const LevelSets& sets, SetOdds&
                         float* levels) {
   const auto columns = 3 * static_cast<std::size_t>(rows.components);
   const SetSlots slots(model_, rows, sets);
-  if (!decoder_) {  // what the encoder learned from, although it then chose to do without
-    get(rows, levels);
-    for (std::size_t i = 0, at = 0; i < rows.samples; at += sets.sizes[i++]) {
-      const std::size_t count = sets.sizes[i];
-      if (count == 0) continue;
-      const auto* first = sets.levels.data() + at;
-      const bool hit = std::find(first, first + count, levels[i]) != first + count;
-      odds.add(sets.contexts[i], slots.set(at, count, 1).mass(), hit);
-    }
-    odds.settle();
-    return;
-  }
   struct Left {
     std::size_t sample, at, count;
     std::uint64_t factor;

@@ -48,6 +48,9 @@ class SampleEncoder {
   // samples that are none. `odds` learns from them.
   void put(const float* levels, const MixtureRows& rows, const LevelSets& sets, SetOdds& odds);
 
+  // The `bits` (1 to 16) lowest bits of a number that the samples behind it depend on.
+  void put_number(std::uint32_t value, int bits);
+
   // What the model's frequencies ask for.
   double ideal_bits() const { return ideal_bits_; }
   // The smallest coding of all of them; the encoder is empty afterwards.
@@ -70,10 +73,15 @@ class SampleDecoder {
   // in the modes that need no model, are `count` samples of 8 bits. `bytes` must outlive this.
   SampleDecoder(const LogisticMixture& model, BlockMode mode, ByteSpan bytes, std::size_t count);
 
+  // Whether the block was coded by the model's probabilities. If not, it has samples alone: no
+  // numbers, and no sets.
+  bool modelled() const { return decoder_.has_value(); }
+  std::uint32_t get_number(int bits);
+
   // The levels of the next samples, of which there must be as many left.
   void get(const MixtureRows& rows, float* levels);
 
-  // The same with a set of levels for each sample.
+  // The same with a set of levels for each sample. Requires modelled().
   void get(const MixtureRows& rows, const LevelSets& sets, SetOdds& odds, float* levels);
 
   // Behind the last sample: throws DamagedError unless every byte was used. The symbols of the

@@ -228,6 +228,20 @@ PIE_CPU_CLONES void LogisticMixture::intervals_of_rows(const std::uint8_t* level
   }
 }
 
+void LogisticMixture::means(const std::int32_t* indices, int components, std::size_t samples,
+                            std::int16_t* result) const {
+  const auto count = static_cast<std::size_t>(components);
+  for (std::size_t i = 0; i < samples; ++i, indices += 3 * count) {
+    std::int64_t sum = 0, total = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+      const std::int64_t weight = at(tables_.weights, kWeightIndices, indices[k]);
+      sum += weight * (indices[count + k] - kMeanIndices.low);  // nothing below zero is divided
+      total += weight;
+    }
+    result[i] = static_cast<std::int16_t>(sum / total + kMeanIndices.low);
+  }
+}
+
 std::uint32_t LogisticMixture::first_slot(const std::int32_t* row, std::size_t components,
                                           std::int32_t level) const {
   if (level <= 0) return 0;

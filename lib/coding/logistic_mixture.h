@@ -71,6 +71,11 @@ class LogisticMixture {
   void intervals_of_rows(const std::uint8_t* levels, const std::int32_t* const* rows,
                          int components, std::size_t samples, Interval* result) const;
 
+  // The mean of each mixture, in its indices: the sum of weights times means over that of weights,
+  // rounded down.
+  void means(const std::int32_t* indices, int components, std::size_t samples,
+             std::int16_t* result) const;
+
   // Of the samples, the intervals that own `slots`, which are below 2^24: draws, if they are
   // random; medians, if they are 2^23 - 1.
   void find(const std::uint32_t* slots, const std::int32_t* indices, int components,

@@ -185,29 +185,5 @@ TEST(LevelSets, SamplesComeBack) {
   }
 }
 
-// A block that is stored without the model's help teaches the next one the same.
-TEST(LevelSets, OddsAreLearnedInEveryMode) {
-  constexpr std::size_t kSamples = 500;
-  const LogisticMixture model(MixtureTables::standard());
-  const auto rows = random_rows(kSamples, 1);
-  const auto sets = random_sets(kSamples, 1);
-  const std::vector<float> levels(kSamples, 77);  // which zstd makes nothing of
-  SampleEncoder encoder(model);
-  SetOdds odds, learned;
-  encoder.put(levels.data(), {rows.data(), kComponents, kSamples}, sets, odds);
-  const auto block = encoder.finish();
-  ASSERT_NE(block.mode, BlockMode::kRans);
-  SampleDecoder decoder(model, block.mode, {block.bytes.data(), block.bytes.size()}, kSamples);
-  std::vector<float> decoded(kSamples);
-  decoder.get({rows.data(), kComponents, kSamples}, sets, learned, decoded.data());
-  EXPECT_EQ(decoded, levels);
-  bool any = false;
-  for (std::size_t context = 0; context < SetOdds::kContexts; ++context) {
-    EXPECT_EQ(learned.factor(context), odds.factor(context));
-    any = any || odds.factor(context) != SetOdds().factor(context);
-  }
-  EXPECT_TRUE(any);
-}
-
 }  // namespace
 }  // namespace pie

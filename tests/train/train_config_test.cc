@@ -24,6 +24,18 @@ TEST(TrainConfigs, WrongValuesAreNamed) {
     const auto message = message_of<UsageError>([&] { parse_train_config(preset); });
     EXPECT_TRUE(contains(message, key)) << assignment << ": " << message;
   }
+  // Keys that presets may leave out.
+  for (const auto& [key, value] :
+       std::vector<std::pair<std::string, Json>>{{"smallest_scale", 0.04},
+                                                 {"smallest_scale", 1.1},
+                                                 {"jpeg_share", -0.1},
+                                                 {"jpeg_share", 1.1},
+                                                 {"ycbcr_share", "half"}}) {
+    Json preset = tiny_preset();
+    preset["train"][key] = value;
+    const auto message = message_of<UsageError>([&] { parse_train_config(preset); });
+    EXPECT_TRUE(contains(message, "train." + key)) << value << ": " << message;
+  }
   Json preset = tiny_preset();
   preset["train"]["momentum"] = 1;
   EXPECT_TRUE(
