@@ -139,7 +139,7 @@ void ActivationMap::fill(const std::uint8_t* rows) {
 ExactConvolution::ExactConvolution(std::int64_t in, std::int64_t kernel,
                                    const std::vector<std::int32_t>& weights,
                                    const std::vector<ExactOutput>& outputs)
-    : in_(in), kernel_(kernel), outputs_(static_cast<std::int64_t>(outputs.size())) {
+    : kernel_(kernel), outputs_(static_cast<std::int64_t>(outputs.size())) {
   const std::int64_t taps = kernel * kernel, quads = padded(in, kInputQuad) / kInputQuad;
   if (in < 1 || outputs_ < 1 || (kernel != 1 && kernel != 3) ||
       static_cast<std::int64_t>(weights.size()) != outputs_ * in * taps) {

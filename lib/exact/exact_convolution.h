@@ -75,7 +75,7 @@ class ExactConvolution {
   struct Kernel;
 
  private:
-  std::int64_t in_, kernel_, outputs_;
+  std::int64_t kernel_, outputs_;
   std::vector<std::int8_t> weights_;                     // [group][tap][in / 4][kOutputGroup][4]
   std::vector<std::int32_t> bias_, shift_, low_, high_;  // of each output, filled up
 };

@@ -149,7 +149,7 @@ std::vector<std::int32_t> fit_correction(const std::vector<std::int16_t>& taps, 
       rows[t][u] = sums[std::max(t, u) * columns + std::min(t, u)];
     }
     // Taps that say the same shall share the coefficient, not fight.
-    rows[t][t] = rows[t][t] * 1.0001 + 1;
+    rows[t][t] = rows[t][t] * 1.0001 + 1e-3;
   }
   for (std::size_t t = 0; t < count; ++t) {  // symmetric and positive: no pivots are needed
     for (std::size_t r = t + 1; r < count; ++r) {
