@@ -309,7 +309,7 @@ class ExactCoder final : public ItemCoder {
     for (int64_t c = 0; c < item.channels; ++c) {
       const auto to = coded_channel(item.channels, c) * item.pixels();
       const auto& levels = channels[static_cast<size_t>(c)];
-      const auto each = static_cast<int64_t>(levels.size() / n);
+      const auto each = static_cast<int64_t>(levels.size() / std::max<size_t>(n, 1));
       for (size_t i = 0; i < n; ++i) {
         const auto first = levels.begin() + static_cast<int64_t>(i) * each;
         const auto whole = interpolate_plane(Bytes(first, first + each), int64_t{1} << finest,

@@ -45,7 +45,7 @@ class ActivationMap {
 };
 
 // y = clamp((conv(x, w) + b + 2^7 skip + 2^(shift - 1)) / 2^shift, low, high); the division rounds
-// down. Activations have shift 7 and are 0 to 127.
+// down. shift is at least 1; low and high have 16 bits. Activations have shift 7 and are 0 to 127.
 struct ExactOutput {
   std::int32_t bias, shift, low, high;
 };

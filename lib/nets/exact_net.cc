@@ -59,11 +59,11 @@ PIE_CPU_CLONES void quantize_rows(float* v, const float* skip, const Columns& c,
   const auto quantize = [&](auto& sum, const auto& bias, const auto& gain, const auto& low,
                             const auto& high) __attribute__((always_inline)) {
     sum = (sum + bias + kHalf) * gain;
-    sum = sum > -kLarge ? sum : 0 * sum - kLarge;
-    sum = sum < kLarge ? sum : 0 * sum + kLarge;
+    sum = sum < -kLarge ? 0 * sum - kLarge : sum;  // NaN stays NaN
+    sum = sum > kLarge ? 0 * sum + kLarge : sum;
     sum = (sum + kRounder) - kRounder;
-    sum = sum > low ? sum : low;
-    sum = (sum < high ? sum : high) * c.unit;
+    sum = sum < low ? low : sum;
+    sum = (sum > high ? high : sum) * c.unit;
   };
   for (int64_t r = 0; r < rows; ++r, v += columns) {
     const float* added = skip == nullptr ? nullptr : skip + r * columns;
@@ -259,6 +259,9 @@ bool ExactLayer::freeze() {
   const auto shrink = (room / sums.clamp_min(1)).clamp_max(1).view({-1, 1, 1, 1});
   w = (w.to(torch::kFloat64) * shrink).trunc().to(torch::kFloat32).div_(1 << kExactWeightBits);
   b.div_(1 << kExactSumBits);
+  // One zero: -0 has other bytes, and a model's fingerprint is of its bytes.
+  w.add_(0);
+  b.add_(0);
   const bool changed = !torch::equal(w, weight) || !torch::equal(b, bias);
   weight.copy_(w);
   bias.copy_(b);

@@ -50,6 +50,9 @@ TrainConfig parse_train_config(const Json& preset) {
   config.smallest_scale = share("smallest_scale", 0.05, 1);
   config.jpeg_share = share("jpeg_share", 0, 0);
   config.ycbcr_share = share("ycbcr_share", 0, 0);
+  if (config.jpeg_share + config.ycbcr_share > 1) {
+    throw UsageError("configuration: 'train.jpeg_share' and 'train.ycbcr_share' are more than 1");
+  }
   config.task = s.has("task") ? s.choice("task", {"density", "classify", "hybrid"}) : "density";
   config.labelled = s.has("labelled") ? s.integer("labelled", 0, int64_t{1} << 40) : 0;
   config.class_weight = s.has("class_weight") ? s.number("class_weight", 0, 1e6) : 1.0;

@@ -62,7 +62,8 @@ Image random_part(const Image& image, const TrainConfig& config, const Shape& ta
 Image worn(Image image, const TrainConfig& config, const Choices& choices) {
   constexpr int kLowestQuality = 60, kHighestQuality = 98;
   const double lot = choices.between(7, 0, 1);
-  if (lot < config.jpeg_share) {
+  const bool gray_or_rgb = image.shape.channels % 2 == 1;  // JPEG holds no alpha
+  if (gray_or_rgb && lot < config.jpeg_share) {
     const auto quality = kLowestQuality + choices.below(8, kHighestQuality - kLowestQuality + 1);
     const auto file = encode_jpeg(image, static_cast<int>(quality));
     return decode_jpeg({file.data(), file.size(), "JPEG"}, kMaxPixels).image;

@@ -159,7 +159,8 @@ assert report["step"] == 13 and report["measured"]["held_out_images"] == 10, rep
 folder_has epoch.safetensors epoch.safetensors.state
 
 # From a trained model: its configuration, its weights, and nothing else of it.
-expect 0 pie-train --init ./epoch.safetensors --data "$digits" --steps 13 --lr 0 -o same.safetensors
+expect 0 pie-train --init ./epoch.safetensors --data "$digits" --steps 13 --set train.lr=0 --set train.ema_decay=0 \
+  -o same.safetensors
 expect 0 pie-encode -q -m ./epoch.safetensors "$digits" --latents first.npy
 expect 0 pie-encode -q -m ./same.safetensors "$digits" --latents second.npy
 same first.npy second.npy
