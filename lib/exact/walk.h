@@ -73,8 +73,9 @@ class ExactWalk {
     const auto& coarsest = images_.back();
     grid_ = {n, coarsest.height, coarsest.width};
     networks_.begin(view_.layout.depth, grid_, FeatureRows(grid_.cells(), 0));
-    const Means middle(grid_.cells(), static_cast<std::int16_t>(kMiddleOfMeans));
-    auto image = next(nullptr, nullptr, [&](std::size_t) { return middle; }).levels;
+    auto image = next(nullptr, nullptr, [&](std::size_t) {
+                   return Means(grid_.cells(), static_cast<std::int16_t>(kMiddleOfMeans));
+                 }).levels;
     for (auto s = view_.layout.depth; s-- > finest;) image = refine(s, image);
     return image;
   }
