@@ -10,6 +10,7 @@
 #include "lib/base/error.h"
 #include "lib/base/random.h"
 #include "lib/codec/plane_coder.h"
+#include "lib/codec/stored_layer.h"
 #include "lib/coding/layer_coder.h"
 #include "lib/exact/network.h"
 #include "lib/exact/walk.h"
@@ -50,45 +51,6 @@ PlaneMixtures mixtures_of(const ExactPlane& plane, const HeadIndices& head,
   }
   return result;
 }
-
-// One layer of a block of a frame, decoded plane by plane. What does not decode although its bytes
-// are intact is a disagreement.
-class StoredLayer {
- public:
-  StoredLayer(const LogisticMixture& mixture, const StoredFrame& frame, uint64_t block, int layer,
-              size_t symbols)
-      : frame_(frame), block_(block), layer_(layer), coded_(frame.block(layer, block)) {
-    guarded([&] {
-      decoder_.emplace(mixture, coded_.mode, ByteSpan{coded_.bytes.data(), coded_.bytes.size()},
-                       symbols);
-    });
-  }
-
-  SampleDecoder& decoder() { return *decoder_; }
-
-  // Returns whether the layer was coded by the model's probabilities.
-  bool finish() {
-    guarded([&] { decoder_->finish(); });
-    frame_.verify_symbols(layer_, block_, decoder_->finish());
-    return decoder_->modelled();
-  }
-
- private:
-  template <typename Work>
-  void guarded(const Work& work) const {
-    try {
-      work();
-    } catch (const DamagedError& error) {
-      throw frame_.disagreement(layer_, block_, error);
-    }
-  }
-
-  const StoredFrame& frame_;
-  uint64_t block_;
-  int layer_;
-  CodedBlock coded_;
-  std::optional<SampleDecoder> decoder_;
-};
 
 class ExactCoder final : public ItemCoder {
  public:
@@ -253,16 +215,14 @@ class ExactCoder final : public ItemCoder {
   // The samples of a plane in all items. Of channels that items do not have: of their last.
   Bytes samples_of(const ImageSet& items, const ExactPlane& plane) const {
     const auto& item = items.shape();
-    const bool coarsest = plane.scale == pie_.view.layout.depth;
-    const auto phase = coarsest ? CellPhase{0, 0} : kCellPhases.at(plane.phase);
-    const int64_t unit = int64_t{1} << plane.scale, step = coarsest ? unit : 2 * unit;
+    const auto grid = sample_grid(pie_.view.layout, plane);
     const int64_t channel = std::min(plane.channel, item.channels - 1);
     Bytes samples;
     samples.reserve(items.size() * static_cast<size_t>(plane.samples()));
     for (size_t i = 0; i < items.size(); ++i) {
       const auto* from = items.data(i) + coded_channel(item.channels, channel) * item.pixels();
-      for (int64_t y = phase.dy * unit; y < item.height; y += step) {
-        for (int64_t x = phase.dx * unit; x < item.width; x += step) {
+      for (int64_t y = grid.row; y < item.height; y += grid.step) {
+        for (int64_t x = grid.column; x < item.width; x += grid.step) {
           samples.push_back(from[y * item.width + x]);
         }
       }

@@ -9,6 +9,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/random.h"
+#include "lib/codec/stored_layer.h"
 #include "lib/coding/layer_coder.h"
 #include "lib/model/pixels.h"
 
@@ -28,52 +29,6 @@ int64_t tile_side(int64_t side) {
 MixtureRows rows_of(const IntegerPie& model, const torch::Tensor& indices) {
   return {indices.data_ptr<int32_t>(), model.components(), static_cast<size_t>(indices.size(0))};
 }
-
-// One layer of a block of a frame, decoded plane by plane. What does not decode although its bytes
-// are intact is a disagreement.
-class StoredLayer {
- public:
-  StoredLayer(const IntegerPie& model, const StoredFrame& frame, uint64_t block, int layer,
-              size_t symbols)
-      : model_(model),
-        frame_(frame),
-        block_(block),
-        layer_(layer),
-        coded_(frame.block(layer, block)) {
-    guarded([&] {
-      decoder_.emplace(model.mixture(), coded_.mode,
-                       ByteSpan{coded_.bytes.data(), coded_.bytes.size()}, symbols);
-    });
-  }
-
-  torch::Tensor levels(const torch::Tensor& indices) {
-    auto levels = torch::empty({indices.size(0)});
-    decoder_->get(rows_of(model_, indices), levels.data_ptr<float>());
-    return levels;
-  }
-
-  void finish() {
-    guarded([&] { decoder_->finish(); });
-    frame_.verify_symbols(layer_, block_, decoder_->finish());
-  }
-
- private:
-  template <typename Work>
-  void guarded(const Work& work) const {
-    try {
-      work();
-    } catch (const DamagedError& error) {
-      throw frame_.disagreement(layer_, block_, error);
-    }
-  }
-
-  const IntegerPie& model_;
-  const StoredFrame& frame_;
-  uint64_t block_;
-  int layer_;
-  CodedBlock coded_;
-  std::optional<SampleDecoder> decoder_;
-};
 
 class IntegerCoder final : public ItemCoder {
  public:
@@ -145,7 +100,7 @@ class IntegerCoder final : public ItemCoder {
     const auto go_to = [&](size_t layer) {
       for (; next <= layer && next < wanted; ++next) {
         if (current) current->finish();
-        current.emplace(*model_, frame, block, static_cast<int>(next),
+        current.emplace(model_->mixture(), frame, block, static_cast<int>(next),
                         static_cast<size_t>(items) * counts[next]);
       }
     };
@@ -153,7 +108,9 @@ class IntegerCoder final : public ItemCoder {
       const size_t layer = planes[plane].layer;
       if (layer >= wanted) return model_->medians(indices);
       go_to(layer);
-      return current->levels(indices);
+      auto found = torch::empty({indices.size(0)});
+      current->decoder().get(rows_of(*model_, indices), found.data_ptr<float>());
+      return found;
     });
     go_to(wanted);  // and layers that have no samples in items so small
     current->finish();

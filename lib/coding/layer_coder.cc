@@ -161,7 +161,12 @@ SampleDecoder::SampleDecoder(const LogisticMixture& model, BlockMode mode, ByteS
   }
 }
 
+void SampleDecoder::require_modelled() const {
+  if (!modelled()) throw UsageError("a block without the model's help has samples alone");
+}
+
 std::uint32_t SampleDecoder::get_number(int bits) {
+  require_modelled();
   const auto value = decoder_->slot(0, bits);
   decoder_->advance(value, 1, bits);
   return value;
@@ -194,6 +199,7 @@ void SampleDecoder::get_coded(const MixtureRows& rows, float* levels) {
 
 void SampleDecoder::get(const MixtureRows& rows, const LevelSets& sets, SetOdds& odds,
                         float* levels) {
+  require_modelled();
   const auto columns = 3 * static_cast<std::size_t>(rows.components);
   const SetSlots slots(model_, rows, sets);
   struct Left {

@@ -76,12 +76,13 @@ class SampleDecoder {
   // Whether the block was coded by the model's probabilities. If not, it has samples alone: no
   // numbers, and no sets.
   bool modelled() const { return decoder_.has_value(); }
+  // Throws UsageError unless modelled().
   std::uint32_t get_number(int bits);
 
   // The levels of the next samples, of which there must be as many left.
   void get(const MixtureRows& rows, float* levels);
 
-  // The same with a set of levels for each sample. Requires modelled().
+  // The same with a set of levels for each sample. Throws UsageError unless modelled().
   void get(const MixtureRows& rows, const LevelSets& sets, SetOdds& odds, float* levels);
 
   // Behind the last sample: throws DamagedError unless every byte was used. The symbols of the
@@ -90,6 +91,7 @@ class SampleDecoder {
 
  private:
   void get_coded(const MixtureRows& rows, float* levels);
+  void require_modelled() const;
 
   const LogisticMixture& model_;
   std::optional<RansLanesDecoder> decoder_;  // none if the symbols were stored without a model

@@ -191,41 +191,47 @@ double LogisticMixture::Interval::bits() const {
   return kTotalBits - std::log2(static_cast<double>(freq));
 }
 
-PIE_CPU_CLONES void LogisticMixture::intervals(const float* levels, const std::int32_t* indices,
-                                               int components, std::size_t samples,
-                                               Interval* result) const {
-  const auto count = static_cast<std::size_t>(components);
+// `rows_from(i, last, rows)` finds the rows of the samples i ... i + last.
+template <typename Level, typename RowsFrom>
+PIE_INLINE void find_intervals(const float* weights, const float* rates, const std::int64_t* falls,
+                               const Level* levels, std::size_t components, std::size_t samples,
+                               const RowsFrom& rows_from, LogisticMixture::Interval* result) {
   Mixtures mixtures;
   Integers own, first, end;
   std::array<const std::int32_t*, kWidth> rows;
   for (std::size_t i = 0; i < samples; i += kWidth) {
     const std::size_t last = std::min(samples - i, kWidth) - 1;
-    set_rows(indices + 3 * count * i, count, last, rows);
-    look_up(weights_.data(), rates_.data(), rows, count, mixtures);
+    rows_from(i, last, rows);
+    look_up(weights, rates, rows, components, mixtures);
     load(levels + i, last, own);
-    first_slots(falls_.data(), mixtures, own, first);
-    first_slots(falls_.data(), mixtures, own + 1, end);
+    first_slots(falls, mixtures, own, first);
+    first_slots(falls, mixtures, own + 1, end);
     store(own, first, end - first, last, result + i);
   }
+}
+
+PIE_CPU_CLONES void LogisticMixture::intervals(const float* levels, const std::int32_t* indices,
+                                               int components, std::size_t samples,
+                                               Interval* result) const {
+  const auto count = static_cast<std::size_t>(components);
+  find_intervals(
+      weights_.data(), rates_.data(), falls_.data(), levels, count, samples,
+      [=](std::size_t i, std::size_t last, auto& rows)
+          __attribute__((always_inline)) { set_rows(indices + 3 * count * i, count, last, rows); },
+      result);
 }
 
 PIE_CPU_CLONES void LogisticMixture::intervals_of_rows(const std::uint8_t* levels,
                                                        const std::int32_t* const* all_rows,
                                                        int components, std::size_t samples,
                                                        Interval* result) const {
-  const auto count = static_cast<std::size_t>(components);
-  Mixtures mixtures;
-  Integers own, first, end;
-  std::array<const std::int32_t*, kWidth> rows;
-  for (std::size_t i = 0; i < samples; i += kWidth) {
-    const std::size_t last = std::min(samples - i, kWidth) - 1;
-    for (std::size_t j = 0; j < kWidth; ++j) rows[j] = all_rows[i + std::min(j, last)];
-    look_up(weights_.data(), rates_.data(), rows, count, mixtures);
-    load(levels + i, last, own);
-    first_slots(falls_.data(), mixtures, own, first);
-    first_slots(falls_.data(), mixtures, own + 1, end);
-    store(own, first, end - first, last, result + i);
-  }
+  find_intervals(
+      weights_.data(), rates_.data(), falls_.data(), levels, static_cast<std::size_t>(components),
+      samples,
+      [=](std::size_t i, std::size_t last, auto& rows) __attribute__((always_inline)) {
+        for (std::size_t j = 0; j < kWidth; ++j) rows[j] = all_rows[i + std::min(j, last)];
+      },
+      result);
 }
 
 void LogisticMixture::means(const std::int32_t* indices, int components, std::size_t samples,

@@ -4,6 +4,13 @@
 
 namespace pie {
 
+SampleGrid sample_grid(const ScaleLayout& layout, const ExactPlane& plane) {
+  const std::int64_t unit = std::int64_t{1} << plane.scale;
+  if (plane.scale == layout.depth) return {0, 0, unit};
+  const auto& phase = kCellPhases.at(plane.phase);
+  return {phase.dy * unit, phase.dx * unit, 2 * unit};
+}
+
 std::vector<Shape> scale_images(const ScaleLayout& layout, std::int64_t height,
                                 std::int64_t width) {
   std::vector<Shape> images{{layout.channels, height, width}};

@@ -42,6 +42,12 @@ struct ExactPlane {
   std::int64_t samples() const { return rows * columns; }
 };
 
+// Where a plane's samples are in the image: every `step`-th row and column from the first on.
+struct SampleGrid {
+  std::int64_t row, column, step;
+};
+SampleGrid sample_grid(const ScaleLayout& layout, const ExactPlane& plane);
+
 // The images of all scales of an image of `height` x `width`, finest first: each has half the rows
 // and columns of the one before, rounded up, and so as many as that one has cells.
 std::vector<Shape> scale_images(const ScaleLayout& layout, std::int64_t height, std::int64_t width);

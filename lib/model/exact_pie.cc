@@ -192,13 +192,10 @@ std::vector<Bytes> ExactPie::split(const torch::Tensor& levels) const {
   std::vector<Bytes> planes;
   constexpr int64_t kEnd = INT64_MAX;
   for (const auto& plane : exact_planes(config_.view.layout, levels.size(2), levels.size(3))) {
-    const auto& depth = config_.view.layout.depth;
-    const auto phase = plane.scale == depth ? CellPhase{0, 0} : kCellPhases.at(plane.phase);
-    const int64_t step = int64_t{1} << plane.scale;
-    const int64_t stride = plane.scale == depth ? step : 2 * step;
+    const auto grid = sample_grid(config_.view.layout, plane);
     const auto samples = levels.select(1, plane.channel)
-                             .slice(1, phase.dy * step, kEnd, stride)
-                             .slice(2, phase.dx * step, kEnd, stride)
+                             .slice(1, grid.row, kEnd, grid.step)
+                             .slice(2, grid.column, kEnd, grid.step)
                              .contiguous();
     planes.emplace_back(samples.data_ptr<uint8_t>(), samples.data_ptr<uint8_t>() + samples.numel());
   }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "lib/base/error.h"
 #include "lib/base/random.h"
 #include "lib/coding/layer_coder.h"
 
@@ -36,8 +37,8 @@ std::vector<std::int32_t> random_rows(std::size_t samples, std::uint64_t seed) {
   return rows;
 }
 
-// Sets of 0 to 24 levels, in any of the contexts.
-LevelSets random_sets(std::size_t samples, std::uint64_t seed) {
+// Sets of 0 to 24 levels, in any of the contexts; every second one has the sample's `own` level.
+LevelSets random_sets(std::size_t samples, std::uint64_t seed, const std::vector<float>& own = {}) {
   const CounterRandom random(seed, 2);
   LevelSets sets;
   std::uint64_t k = 0;
@@ -46,6 +47,9 @@ LevelSets random_sets(std::size_t samples, std::uint64_t seed) {
     const auto size = between(random, k++, 0, LevelSets::kMostLevels);
     for (std::int32_t j = 0; j < size; ++j) {
       levels.push_back(static_cast<std::uint8_t>(between(random, k++, 0, 255)));
+    }
+    if (!own.empty() && !levels.empty() && random.bits(k++) % 2 == 0) {
+      levels.back() = static_cast<std::uint8_t>(own[i]);
     }
     std::sort(levels.begin(), levels.end());
     levels.erase(std::unique(levels.begin(), levels.end()), levels.end());
@@ -161,16 +165,16 @@ TEST(LevelSets, SamplesComeBack) {
     for (int plane = 0; plane < kPlanes; ++plane) {
       const auto seed = each + static_cast<std::size_t>(plane);
       rows.push_back(random_rows(each, seed));
-      sets.push_back(random_sets(each, seed));
-      // Half of them members of their sets.
+      // Levels as the mixtures have them.
       const CounterRandom random(seed, 3);
+      std::vector<std::uint32_t> slots;
+      for (std::uint64_t i = 0; i < each; ++i) slots.push_back(random.bits(i) % kWhole);
+      std::vector<LogisticMixture::Interval> drawn(each);
+      model.find(slots.data(), rows.back().data(), kComponents, each, drawn.data());
       std::vector<float> values;
-      for (std::size_t i = 0, at = 0; i < each; at += sets.back().sizes[i++]) {
-        const bool member = sets.back().sizes[i] > 0 && random.bits(2 * i) % 2 == 0;
-        values.push_back(
-            static_cast<float>(member ? sets.back().levels[at] : random.bits(2 * i + 1) % 256));
-      }
+      for (const auto& one : drawn) values.push_back(static_cast<float>(one.level));
       levels.push_back(values);
+      sets.push_back(random_sets(each, seed, values));
       encoder.put(values.data(), {rows.back().data(), kComponents, each}, sets.back(), odds);
     }
     const auto block = encoder.finish();
@@ -178,9 +182,17 @@ TEST(LevelSets, SamplesComeBack) {
     SetOdds learned;
     for (std::size_t plane = 0; plane < kPlanes; ++plane) {
       std::vector<float> values(each);
-      decoder.get({rows[plane].data(), kComponents, each}, sets[plane], learned, values.data());
+      const MixtureRows own{rows[plane].data(), kComponents, each};
+      if (decoder.modelled()) {
+        decoder.get(own, sets[plane], learned, values.data());
+      } else {  // so few that others were smaller
+        EXPECT_THROW(decoder.get(own, sets[plane], learned, values.data()), UsageError);
+        EXPECT_THROW(decoder.get_number(1), UsageError);
+        decoder.get(own, values.data());
+      }
       EXPECT_EQ(values, levels[plane]) << each;
     }
+    EXPECT_TRUE(decoder.modelled() || each < 100) << each;
     EXPECT_EQ(symbol_hash(decoder.finish().data(), total), block.symbol_hash);
   }
 }
