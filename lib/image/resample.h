@@ -1,5 +1,4 @@
-// Images in other resolutions and colour spaces: previews, and what photographs go through before
-// people compress them.
+// Images in other resolutions.
 #pragma once
 
 #include "lib/image/image.h"
@@ -17,9 +16,5 @@ Image shrink(const Image& image, std::int64_t height, std::int64_t width, Resamp
 // the same on every machine. `step`: a power of two.
 Bytes interpolate_plane(const Bytes& known, std::int64_t step, std::int64_t height,
                         std::int64_t width);
-
-// An 8-bit RGB image as it comes back from 8-bit YCbCr (BT.601, all levels), with chroma of half
-// the resolution where `halved`, as on Photo CDs and in video. Throws UsageError for others.
-Image through_ycbcr(const Image& image, bool halved);
 
 }  // namespace pie

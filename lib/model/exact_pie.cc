@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/base/error.h"
+#include "lib/model/mixture_tensors.h"
 #include "lib/numerics/mixture_likelihood.h"
 
 namespace pie {
@@ -69,25 +70,6 @@ torch::Tensor as_floats(const Bytes& levels) {
   auto tensor = torch::empty({static_cast<int64_t>(levels.size())});
   std::copy(levels.begin(), levels.end(), tensor.data_ptr<float>());
   return tensor;
-}
-
-torch::Tensor as_floats(const std::vector<uint32_t>& values) {
-  auto tensor = torch::empty({static_cast<int64_t>(values.size())});
-  std::copy(values.begin(), values.end(), tensor.data_ptr<float>());
-  return tensor;
-}
-
-std::vector<uint32_t> as_integers(const torch::Tensor& tensor) {
-  constexpr float kExact = 1 << 24;
-  const float* data = tensor.data_ptr<float>();
-  std::vector<uint32_t> values;
-  for (int64_t i = 0; i < tensor.numel(); ++i) {
-    if (!(data[i] >= 0 && data[i] <= kExact) || data[i] != std::floor(data[i])) {
-      throw DamagedError("its tables of probabilities are not integers");
-    }
-    values.push_back(static_cast<uint32_t>(data[i]));
-  }
-  return values;
 }
 
 // Rows of features as activations [n, features, height, width], channels last.
@@ -318,18 +300,13 @@ void ExactPie::constrain(bool) {
 
 std::map<std::string, torch::Tensor> ExactPie::stored_tensors() const {
   auto tensors = Model::stored_tensors();
-  const auto& tables = mixture_->tables();
-  tensors["tables.weights"] = as_floats(tables.weights);
-  tensors["tables.rates"] = as_floats(tables.rates);
-  tensors["tables.tail"] = as_floats(tables.tail);
+  add_tables(mixture_->tables(), tensors);
   return tensors;
 }
 
 void ExactPie::restore(const std::map<std::string, torch::Tensor>& tensors) {
   Model::restore(tensors);
-  mixture_ = std::make_shared<LogisticMixture>(MixtureTables{
-      as_integers(tensors.at("tables.weights")), as_integers(tensors.at("tables.rates")),
-      as_integers(tensors.at("tables.tail"))});
+  mixture_ = mixture_from(tensors);
 }
 
 }  // namespace pie

@@ -6,6 +6,7 @@
 
 #include "lib/base/error.h"
 #include "lib/model/integer_features.h"
+#include "lib/model/mixture_tensors.h"
 #include "lib/numerics/mixture_likelihood.h"
 
 namespace pie {
@@ -59,25 +60,6 @@ torch::Tensor indices_of(const torch::Tensor& parameters, const torch::Tensor& b
     to += 3 * k;
   }
   return indices;
-}
-
-torch::Tensor as_floats(const std::vector<uint32_t>& values) {
-  auto tensor = torch::empty({static_cast<int64_t>(values.size())});
-  std::copy(values.begin(), values.end(), tensor.data_ptr<float>());
-  return tensor;
-}
-
-std::vector<uint32_t> as_integers(const torch::Tensor& tensor) {
-  constexpr float kExact = 1 << 24;
-  const float* data = tensor.data_ptr<float>();
-  std::vector<uint32_t> values;
-  for (int64_t i = 0; i < tensor.numel(); ++i) {
-    if (!(data[i] >= 0 && data[i] <= kExact) || data[i] != std::floor(data[i])) {
-      throw DamagedError("its tables of probabilities are not integers");
-    }
-    values.push_back(static_cast<uint32_t>(data[i]));
-  }
-  return values;
 }
 
 }  // namespace
@@ -225,18 +207,13 @@ void IntegerPie::constrain(bool) {
 
 std::map<std::string, torch::Tensor> IntegerPie::stored_tensors() const {
   auto tensors = Model::stored_tensors();
-  const auto& tables = mixture_->tables();
-  tensors["tables.weights"] = as_floats(tables.weights);
-  tensors["tables.rates"] = as_floats(tables.rates);
-  tensors["tables.tail"] = as_floats(tables.tail);
+  add_tables(mixture_->tables(), tensors);
   return tensors;
 }
 
 void IntegerPie::restore(const std::map<std::string, torch::Tensor>& tensors) {
   Model::restore(tensors);
-  mixture_ = std::make_shared<LogisticMixture>(MixtureTables{
-      as_integers(tensors.at("tables.weights")), as_integers(tensors.at("tables.rates")),
-      as_integers(tensors.at("tables.tail"))});
+  mixture_ = mixture_from(tensors);
 }
 
 }  // namespace pie

@@ -8,6 +8,7 @@
 #include "lib/base/random.h"
 #include "lib/image/jpeg_file.h"
 #include "lib/image/resample.h"
+#include "lib/image/ycbcr.h"
 
 namespace pie {
 namespace {

@@ -12,6 +12,7 @@
 #include "lib/image/image_io.h"
 #include "lib/image/jpeg_file.h"
 #include "lib/image/resample.h"
+#include "lib/image/ycbcr.h"
 #include "lib/train/training_set.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/tiny_model.h"
