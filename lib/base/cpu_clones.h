@@ -9,3 +9,6 @@
 #else
 #define PIE_CPU_CLONES
 #endif
+
+// Before a function that is called there: into all clones of the caller.
+#define PIE_INLINE __attribute__((always_inline)) inline

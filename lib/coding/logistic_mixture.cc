@@ -47,7 +47,6 @@ using Integers = std::int32_t __attribute__((vector_size(kWidth * sizeof(std::in
 using Floats = float __attribute__((vector_size(kWidth * sizeof(float))));
 using Doubles = double __attribute__((vector_size(kWidth * sizeof(double))));
 using Longs = std::int64_t __attribute__((vector_size(kWidth * sizeof(std::int64_t))));
-#define PIE_INLINE __attribute__((always_inline)) inline  // into all clones of the caller
 
 // What the indices of a group of samples stand for.
 struct Mixtures {

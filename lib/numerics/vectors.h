@@ -5,11 +5,12 @@
 #include <cstdint>
 #include <cstring>
 
+#include "lib/base/cpu_clones.h"
+
 namespace pie {
 
 inline constexpr int64_t kVectorWidth = 8;
 using Floats = float __attribute__((vector_size(kVectorWidth * sizeof(float))));
-#define PIE_INLINE __attribute__((always_inline)) inline  // into all clones of the caller
 
 // By reference, for values would be passed differently by each CPU.
 PIE_INLINE void load(const float* from, Floats& to) { std::memcpy(&to, from, sizeof to); }
