@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Peak memory and time of large inputs, and what decoding reads to find its model, for one or more builds.
 
-    footprint.py BUILD/bin... [--mnist t10k-images-idx3-ubyte.gz] [--quick]
+    footprint.py [OLDER/bin...] BUILD/bin [--mnist t10k-images-idx3-ubyte.gz] [--quick]
 
 Without --mnist the archive of 10,000 digits repeats the test digits. Files opened and bytes read need strace.
 """
@@ -50,7 +50,8 @@ def main():
         mnist = arguments.mnist
         if mnist is None:
             idx(mnist := folder / "ten.idx", 1 if arguments.quick else 100, digits)
-        idx(folder / "many.idx", 30 if arguments.quick else 3000, digits)
+        idx(folder / "many.idx", 3 if arguments.quick else 300, digits)
+        idx(folder / "more.idx", 30 if arguments.quick else 3000, digits)
         first = pathlib.Path(arguments.builds[0]).resolve()
         env = dict(os.environ, PIE_MODEL_PATH=str(root / "models"), LD_LIBRARY_PATH=str(first))
         os.environ.update(env)
@@ -63,8 +64,11 @@ def main():
                     ("6000 x 4000 RGB, decode", [decode, "-qf", f"{folder}/large.pie", "-o", f"{folder}/again.ppm"]),
                     ("10,000 digits, encode", [encode, "-qf", "-m", "pie-int-mnist", str(mnist), "-o", f"{folder}/ten.pie"]),
                     ("10,000 digits, decode", [decode, "-qf", f"{folder}/ten.pie", "-o", f"{folder}/again.idx"]),
-                    ("300,000 digits, encode", [encode, "-qf", "-m", "pie-int-mnist", f"{folder}/many.idx", "-o", f"{folder}/many.pie"]),
-                    ("300,000 digits, decode", [decode, "-qf", f"{folder}/many.pie", "-o", f"{folder}/again.idx"])]
+                    ("30,000 digits, encode", [encode, "-qf", "-m", "pie-int-mnist", f"{folder}/many.idx", "-o", f"{folder}/many.pie"]),
+                    ("30,000 digits, decode", [decode, "-qf", f"{folder}/many.pie", "-o", f"{folder}/again.idx"])]
+            if build == arguments.builds[-1]:  # it takes long, and two sizes tell whether memory grows
+                jobs += [("300,000 digits, encode", [encode, "-qf", "-m", "pie-int-mnist", f"{folder}/more.idx", "-o", f"{folder}/more.pie"]),
+                         ("300,000 digits, decode", [decode, "-qf", f"{folder}/more.pie", "-o", f"{folder}/again.idx"])]
             for what, command in jobs:
                 memory, seconds = measured(command, env)
                 rows.setdefault(what, []).append(f"{memory:.0f} MB, {seconds:.1f} s")
@@ -80,7 +84,8 @@ def main():
     print("| |" + "".join(f" {build} |" for build in arguments.builds))
     print("|---|" + "---|" * len(arguments.builds))
     for what, figures in rows.items():
-        print(f"| {what} |" + "".join(f" {figure} |" for figure in figures))
+        missing = [""] * (len(arguments.builds) - len(figures))
+        print(f"| {what} |" + "".join(f" {figure} |" for figure in missing + figures))
 
 
 main()
