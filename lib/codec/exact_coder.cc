@@ -31,13 +31,17 @@ int64_t tile_side(int64_t side) {
   return (side + tiles - 1) / tiles;
 }
 
+void rows_of_threads(int64_t count, const std::function<void(int64_t, int64_t)>& work) {
+  constexpr int64_t kLeast = 8;
+  at::parallel_for(0, count, kLeast, work);
+}
+
 // What a head says as mixtures, with means no longer relative.
-PlaneMixtures mixtures_of(const ExactPlane& plane, const HeadIndices& head,
-                          const std::vector<int16_t>& bases, int components) {
-  const auto columns = 3 * components;
-  PlaneMixtures result{std::vector<int32_t>(bases.size() * static_cast<size_t>(columns)),
-                       components};
-  auto* to = result.indices.data();
+void set_mixtures(const ExactPlane& plane, const HeadIndices& head,
+                  const std::vector<int16_t>& bases, PlaneMixtures& mixtures) {
+  const int components = mixtures.components, columns = 3 * components;
+  mixtures.indices.resize(bases.size() * static_cast<size_t>(columns));
+  auto* to = mixtures.indices.data();
   const auto* base = bases.data();
   for (int64_t row = 0; row < head.grid.n * plane.rows; ++row) {
     const int64_t y = row / plane.rows * head.grid.height + row % plane.rows;
@@ -49,7 +53,6 @@ PlaneMixtures mixtures_of(const ExactPlane& plane, const HeadIndices& head,
       }
     }
   }
-  return result;
 }
 
 class ExactCoder final : public ItemCoder {
@@ -91,8 +94,10 @@ class ExactCoder final : public ItemCoder {
   EncodedItems encode(const ImageSet& items, int layers, uint32_t) override {
     const auto& item = items.shape();
     const auto planes = planes_of(item);
-    PlaneCoder coder(*pie_.mixture, item.channels, items.size() == 1);
+    PlaneCoder coder(*pie_.mixture, item.channels, items.size() == 1, rows_of_threads);
     SampleEncoder encoder(*pie_.mixture);
+    const auto counts = symbols_per_item(item);
+    encoder.reserve(items.size() * *std::max_element(counts.begin(), counts.end()));
     EncodedItems result;
     const auto go_to = [&](size_t layer) {
       while (result.layers.size() < layer) {
@@ -121,7 +126,7 @@ class ExactCoder final : public ItemCoder {
     const auto planes = planes_of(item);
     const auto counts = symbols_per_item(item);
     const auto wanted = static_cast<size_t>(layers);
-    PlaneCoder coder(*pie_.mixture, item.channels, items == 1);
+    PlaneCoder coder(*pie_.mixture, item.channels, items == 1, rows_of_threads);
     std::optional<StoredLayer> current;
     size_t next = 0;  // the layer to be decoded next
     const auto go_to = [&](size_t layer) {
@@ -251,14 +256,13 @@ class ExactCoder final : public ItemCoder {
   template <typename Choose>
   ImageSet generate(size_t n, const Shape& item, const Choose& choose, int64_t finest = 0) const {
     const auto planes = planes_of(item);
-    ExactNetworks networks(
-        pie_.networks, pie_.view.layout.depth,
-        [](int64_t rows, const auto& work) { at::parallel_for(0, rows, kRowsAtOnce, work); });
+    ExactNetworks networks(pie_.networks, pie_.view.layout.depth, rows_of_threads);
+    PlaneMixtures mixtures{{}, pie_.components};
     Bytes last;
     const auto visit = [&](size_t plane, const HeadIndices& head, const std::vector<int16_t>& bases,
                            const Surroundings& around) {
       if (planes[plane].channel < item.channels) {
-        auto mixtures = mixtures_of(planes[plane], head, bases, pie_.components);
+        set_mixtures(planes[plane], head, bases, mixtures);
         last = choose(plane, mixtures, around);
       }
       return last;
@@ -280,7 +284,6 @@ class ExactCoder final : public ItemCoder {
     return images;
   }
 
-  static constexpr int64_t kRowsAtOnce = 8;
   FrozenPie pie_;
 };
 

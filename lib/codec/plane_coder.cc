@@ -76,10 +76,10 @@ float variance_of(const int32_t* row, int components, double mean) {
   return static_cast<float>((sum / total + 1.0 / 12) * kMeanSteps * kMeanSteps);
 }
 
-// Some samples of a plane, evenly spread, with all that fitting needs.
-struct Sampled {
-  std::vector<int16_t> taps;
-  std::vector<float> levels, errors, variances;
+// Some rows of a plane, evenly spread.
+struct SampledRows {
+  std::vector<int16_t> taps;  // of each row, [count, columns]
+  std::vector<float> levels;
   std::vector<int32_t> indices;
 };
 
@@ -109,34 +109,39 @@ Correction PlaneCoder::chosen(const ExactPlane& plane, const Surroundings& aroun
                               const PlaneMixtures& mixtures, const std::vector<int16_t>& means,
                               const Bytes& known) const {
   // Enough for some dozens of coefficients.
-  constexpr size_t kEnough = size_t{1} << 14;
-  const size_t taps = CorrectionTaps::count(plane),
+  constexpr size_t kEnough = size_t{1} << 13;
+  const size_t taps = CorrectionTaps::count(plane), columns = static_cast<size_t>(plane.columns),
+               width = 3 * static_cast<size_t>(mixtures.components),
                every = std::max<size_t>(1, known.size() / kEnough);
-  const auto columns = static_cast<size_t>(plane.columns);
-  const auto width = 3 * static_cast<size_t>(mixtures.components);
-  Sampled some;
+  SampledRows some;
+  CorrectionFit fit(taps);
   std::vector<int16_t> row(columns * taps);
-  for (size_t y = 0, i = 0; y < static_cast<size_t>(plane.rows); ++y) {
-    taps_.row(plane, around, static_cast<int64_t>(y), means.data() + y * columns, row.data());
-    for (size_t x = 0; x < columns; ++x, ++i) {
-      // Not the same columns in each row.
-      if ((x + y * 7) % every != 0) continue;
-      const auto* own = mixtures.indices.data() + i * width;
-      some.taps.insert(some.taps.end(), row.data() + x * taps, row.data() + (x + 1) * taps);
-      some.levels.push_back(known[i]);
-      some.errors.push_back(static_cast<float>(kMeanSteps * known[i] - means[i]));
-      some.variances.push_back(variance_of(own, mixtures.components, means[i]));
-      some.indices.insert(some.indices.end(), own, own + width);
+  std::vector<float> errors(columns), variances(columns);
+  for (size_t y = every / 2; y < static_cast<size_t>(plane.rows); y += every) {
+    const auto first = y * columns;
+    const auto* own = mixtures.indices.data() + first * width;
+    taps_.row(plane, around, static_cast<int64_t>(y), means.data() + first, row.data());
+    for (size_t x = 0; x < columns; ++x) {
+      const auto mean = means[first + x];
+      errors[x] = static_cast<float>(kMeanSteps * known[first + x] - mean);
+      variances[x] = variance_of(own + x * width, mixtures.components, mean);
+      some.levels.push_back(known[first + x]);
     }
+    fit.add(row.data(), columns, errors.data(), variances.data());
+    some.taps.insert(some.taps.end(), row.begin(), row.end());
+    some.indices.insert(some.indices.end(), own, own + columns * width);
   }
   Correction best;
-  best.coefficients = fit_correction(some.taps, taps, some.errors, some.variances);
+  best.coefficients = fit.coefficients();
   const double share = static_cast<double>(known.size()) / static_cast<double>(some.levels.size());
   const double without = bits_of(model_, some.levels, some.indices, mixtures.components);
-  for (size_t i = 0; i < some.levels.size(); ++i) {
-    int32_t sum = 1 << (Correction::kCoefficientBits - 1);
-    for (size_t t = 0; t < taps; ++t) sum += best.coefficients[t] * some.taps[i * taps + t];
-    shift(some.indices, mixtures.components, i, sum >> Correction::kCoefficientBits, 0);
+  std::vector<int32_t> sums(columns);
+  for (size_t first = 0; first < some.levels.size(); first += columns) {
+    CorrectionTaps::sums(some.taps.data() + first * taps, plane.columns, best.coefficients,
+                         sums.data());
+    for (size_t x = 0; x < columns; ++x) {
+      shift(some.indices, mixtures.components, first + x, sums[x], 0);
+    }
   }
   double least = bits_of(model_, some.levels, some.indices, mixtures.components);
   for (const int32_t step : {-1, 1}) {
@@ -160,11 +165,30 @@ void PlaneCoder::apply(const Correction& correction, const ExactPlane& plane,
                        const Surroundings& around, PlaneMixtures& mixtures,
                        std::vector<int16_t>& means) const {
   if (correction.coefficients.empty()) return;
-  const auto sums = taps_.sums(plane, around, means, correction.coefficients);
-  for (size_t i = 0; i < means.size(); ++i) {
-    shift(mixtures.indices, mixtures.components, i, sums[i], correction.scale_offset);
-  }
-  model_.means(mixtures.indices.data(), mixtures.components, means.size(), means.data());
+  const auto columns = static_cast<size_t>(plane.columns);
+  parts_(plane.rows, [&](int64_t begin, int64_t end) {
+    std::vector<int16_t> row(columns * correction.coefficients.size());
+    std::vector<int32_t> sums(columns);
+    for (int64_t y = begin; y < end; ++y) {
+      const auto first = static_cast<size_t>(y) * columns;
+      taps_.row(plane, around, y, means.data() + first, row.data());
+      CorrectionTaps::sums(row.data(), plane.columns, correction.coefficients, sums.data());
+      for (size_t x = 0; x < columns; ++x) {
+        shift(mixtures.indices, mixtures.components, first + x, sums[x], correction.scale_offset);
+      }
+    }
+  });
+  means = means_of(mixtures);
+}
+
+std::vector<int16_t> PlaneCoder::means_of(const PlaneMixtures& mixtures) const {
+  std::vector<int16_t> means(mixtures.samples());
+  const auto width = 3 * mixtures.components;
+  parts_(static_cast<int64_t>(means.size()), [&](int64_t begin, int64_t end) {
+    model_.means(mixtures.indices.data() + begin * width, mixtures.components,
+                 static_cast<size_t>(end - begin), means.data() + begin);
+  });
+  return means;
 }
 
 void PlaneCoder::encode(SampleEncoder& encoder, const ExactPlane& plane, const Surroundings& around,
@@ -172,29 +196,32 @@ void PlaneCoder::encode(SampleEncoder& encoder, const ExactPlane& plane, const S
   const auto levels = as_floats(known);
   if (!one_item_) return encoder.put(levels.data(), mixtures.rows());
   if (corrects(plane)) {
-    std::vector<int16_t> means(known.size());
-    model_.means(mixtures.indices.data(), mixtures.components, known.size(), means.data());
+    taps_.enter(plane, around);
+    auto means = means_of(mixtures);
     const auto correction = chosen(plane, around, mixtures, means, known);
     put(encoder, correction);
     apply(correction, plane, around, mixtures, means);
     taps_.learn(plane, around, means, known);
   }
-  encoder.put(levels.data(), mixtures.rows(), experts_.sets(plane, around), experts_.odds());
+  encoder.put(levels.data(), mixtures.rows(), experts_.sets(plane, around, parts_), experts_.odds(),
+              parts_);
   experts_.learn(plane, around, known);
 }
 
 Bytes PlaneCoder::decode(SampleDecoder& decoder, const ExactPlane& plane,
                          const Surroundings& around, PlaneMixtures& mixtures) {
   std::vector<float> levels(mixtures.samples());
-  std::vector<int16_t> means(corrects(plane) && decoder.modelled() ? levels.size() : 0);
+  std::vector<int16_t> means;
   if (!one_item_ || !decoder.modelled()) {
     decoder.get(mixtures.rows(), levels.data());
   } else {
     if (corrects(plane)) {
-      model_.means(mixtures.indices.data(), mixtures.components, means.size(), means.data());
+      taps_.enter(plane, around);
+      means = means_of(mixtures);
       apply(get(decoder, CorrectionTaps::count(plane)), plane, around, mixtures, means);
     }
-    decoder.get(mixtures.rows(), experts_.sets(plane, around), experts_.odds(), levels.data());
+    decoder.get(mixtures.rows(), experts_.sets(plane, around, parts_), experts_.odds(), parts_,
+                levels.data());
   }
   Bytes samples(levels.size());
   std::transform(levels.begin(), levels.end(), samples.begin(),

@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "lib/base/bytes.h"
+#include "lib/base/parts.h"
 #include "lib/coding/layer_coder.h"
 #include "lib/exact/image_experts.h"
 #include "lib/exact/mean_correction.h"
@@ -26,8 +28,8 @@ struct PlaneMixtures {
 // items of one block share nothing.
 class PlaneCoder {
  public:
-  PlaneCoder(const LogisticMixture& model, int64_t channels, bool one_item)
-      : model_(model), one_item_(one_item), experts_(channels) {}
+  PlaneCoder(const LogisticMixture& model, int64_t channels, bool one_item, Parts parts)
+      : model_(model), one_item_(one_item), parts_(std::move(parts)), experts_(channels) {}
 
   // `known`: the samples of the plane.
   void encode(SampleEncoder& encoder, const ExactPlane& plane, const Surroundings& around,
@@ -45,12 +47,14 @@ class PlaneCoder {
   // Moves the means and scales of mixtures, and `means`.
   void apply(const Correction& correction, const ExactPlane& plane, const Surroundings& around,
              PlaneMixtures& mixtures, std::vector<int16_t>& means) const;
+  std::vector<int16_t> means_of(const PlaneMixtures& mixtures) const;
   bool corrects(const ExactPlane& plane) const {
     return one_item_ && CorrectionTaps::apply_to(plane);
   }
 
   const LogisticMixture& model_;
   bool one_item_;
+  Parts parts_;
   ImageExperts experts_;
   SetOdds odds_before_;  // this layer
   CorrectionTaps taps_;

@@ -14,7 +14,7 @@ namespace {
 
 // High enough for the small alphabets of residuals; above it zstd gets slow without getting
 // smaller.
-constexpr int kZstdLevel = 9;
+constexpr int kZstdLevel = 9, kFastZstdLevel = 1;
 constexpr std::size_t kMaxVarintBytes = 5;  // of a 32-bit integer
 
 std::uint32_t zigzag(std::int32_t value) {
@@ -77,15 +77,28 @@ std::vector<std::int32_t> decode_raw(ByteSpan bytes, std::size_t count) {
   return symbols;
 }
 
-Bytes encode_zstd(const std::int32_t* symbols, std::size_t count) {
+// None if a fast look says that they would hardly be at most `limit` bytes.
+Bytes encode_zstd(const std::int32_t* symbols, std::size_t count, std::size_t limit) {
   ByteWriter varints;
   for (std::size_t i = 0; i < count; ++i) varints.varint(zigzag(symbols[i]));
   Bytes bytes(ZSTD_compressBound(varints.size()));
-  const std::size_t size =
-      ZSTD_compress(bytes.data(), bytes.size(), varints.bytes().data(), varints.size(), kZstdLevel);
-  if (ZSTD_isError(size) != 0) throw OperationError("zstd cannot compress: out of memory");
-  bytes.resize(size);
+  const auto compress = [&](int level) {
+    const std::size_t size =
+        ZSTD_compress(bytes.data(), bytes.size(), varints.bytes().data(), varints.size(), level);
+    if (ZSTD_isError(size) != 0) throw OperationError("zstd cannot compress: out of memory");
+    return size;
+  };
+  if (compress(kFastZstdLevel) / 2 > limit) return {};
+  bytes.resize(compress(kZstdLevel));
   return bytes;
+}
+
+// If that is smaller than what `block` has.
+void use_zstd(const std::int32_t* symbols, std::size_t count, CodedBlock& block) {
+  auto compressed = encode_zstd(symbols, count, block.bytes.size());
+  if (compressed.empty() || compressed.size() >= block.bytes.size()) return;
+  block.mode = BlockMode::kZstd;
+  block.bytes = std::move(compressed);
 }
 
 std::vector<std::int32_t> decode_zstd(ByteSpan bytes, std::size_t count) {
@@ -133,18 +146,19 @@ std::uint64_t symbol_hash(const std::int32_t* symbols, std::size_t count) {
 CodedBlock plain_block(const std::int32_t* symbols, std::size_t count) {
   if (count == 0) return {BlockMode::kRaw, {}, symbol_hash(symbols, count)};
   CodedBlock block{BlockMode::kRaw, encode_raw(symbols, count), symbol_hash(symbols, count)};
-  auto compressed = encode_zstd(symbols, count);
-  if (compressed.size() < block.bytes.size()) {
-    block.mode = BlockMode::kZstd;
-    block.bytes = std::move(compressed);
-  }
+  use_zstd(symbols, count, block);
   return block;
 }
 
 CodedBlock smallest_block(const std::int32_t* symbols, std::size_t count, Bytes entropy_coded) {
-  auto plain = plain_block(symbols, count);
-  if (plain.bytes.size() < entropy_coded.size()) return plain;
-  return {BlockMode::kRans, std::move(entropy_coded), plain.symbol_hash};
+  CodedBlock block{BlockMode::kRans, std::move(entropy_coded), symbol_hash(symbols, count)};
+  auto raw = count == 0 ? Bytes() : encode_raw(symbols, count);
+  if (raw.size() < block.bytes.size()) {
+    block.mode = BlockMode::kRaw;
+    block.bytes = std::move(raw);
+  }
+  use_zstd(symbols, count, block);
+  return block;
 }
 
 std::vector<std::int32_t> decode_plain_symbols(BlockMode mode, ByteSpan bytes, std::size_t count) {

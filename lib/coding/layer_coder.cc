@@ -46,18 +46,23 @@ std::int32_t get_symbol(RansDecoder& decoder, const NormalSymbols& model) {
 // The intervals, in their samples' mixtures, of the levels of all sets.
 class SetSlots {
  public:
-  SetSlots(const LogisticMixture& model, const MixtureRows& rows, const LevelSets& sets) {
+  SetSlots(const LogisticMixture& model, const MixtureRows& rows, const LevelSets& sets,
+           const Parts& parts)
+      : slots_(sets.levels.size()) {
     const auto columns = 3 * static_cast<std::size_t>(rows.components);
     std::vector<const std::int32_t*> of_levels;
-    of_levels.reserve(sets.levels.size());
+    of_levels.reserve(slots_.size());
     for (std::size_t i = 0; i < rows.samples; ++i) {
       of_levels.insert(of_levels.end(), sets.sizes[i], rows.indices + i * columns);
     }
-    std::vector<LogisticMixture::Interval> found(of_levels.size());
-    model.intervals_of_rows(sets.levels.data(), of_levels.data(), rows.components, found.size(),
-                            found.data());
-    slots_.reserve(found.size());
-    for (const auto& own : found) slots_.push_back({own.start, own.freq});
+    parts(static_cast<std::int64_t>(slots_.size()), [&](std::int64_t begin, std::int64_t end) {
+      std::vector<LogisticMixture::Interval> found(static_cast<std::size_t>(end - begin));
+      model.intervals_of_rows(sets.levels.data() + begin, of_levels.data() + begin, rows.components,
+                              found.size(), found.data());
+      std::transform(found.begin(), found.end(), slots_.begin() + begin, [](const auto& own) {
+        return SetIntervals::Slots{own.start, own.freq};
+      });
+    });
   }
   // Of the set whose first level is number `at` of all.
   SetIntervals set(std::size_t at, std::size_t count, std::uint64_t factor) const {
@@ -90,6 +95,11 @@ std::vector<std::int32_t> decode_symbols(BlockMode mode, ByteSpan bytes, std::si
 // -------------------------------------------------------------------------------------------
 // Samples
 
+void SampleEncoder::reserve(std::size_t samples) {
+  encoder_.reserve(2 * samples);  // a step for the set, one for the level
+  symbols_.reserve(samples);
+}
+
 void SampleEncoder::put(const float* levels, const MixtureRows& rows) {
   intervals_.resize(rows.samples);
   model_.intervals(levels, rows.indices, rows.components, rows.samples, intervals_.data());
@@ -106,10 +116,13 @@ void SampleEncoder::put_interval(std::uint32_t start, std::uint32_t freq) {
 }
 
 void SampleEncoder::put(const float* levels, const MixtureRows& rows, const LevelSets& sets,
-                        SetOdds& odds) {
+                        SetOdds& odds, const Parts& parts) {
   intervals_.resize(rows.samples);
-  model_.intervals(levels, rows.indices, rows.components, rows.samples, intervals_.data());
-  const SetSlots slots(model_, rows, sets);
+  parts(static_cast<std::int64_t>(rows.samples), [&](std::int64_t begin, std::int64_t end) {
+    model_.intervals(levels + begin, rows.indices + 3 * rows.components * begin, rows.components,
+                     static_cast<std::size_t>(end - begin), intervals_.data() + begin);
+  });
+  const SetSlots slots(model_, rows, sets, parts);
   std::vector<std::size_t> left;  // samples that are in no set
   for (std::size_t i = 0, at = 0; i < rows.samples; at += sets.sizes[i++]) {
     const auto own = intervals_[i];
@@ -140,9 +153,11 @@ void SampleEncoder::put_number(std::uint32_t value, int bits) {
 }
 
 CodedBlock SampleEncoder::finish() {
-  const auto symbols = std::exchange(symbols_, {});
+  auto block =
+      smallest_block(symbols_.data(), symbols_.size(), finish_lanes(encoder_, symbols_.size()));
+  symbols_.clear();
   ideal_bits_ = 0;
-  return smallest_block(symbols.data(), symbols.size(), finish_lanes(encoder_, symbols.size()));
+  return block;
 }
 
 SampleDecoder::SampleDecoder(const LogisticMixture& model, BlockMode mode, ByteSpan bytes,
@@ -198,10 +213,10 @@ void SampleDecoder::get_coded(const MixtureRows& rows, float* levels) {
 }
 
 void SampleDecoder::get(const MixtureRows& rows, const LevelSets& sets, SetOdds& odds,
-                        float* levels) {
+                        const Parts& parts, float* levels) {
   require_modelled();
   const auto columns = 3 * static_cast<std::size_t>(rows.components);
-  const SetSlots slots(model_, rows, sets);
+  const SetSlots slots(model_, rows, sets, parts);
   struct Left {
     std::size_t sample, at, count;
     std::uint64_t factor;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/base/bytes.h"
+#include "lib/base/parts.h"
 #include "lib/coding/coded_block.h"
 #include "lib/coding/level_sets.h"
 #include "lib/coding/logistic_mixture.h"
@@ -41,12 +42,16 @@ class SampleEncoder {
  public:
   explicit SampleEncoder(const LogisticMixture& model) : model_(model) {}
 
+  // Makes room for a block of `samples`.
+  void reserve(std::size_t samples);
+
   // Appends samples with these levels, 0 to 255.
   void put(const float* levels, const MixtureRows& rows);
 
   // The same with a set of levels for each sample. First come the members of all sets, then the
-  // samples that are none. `odds` learns from them.
-  void put(const float* levels, const MixtureRows& rows, const LevelSets& sets, SetOdds& odds);
+  // samples that are none. `odds` learns from them. `parts`: of samples.
+  void put(const float* levels, const MixtureRows& rows, const LevelSets& sets, SetOdds& odds,
+           const Parts& parts);
 
   // The `bits` (1 to 16) lowest bits of a number that the samples behind it depend on.
   void put_number(std::uint32_t value, int bits);
@@ -83,7 +88,8 @@ class SampleDecoder {
   void get(const MixtureRows& rows, float* levels);
 
   // The same with a set of levels for each sample. Throws UsageError unless modelled().
-  void get(const MixtureRows& rows, const LevelSets& sets, SetOdds& odds, float* levels);
+  void get(const MixtureRows& rows, const LevelSets& sets, SetOdds& odds, const Parts& parts,
+           float* levels);
 
   // Behind the last sample: throws DamagedError unless every byte was used. The symbols of the
   // whole block, to be verified.

@@ -15,6 +15,17 @@ void LevelSets::add(std::uint8_t context, const std::uint8_t* first, std::size_t
   levels.insert(levels.end(), first, first + count);
 }
 
+void LevelSets::add(const LevelSets& more) {
+  sizes.insert(sizes.end(), more.sizes.begin(), more.sizes.end());
+  contexts.insert(contexts.end(), more.contexts.begin(), more.contexts.end());
+  levels.insert(levels.end(), more.levels.begin(), more.levels.end());
+}
+
+bool SetOdds::any_pays(std::size_t first, std::size_t end) const {
+  return std::any_of(pays_.begin() + static_cast<std::ptrdiff_t>(first),
+                     pays_.begin() + static_cast<std::ptrdiff_t>(end), [](bool p) { return p; });
+}
+
 void SetOdds::add(std::size_t context, std::uint32_t mass, bool hit) {
   auto& count = counts_[context];
   ++count.sets;

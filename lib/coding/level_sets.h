@@ -14,6 +14,7 @@ struct LevelSets {
   static constexpr std::size_t kMostLevels = 24;  // of one set
 
   void add(std::uint8_t context, const std::uint8_t* first, std::size_t count);
+  void add(const LevelSets& more);
   void add_none() { sizes.push_back(0), contexts.push_back(0); }
 
   std::vector<std::uint8_t> sizes;     // of each sample's set
@@ -33,6 +34,8 @@ class SetOdds {
   std::uint64_t factor(std::size_t context) const { return factors_[context]; }
   // Whether the sets of a context say more than the mixtures, by about a hundredth of a bit each.
   bool pays(std::size_t context) const { return pays_[context]; }
+  // Of the contexts from `first` to `end` - 1, whether one pays.
+  bool any_pays(std::size_t first, std::size_t end) const;
   // A set with `mass` of 2^24 has the sample's level, or not.
   void add(std::size_t context, std::uint32_t mass, bool hit);
   // The end of a plane.

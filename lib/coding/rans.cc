@@ -33,13 +33,16 @@ std::vector<Bytes> BasicRansEncoder<State>::finish(std::size_t lanes) {
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
     lane = (lane == 0 ? lanes : lane) - 1;
     State state = states[lane];
-    const State freq = State{step->freq_minus_one} + 1;
-    const State limit = ((RansTraits<State>::kLowest >> step->bits) << 8) * freq;
+    constexpr std::uint64_t kSlots = (std::uint64_t{1} << kFreqAt) - 1;
+    const auto start = static_cast<State>(*step & kSlots);
+    const auto freq = static_cast<State>(*step >> kFreqAt & kSlots) + 1;
+    const auto bits = static_cast<int>(*step >> kBitsAt);
+    const State limit = ((RansTraits<State>::kLowest >> bits) << 8) * freq;
     while (state >= limit) {
       coded[lane].push_back(static_cast<std::uint8_t>(state));
       state >>= 8;
     }
-    state = ((state / freq) << step->bits) + state % freq + step->start;
+    state = ((state / freq) << bits) + state % freq + start;
     states[lane] = state;
   }
   for (lane = 0; lane < lanes; ++lane) {

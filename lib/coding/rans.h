@@ -24,14 +24,12 @@ struct RansTraits;
 
 template <>
 struct RansTraits<std::uint32_t> {
-  using Slot = std::uint16_t;  // holds a start, or a frequency less one
   static constexpr int kMostBits = 16;
   static constexpr std::uint32_t kLowest = std::uint32_t{1} << 23;
 };
 
 template <>
 struct RansTraits<std::uint64_t> {
-  using Slot = std::uint32_t;
   static constexpr int kMostBits = 24;
   static constexpr std::uint64_t kLowest = std::uint64_t{1} << 40;
 };
@@ -43,10 +41,12 @@ class BasicRansEncoder {
   // A symbol that owns the slots start ... start + freq - 1 of 2^bits. Requires freq >= 1,
   // start + freq <= 2^bits and 1 <= bits <= RansTraits<State>::kMostBits.
   void put(std::uint32_t start, std::uint32_t freq, int bits = kRansBits) {
-    steps_.push_back({static_cast<typename RansTraits<State>::Slot>(start),
-                      static_cast<typename RansTraits<State>::Slot>(freq - 1),
-                      static_cast<std::uint8_t>(bits)});
+    steps_.push_back(start | std::uint64_t{freq - 1} << kFreqAt |
+                     static_cast<std::uint64_t>(bits) << kBitsAt);
   }
+
+  // Makes room for `more` symbols.
+  void reserve(std::size_t more) { steps_.reserve(steps_.size() + more); }
 
   // The `count` (0 to 32) lowest bits of `value`, at exactly that cost.
   void put_bits(std::uint32_t value, int count);
@@ -61,12 +61,9 @@ class BasicRansEncoder {
   std::vector<Bytes> finish(std::size_t lanes);
 
  private:
-  struct Step {
-    typename RansTraits<State>::Slot start;
-    typename RansTraits<State>::Slot freq_minus_one;
-    std::uint8_t bits;
-  };
-  std::vector<Step> steps_;
+  // Of a step: start, freq - 1 and bits, from the lowest bit on.
+  static constexpr int kFreqAt = 24, kBitsAt = 48;
+  std::vector<std::uint64_t> steps_;
 };
 
 // Decodes what the encoder with the same state wrote. Never reads outside the span; garbage decodes

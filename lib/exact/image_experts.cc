@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace pie {
 namespace {
@@ -11,34 +12,33 @@ constexpr std::size_t kMostChannels = 3;
 
 // Contexts: 1 to 15 by the pattern of the neighbours and by whether the channel before was one of
 // its own; from 16 on by how many levels and samples were seen.
-constexpr std::size_t kFirstSeen = 16;
+constexpr std::size_t kFirstNear = 1, kFirstSeen = 16;
 
-// The four neighbours of a sample: distinct levels ascending, and how often the commonest occurs.
-struct Neighbours {
-  std::array<std::uint8_t, 4> levels;
-  std::size_t distinct, commonest;
-  bool has(std::uint8_t level) const {
-    return std::find(levels.begin(), levels.begin() + distinct, level) != levels.begin() + distinct;
-  }
-};
+using FourLevels = std::array<std::uint8_t, 4>;
 
-Neighbours sorted(std::array<std::uint8_t, 4> four) {
-  std::sort(four.begin(), four.end());
-  Neighbours result{four, 0, 0};
-  for (std::size_t i = 0; i < four.size();) {
-    std::size_t same = 1;
-    while (i + same < four.size() && four[i + same] == four[i]) ++same;
-    result.levels[result.distinct++] = four[i];
-    result.commonest = std::max(result.commonest, same);
-    i += same;
-  }
-  return result;
+bool has(const FourLevels& four, std::uint8_t level) {
+  return std::find(four.begin(), four.end(), level) != four.end();
 }
 
-// 0: all alike; then 3 + 1, 2 + 2, 2 + 1 + 1, all different.
-std::size_t pattern_of(const Neighbours& n) {
-  constexpr std::array<std::size_t, 5> kOfDistinct{0, 0, 2, 3, 4};
-  return n.distinct == 2 && n.commonest == 3 ? 1 : kOfDistinct[n.distinct];
+bool all_alike(const FourLevels& four) {
+  return four[0] == four[1] && four[1] == four[2] && four[2] == four[3];
+}
+
+FourLevels ascending(FourLevels four) {
+  const auto order = [&](std::size_t i, std::size_t j) {
+    if (four[j] < four[i]) std::swap(four[i], four[j]);
+  };
+  for (const auto& [i, j] : {std::pair{0, 1}, {2, 3}, {0, 2}, {1, 3}, {1, 2}}) {
+    order(static_cast<std::size_t>(i), static_cast<std::size_t>(j));
+  }
+  return four;
+}
+
+// Of ascending levels: 0 if all are alike; then 3 + 1, 2 + 2, 2 + 1 + 1, all different.
+std::size_t pattern_of(const FourLevels& four) {
+  constexpr std::array<std::size_t, 8> kOfPairs{4, 3, 3, 1, 3, 2, 1, 0};
+  return kOfPairs[(four[0] == four[1] ? 1U : 0U) | (four[1] == four[2] ? 2U : 0U) |
+                  (four[2] == four[3] ? 4U : 0U)];
 }
 
 std::size_t size_class(std::size_t n) {
@@ -96,56 +96,66 @@ ImageExperts::ImageExperts(std::int64_t channels) {
   }
 }
 
-LevelSets ImageExperts::sets(const ExactPlane& plane, const Surroundings& around) const {
+LevelSets ImageExperts::sets(const ExactPlane& plane, const Surroundings& around,
+                             const Parts& parts) const {
+  std::vector<LevelSets> found(static_cast<std::size_t>(plane.rows));  // where a part begins
+  parts(plane.rows, [&](std::int64_t begin, std::int64_t end) {
+    for (auto y = begin; y < end; ++y) {
+      add_row(plane, around, y, found[static_cast<std::size_t>(begin)]);
+    }
+  });
+  LevelSets result;
+  for (const auto& part : found) result.add(part);
+  return result;
+}
+
+void ImageExperts::add_row(const ExactPlane& plane, const Surroundings& around, std::int64_t y,
+                           LevelSets& to) const {
   // Contexts that did not pay so far are asked now and then.
   constexpr std::size_t kProbe = 16, kFew = 4096;
   const bool all = plane.samples() < static_cast<std::int64_t>(kFew);
+  const bool near_pays = odds_.any_pays(kFirstNear, kFirstSeen),
+             seen_pays = odds_.any_pays(kFirstSeen, SetOdds::kContexts);
   const auto channel = static_cast<std::size_t>(plane.channel);
-  LevelSets result;
+  const auto neighbours = [&](std::size_t c, std::int64_t x) {
+    return neighbour_levels((*around.coarse)[c].data(), (*around.diagonal)[c].data(), around.grid,
+                            plane.phase, y, x);
+  };
   std::array<std::uint8_t, kMostChannels> given{};
   std::array<std::uint8_t, kLevels> levels;
-  std::size_t sample = 0;
-  for (std::int64_t y = 0; y < plane.rows; ++y) {
-    for (std::int64_t x = 0; x < plane.columns; ++x, ++sample) {
-      const auto cell = static_cast<std::size_t>(y * around.grid.width + x);
-      const bool probe = all || sample % kProbe == 0;
-      const auto wanted = [&](std::size_t context) { return probe || odds_.pays(context); };
-      for (std::size_t c = 0; c < std::min(channel, kMostChannels); ++c) {
-        given[c] = (*around.before)[c][cell];
-      }
-      std::size_t context = 0;
-      Neighbours near{};
-      if (around.coarse != nullptr) {
-        near = sorted(neighbour_levels((*around.coarse)[channel].data(),
-                                       (*around.diagonal)[channel].data(), around.grid, plane.phase,
-                                       y, x));
-        std::size_t before = 2;
-        if (channel > 0) {
-          const auto last = sorted(neighbour_levels((*around.coarse)[channel - 1].data(),
-                                                    (*around.diagonal)[channel - 1].data(),
-                                                    around.grid, plane.phase, y, x));
-          before = last.has((*around.before)[channel - 1][cell]) ? 1 : 0;
-        }
-        context = 1 + 3 * pattern_of(near) + before;
-      }
-      const std::size_t seen = channel < seen_.size() ? seen_[channel].count(given.data()) : 0;
-      const bool few = seen > 0 && seen <= LevelSets::kMostLevels;
-      if (few && (context == 0 || near.distinct > 1)) {
-        const auto own = seen_context(seen, seen_[channel].samples(given.data()));
-        if (wanted(own)) {
-          const std::size_t count = seen_[channel].levels(given.data(), levels.data());
-          result.add(static_cast<std::uint8_t>(own), levels.data(), count);
+  const bool first_scale = around.coarse == nullptr;
+  for (std::int64_t x = 0; x < plane.columns; ++x) {
+    const bool probe = all || static_cast<std::size_t>(y * plane.columns + x) % kProbe == 0;
+    const auto wanted = [&](std::size_t context) { return probe || odds_.pays(context); };
+    const auto cell = static_cast<std::size_t>(y * around.grid.width + x);
+    if ((probe || seen_pays) && channel < seen_.size()) {
+      for (std::size_t c = 0; c < channel; ++c) given[c] = (*around.before)[c][cell];
+      const std::size_t seen = seen_[channel].count(given.data());
+      if (seen > 0 && seen <= LevelSets::kMostLevels) {
+        const auto context = seen_context(seen, seen_[channel].samples(given.data()));
+        if (wanted(context) && (first_scale || !all_alike(neighbours(channel, x)))) {
+          to.add(static_cast<std::uint8_t>(context), levels.data(),
+                 seen_[channel].levels(given.data(), levels.data()));
           continue;
         }
       }
-      if (context > 0 && wanted(context)) {
-        result.add(static_cast<std::uint8_t>(context), near.levels.data(), near.distinct);
-      } else {
-        result.add_none();
+    }
+    if ((probe || near_pays) && !first_scale) {
+      auto near = ascending(neighbours(channel, x));
+      std::size_t before = 2;
+      if (channel > 0) {
+        before = has(neighbours(channel - 1, x), (*around.before)[channel - 1][cell]) ? 1 : 0;
+      }
+      const std::size_t context = kFirstNear + 3 * pattern_of(near) + before;
+      if (wanted(context)) {
+        const auto* end = std::unique(near.begin(), near.end());
+        to.add(static_cast<std::uint8_t>(context), near.data(),
+               static_cast<std::size_t>(end - near.begin()));
+        continue;
       }
     }
+    to.add_none();
   }
-  return result;
 }
 
 void ImageExperts::learn(const ExactPlane& plane, const Surroundings& around, const Bytes& levels) {

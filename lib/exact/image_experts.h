@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/base/bytes.h"
+#include "lib/base/parts.h"
 #include "lib/coding/level_sets.h"
 #include "lib/exact/walk.h"
 
@@ -39,14 +40,17 @@ class ImageExperts {
  public:
   explicit ImageExperts(std::int64_t channels);
 
-  // Sets for the samples of a plane, in a grid of one item.
-  LevelSets sets(const ExactPlane& plane, const Surroundings& around) const;
+  // Sets for the samples of a plane, in a grid of one item. `parts`: of rows.
+  LevelSets sets(const ExactPlane& plane, const Surroundings& around, const Parts& parts) const;
   // `levels`: the samples of the plane.
   void learn(const ExactPlane& plane, const Surroundings& around, const Bytes& levels);
 
   SetOdds& odds() { return odds_; }
 
  private:
+  void add_row(const ExactPlane& plane, const Surroundings& around, std::int64_t y,
+               LevelSets& to) const;
+
   std::vector<SeenLevels> seen_;  // of each channel, up to three
   SetOdds odds_;
 };

@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <vector>
 
+#include "lib/base/parts.h"
 #include "lib/exact/exact_convolution.h"
 #include "lib/exact/walk.h"
 
@@ -29,10 +29,6 @@ struct ExactNetwork {
   std::vector<std::vector<Head>> heads;  // of each phase, of each channel
 };
 
-// Calls work(first, last) for parts of `rows` rows, side by side or not.
-using RowParts = std::function<void(
-    std::int64_t rows, const std::function<void(std::int64_t first, std::int64_t last)>& work)>;
-
 // What a head says of the cells of a grid, [cells, stride]; of these, the plane's samples.
 struct HeadIndices {
   const std::int16_t* data;
@@ -44,8 +40,8 @@ struct HeadIndices {
 class ExactNetworks {
  public:
   // `networks`: finest scale first; the one before the last is shared by all coarser scales, the
-  // last is z's. They must outlive this.
-  ExactNetworks(const std::vector<ExactNetwork>& networks, std::int64_t depth, RowParts parts)
+  // last is z's. They must outlive this. `parts`: of rows.
+  ExactNetworks(const std::vector<ExactNetwork>& networks, std::int64_t depth, Parts parts)
       : networks_(networks), depth_(depth), parts_(std::move(parts)) {}
 
   void begin(std::int64_t scale, const CellGrid& grid, const FeatureRows& coarse);
@@ -61,7 +57,7 @@ class ExactNetworks {
 
   const std::vector<ExactNetwork>& networks_;
   std::int64_t depth_;
-  RowParts parts_;
+  Parts parts_;
   const ExactNetwork* net_ = nullptr;
   CellGrid grid_{};
   ActivationMap state_, inner_, mixed_;

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "lib/base/cpu_clones.h"
+#include "lib/base/vectors.h"
 #include "lib/numerics/convolution.h"
-#include "lib/numerics/vectors.h"
 
 namespace pie {
 namespace {

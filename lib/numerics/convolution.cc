@@ -4,7 +4,7 @@
 #include <array>
 
 #include "lib/base/cpu_clones.h"
-#include "lib/numerics/vectors.h"
+#include "lib/base/vectors.h"
 
 namespace pie {
 namespace {

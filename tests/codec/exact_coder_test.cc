@@ -120,10 +120,11 @@ TEST(ExactCodec, ModelsWithoutPositionsTakeEverySize) {
   }
 }
 
-// Large enough that a plane has more samples than are all asked for their set of levels.
+// Large enough that a plane has more samples than are all asked for their set of levels; or that the
+// means of some planes of a scale are corrected, and not those of the others.
 TEST(ExactCodec, GivesImagesOfFewColoursBack) {
-  for (const auto& [height, width] :
-       std::vector<std::pair<int, int>>{{150, 140}, {33, 64}, {9, 5}, {1, 300}}) {
+  for (const auto& [height, width] : std::vector<std::pair<int, int>>{
+           {150, 140}, {33, 64}, {9, 5}, {1, 300}, {63, 66}, {3, 1024}, {1024, 3}}) {
     const auto image = poster(height, width);
     const auto encoded = encode_images(tiny_photo(), feed_of(image), CodingOptions());
     EXPECT_TRUE(decode_one(tiny_photo(), encoded.frame) == image) << height << " " << width;

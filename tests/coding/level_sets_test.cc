@@ -152,6 +152,13 @@ TEST(SetOdds, NeverOverflow) {
   }
 }
 
+// Parts of the work, in another order.
+void by_hundreds(std::int64_t count, const std::function<void(std::int64_t, std::int64_t)>& work) {
+  constexpr std::int64_t kEach = 100;
+  for (std::int64_t end = count; end > 0; end -= kEach)
+    work(std::max<std::int64_t>(0, end - kEach), end);
+}
+
 TEST(LevelSets, SamplesComeBack) {
   const LogisticMixture model(MixtureTables::standard());
   for (const std::size_t each : {1, 13, 4000, 30000}) {  // the last with lanes
@@ -175,7 +182,8 @@ TEST(LevelSets, SamplesComeBack) {
       for (const auto& one : drawn) values.push_back(static_cast<float>(one.level));
       levels.push_back(values);
       sets.push_back(random_sets(each, seed, values));
-      encoder.put(values.data(), {rows.back().data(), kComponents, each}, sets.back(), odds);
+      encoder.put(values.data(), {rows.back().data(), kComponents, each}, sets.back(), odds,
+                  by_hundreds);
     }
     const auto block = encoder.finish();
     SampleDecoder decoder(model, block.mode, {block.bytes.data(), block.bytes.size()}, total);
@@ -184,9 +192,10 @@ TEST(LevelSets, SamplesComeBack) {
       std::vector<float> values(each);
       const MixtureRows own{rows[plane].data(), kComponents, each};
       if (decoder.modelled()) {
-        decoder.get(own, sets[plane], learned, values.data());
+        decoder.get(own, sets[plane], learned, by_hundreds, values.data());
       } else {  // so few that others were smaller
-        EXPECT_THROW(decoder.get(own, sets[plane], learned, values.data()), UsageError);
+        EXPECT_THROW(decoder.get(own, sets[plane], learned, by_hundreds, values.data()),
+                     UsageError);
         EXPECT_THROW(decoder.get_number(1), UsageError);
         decoder.get(own, values.data());
       }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "lib/base/random.h"
@@ -76,6 +77,11 @@ TEST(SeenLevels, KeepEachCombinationApart) {
   }
 }
 
+// The order of parts does not matter.
+void row_by_row(std::int64_t rows, const std::function<void(std::int64_t, std::int64_t)>& work) {
+  for (std::int64_t row = rows; row-- > 0;) work(row, row + 1);
+}
+
 // What is seen is what was learned, and neighbours where nothing was.
 TEST(ImageExperts, NameWhatWasSeen) {
   const auto known = planes(1, 4), later = planes(2, 4);
@@ -83,11 +89,12 @@ TEST(ImageExperts, NameWhatWasSeen) {
   for (const std::int64_t channel : {0, 1, 2}) {
     ImageExperts experts(3);
     const Surroundings first{kGrid, nullptr, nullptr, &known};
-    EXPECT_EQ(by_sample(experts.sets(plane_of(channel), first)), std::vector<Bytes>(kGrid.cells()))
+    EXPECT_EQ(by_sample(experts.sets(plane_of(channel), first, row_by_row)),
+              std::vector<Bytes>(kGrid.cells()))
         << "nothing is known at first";
     experts.learn(plane_of(channel), first, known[static_cast<std::size_t>(channel)]);
     const Surroundings second{kGrid, nullptr, nullptr, &later};
-    const auto sets = by_sample(experts.sets(plane_of(channel), second));
+    const auto sets = by_sample(experts.sets(plane_of(channel), second, row_by_row));
     for (std::size_t i = 0; i < kGrid.cells(); ++i) {
       std::set<std::uint8_t> expected;
       for (std::size_t j = 0; j < kGrid.cells(); ++j) {
@@ -106,7 +113,7 @@ TEST(ImageExperts, NameTheNeighbours) {
   const auto coarse = planes(1, 3), diagonal = planes(2, 3);
   for (const std::size_t phase : {0, 1, 2}) {
     const Surroundings around{kGrid, &coarse, &diagonal, &coarse};
-    const auto sets = by_sample(ImageExperts(3).sets(plane_of(0, phase), around));
+    const auto sets = by_sample(ImageExperts(3).sets(plane_of(0, phase), around, row_by_row));
     for (std::int64_t y = 0; y < kHeight; ++y) {
       for (std::int64_t x = 0; x < kWidth; ++x) {
         const auto four =
@@ -125,7 +132,7 @@ TEST(ImageExperts, ContextsStayWithinTheOdds) {
   const Surroundings around{kGrid, &coarse, &diagonal, &coarse};
   for (int round = 0; round < 40; ++round) {
     for (const std::int64_t channel : {0, 1, 2}) {
-      const auto sets = experts.sets(plane_of(channel), around);
+      const auto sets = experts.sets(plane_of(channel), around, row_by_row);
       for (const auto context : sets.contexts) EXPECT_LT(context, SetOdds::kContexts);
       for (const auto size : sets.sizes) EXPECT_LE(size, LevelSets::kMostLevels);
       experts.learn(plane_of(channel), around, diagonal[static_cast<std::size_t>(channel)]);
@@ -138,7 +145,7 @@ TEST(ImageExperts, TakeAnyNumberOfChannels) {
   const std::vector<Bytes> four(4, planes(1, 3)[0]);
   ImageExperts experts(4);
   const Surroundings around{kGrid, &four, &four, &four};
-  EXPECT_EQ(experts.sets(plane_of(3), around).sizes.size(), kGrid.cells());
+  EXPECT_EQ(experts.sets(plane_of(3), around, row_by_row).sizes.size(), kGrid.cells());
   experts.learn(plane_of(3), around, four[3]);
 }
 

@@ -126,7 +126,7 @@ Shown image_of(const Shown& all, std::int64_t i) {
 using Indices = std::vector<std::int16_t>;  // [cells, kOutputs]
 
 // What all heads of a scale say, phase by phase and channel by channel.
-std::vector<Indices> outputs(std::int64_t scale, const Shown& shown, const RowParts& parts) {
+std::vector<Indices> outputs(std::int64_t scale, const Shown& shown, const Parts& parts) {
   const bool z = scale == kDepth;
   ExactNetworks all(networks(), kDepth, parts);
   all.begin(scale, shown.grid, z ? FeatureRows(shown.grid.cells(), 0) : shown.coarse);
@@ -160,18 +160,18 @@ void whole(std::int64_t rows, const Work& work) { work(0, rows); }
 const std::vector<CellGrid> kGrids{{1, 1, 1}, {2, 1, 5}, {2, 5, 3}, {3, 4, 9}};
 
 TEST(ExactNetworks, ResultsDoNotDependOnHowRowsAreSplit) {
-  const std::vector<RowParts> ways{[](std::int64_t rows, const Work& work) {
-                                     for (std::int64_t row = rows; row-- > 0;) work(row, row + 1);
-                                   },
-                                   [](std::int64_t rows, const Work& work) {
-                                     for (std::int64_t row = 0; row < rows; row += 2)
-                                       work(row, std::min(rows, row + 2));
-                                   },
-                                   [](std::int64_t rows, const Work& work) {
-                                     std::thread other([&] { work(rows / 2, rows); });
-                                     work(0, rows / 2);
-                                     other.join();
-                                   }};
+  const std::vector<Parts> ways{[](std::int64_t rows, const Work& work) {
+                                  for (std::int64_t row = rows; row-- > 0;) work(row, row + 1);
+                                },
+                                [](std::int64_t rows, const Work& work) {
+                                  for (std::int64_t row = 0; row < rows; row += 2)
+                                    work(row, std::min(rows, row + 2));
+                                },
+                                [](std::int64_t rows, const Work& work) {
+                                  std::thread other([&] { work(rows / 2, rows); });
+                                  work(0, rows / 2);
+                                  other.join();
+                                }};
   for (const auto& grid : kGrids) {
     const Shown shown(grid);
     for (const std::int64_t scale : {std::int64_t{0}, kDepth}) {

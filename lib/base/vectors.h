@@ -9,7 +9,7 @@
 
 namespace pie {
 
-inline constexpr int64_t kVectorWidth = 8;
+inline constexpr std::int64_t kVectorWidth = 8;
 using Floats = float __attribute__((vector_size(kVectorWidth * sizeof(float))));
 
 // By reference, for values would be passed differently by each CPU.
