@@ -8,11 +8,11 @@ packages=(
   libtorch-dev libopenblas0-openmp   # without an optimised BLAS, LibTorch is 30 times slower
   libpng-dev libjpeg62-turbo-dev libgif-dev libstb-dev zlib1g-dev libzstd-dev libxxhash-dev libssl-dev
   libcli11-dev nlohmann-json3-dev libmimalloc-dev
-  libgtest-dev python3
+  libgtest-dev python3 python3-numpy zstd
 )
 if [ "${1:-}" = "--developer" ]; then
-  packages+=(clang-format clang-tidy python3-torch python3-numpy python3-matplotlib
-             python3-pil umap-learn dataset-fashion-mnist man-db libjxl-tools webp optipng xz-utils)
+  packages+=(clang-format clang-tidy python3-torch python3-matplotlib
+             python3-pil umap-learn dataset-fashion-mnist man-db libdnnl-dev libjxl-tools webp optipng xz-utils)
 fi
 
 missing=()

@@ -1,10 +1,10 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Decodes code files of exact PIEs; written from lib/container/FORMAT.md alone, slow and plain.
 
     decode_exact.py MODEL.safetensors CODE.pie [LAYERS] > IMAGES
 
-Writes each image as a PGM or PPM. Numbers in comments are sections of FORMAT.md. Only the colours, and of those the
-high bytes, are decoded. Needs NumPy, and the command `zstd` for blocks of mode 1.
+Writes each image as a PGM or PPM, and the modes of all blocks to stderr. Numbers in comments are sections of FORMAT.md. Only the colours, and of those the
+high bytes, are decoded. Needs Debian's python3-numpy, and the command `zstd` for blocks of mode 1.
 """
 import json, struct, subprocess, sys, zlib
 import numpy as np
@@ -683,6 +683,7 @@ def main():
     model, data = Model(sys.argv[1]), open(sys.argv[2], "rb").read()
     layers = int(sys.argv[3]) if len(sys.argv) > 3 else None
     for frame in frames(data):
+        print("modes", *(mode for layer in frame.table for mode, _, _ in layer), file=sys.stderr)
         for image in decoded_images(model, frame, layers):
             colours = image[:3] if len(image) >= 3 else image[:1]
             kind = b"P6" if len(colours) == 3 else b"P5"
