@@ -169,15 +169,16 @@ class ExactCoder final : public ItemCoder {
     const auto known = torch::nan_to_num(z).round().clamp(0, 255).to(torch::kUInt8);
     const auto planes = planes_of(item);
     int64_t used = 0;
-    return generate(static_cast<size_t>(z.size(0)), item,
-                    [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings&) {
-                      if (planes[plane].layer != 0) return medians(mixtures);
-                      const int64_t columns = planes[plane].samples();
-                      used += columns;
-                      const auto own = known.narrow(1, used - columns, columns).contiguous();
-                      const auto* data = own.data_ptr<uint8_t>();
-                      return Bytes(data, data + own.numel());
-                    });
+    return generate(
+        static_cast<size_t>(z.size(0)), item,
+        [&](size_t plane, const PlaneMixtures&, const Surroundings&) {
+          const int64_t columns = planes[plane].samples();
+          used += columns;
+          const auto own = known.narrow(1, used - columns, columns).contiguous();
+          const auto* data = own.data_ptr<uint8_t>();
+          return Bytes(data, data + own.numel());
+        },
+        finest_scale(1));
   }
 
   // Draws levels by their exact probabilities; of layers behind z only with a residual temperature.
@@ -192,10 +193,8 @@ class ExactCoder final : public ItemCoder {
     for (size_t first = 0; first < count; first += kDrawnAtOnce) {
       const size_t n = std::min(kDrawnAtOnce, count - first);
       const auto drawn = generate(
-          n, pie_.input, [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings&) {
-            if (planes[plane].layer > 0 && options.residual_temperature == 0) {
-              return medians(mixtures);
-            }
+          n, pie_.input,
+          [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings&) {
             const auto each = static_cast<size_t>(planes[plane].samples());
             std::vector<uint32_t> slots(n * each);
             for (size_t i = 0; i < slots.size(); ++i) {
@@ -203,7 +202,8 @@ class ExactCoder final : public ItemCoder {
               slots[i] = random.bits(i % each) >> (32 - LogisticMixture::kTotalBits);
             }
             return owners(slots, mixtures);
-          });
+          },
+          options.residual_temperature == 0 ? finest_scale(1) : 0);
       std::copy_n(drawn.data(), drawn.pixels().size(), images.data(first));
     }
     return images;
@@ -244,11 +244,6 @@ class ExactCoder final : public ItemCoder {
     levels.reserve(found.size());
     for (const auto& own : found) levels.push_back(static_cast<uint8_t>(own.level));
     return levels;
-  }
-
-  Bytes medians(const PlaneMixtures& mixtures) const {
-    constexpr uint32_t kHalf = (1U << (LogisticMixture::kTotalBits - 1)) - 1;
-    return owners(std::vector<uint32_t>(mixtures.samples(), kHalf), mixtures);
   }
 
   // Builds up items of which the planes of the item's channels are chosen by `choose`, and the

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/base/error.h"
+#include "lib/image/resample.h"
 #include "lib/model/mixture_tensors.h"
 #include "lib/numerics/mixture_likelihood.h"
 
@@ -184,17 +185,6 @@ std::vector<Bytes> ExactPie::split(const torch::Tensor& levels) const {
   return planes;
 }
 
-Bytes ExactPie::medians(const torch::Tensor& indices) const {
-  constexpr uint32_t kHalf = (1U << (LogisticMixture::kTotalBits - 1)) - 1;
-  const auto samples = static_cast<size_t>(indices.size(0));
-  const std::vector<uint32_t> slots(samples, kHalf);
-  std::vector<LogisticMixture::Interval> found(samples);
-  mixture_->find(slots.data(), indices.data_ptr<int32_t>(), components(), samples, found.data());
-  Bytes levels;
-  for (const auto& own : found) levels.push_back(static_cast<uint8_t>(own.level));
-  return levels;
-}
-
 LogLikelihood ExactPie::sum_up(const torch::Tensor& x,
                                const std::vector<torch::Tensor>& nats) const {
   const auto zero = x.new_zeros({x.size(0)});
@@ -250,17 +240,20 @@ LogLikelihood ExactPie::measured_log_likelihood(const torch::Tensor& x, const Lo
 }
 
 torch::Tensor ExactPie::reconstruct(const torch::Tensor& x) {
-  const auto known = split(to_levels(x));
-  const auto all = exact_planes(config_.view.layout, x.size(2), x.size(3));
-  const auto coded =
-      generate(x.size(0), x.size(2), x.size(3), [&](size_t plane, const torch::Tensor& indices) {
-        return all[plane].layer == 0 ? known[plane] : medians(indices);
-      });
-  auto levels = torch::empty_like(coded);
-  for (int64_t c = 0; c < x.size(1); ++c) {
-    levels.select(1, coded_channel(x.size(1), c)).copy_(coded.select(1, c));
+  const int64_t step = int64_t{1} << config_.view.layout.layers, height = x.size(2),
+                width = x.size(3);
+  const auto levels = (x.detach() * 256).floor_().clamp_(0, 255).to(torch::kUInt8);
+  auto whole = torch::empty(levels.sizes(), torch::kUInt8);
+  for (int64_t i = 0; i < x.size(0); ++i) {
+    for (int64_t c = 0; c < x.size(1); ++c) {
+      const auto known =
+          levels[i][c].slice(0, 0, height, step).slice(1, 0, width, step).contiguous();
+      const auto* data = known.data_ptr<uint8_t>();
+      const auto plane = interpolate_plane(Bytes(data, data + known.numel()), step, height, width);
+      std::copy(plane.begin(), plane.end(), whole[i][c].data_ptr<uint8_t>());
+    }
   }
-  return (levels + 0.5) / 256;
+  return (whole + 0.5) / 256;
 }
 
 std::string ExactPie::first_not_finite(const torch::Tensor& x) {

@@ -56,8 +56,6 @@ class ExactPie final : public Model {
 
   // The planes of levels [N, C, H, W] uint8, as a PlaneChoice would return them.
   std::vector<Bytes> split(const torch::Tensor& levels) const;
-  // The medians that stand in for a plane that is not known.
-  Bytes medians(const torch::Tensor& indices) const;
 
   Shape input_shape() const override { return config_.input; }
   bool any_size() const override { return !config_.view.position; }
@@ -68,6 +66,7 @@ class ExactPie final : public Model {
   // The exact length of the code.
   LogLikelihood measured_log_likelihood(const torch::Tensor& x,
                                         const LogDetEstimator& how) override;
+  // z is the image of a coarser scale; the rest is interpolated, as in a decoded prefix.
   torch::Tensor reconstruct(const torch::Tensor& x) override;
   std::string first_not_finite(const torch::Tensor& x) override;
   void set_bfloat16_subnets(bool on) override;

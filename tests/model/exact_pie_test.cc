@@ -218,25 +218,6 @@ TEST(ExactPies, ReconstructionsKeepZ) {
   }
 }
 
-// The median's own slots are those in the middle.
-TEST(ExactPies, MediansAreInTheMiddle) {
-  const Shape shape{1, 7, 6};
-  const auto model = model_for(shape);
-  for (const auto& indices : indices_of(*model, 4, shape, model->split(levels_for(shape, 4)))) {
-    const auto found = model->medians(indices);
-    ASSERT_EQ(found.size(), static_cast<size_t>(indices.size(0)));
-    const std::vector<float> levels(found.begin(), found.end());
-    std::vector<LogisticMixture::Interval> own(found.size());
-    model->mixture().intervals(levels.data(), indices.data_ptr<int32_t>(), model->components(),
-                               own.size(), own.data());
-    constexpr uint32_t kHalf = 1U << (LogisticMixture::kTotalBits - 1);
-    for (const auto& interval : own) {
-      EXPECT_LT(interval.start, kHalf);
-      EXPECT_GE(interval.start + interval.freq, kHalf);
-    }
-  }
-}
-
 TEST(ExactPies, EveryParameterHasAGradient) {
   for (const bool photo : {false, true}) {
     Json preset = tiny_exact_preset(3, 8, 8);
