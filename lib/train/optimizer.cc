@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "lib/base/cpu_clones.h"
 
@@ -35,18 +36,28 @@ PIE_CPU_CLONES double add_and_square(float* sum, const std::vector<const float*>
 }
 
 struct AdamConstants {
-  float beta1, beta2, rate, inverse_root, epsilon, scale, shrink, keep;
+  float beta1, beta2, rate, inverse_root, epsilon, scale, shrink;
 };
 
 PIE_CPU_CLONES void adam_elements(const AdamConstants& k, int64_t n, const float* gradient,
-                                  float* value, float* m, float* v, float* mean) {
+                                  float* value, float* m, float* v) {
   for (int64_t i = 0; i < n; ++i) {
     const float g = gradient[i] * k.scale;
     m[i] = k.beta1 * m[i] + (1 - k.beta1) * g;
     v[i] = k.beta2 * v[i] + (1 - k.beta2) * g * g;
     value[i] = value[i] * k.shrink - k.rate * m[i] / (std::sqrt(v[i]) * k.inverse_root + k.epsilon);
-    mean[i] = k.keep * mean[i] + (1 - k.keep) * value[i];
   }
+}
+
+PIE_CPU_CLONES void average_elements(float keep, int64_t n, const float* value, float* mean) {
+  for (int64_t i = 0; i < n; ++i) mean[i] = keep * mean[i] + (1 - keep) * value[i];
+}
+
+// Heads with a few outputs, and layers with a few inputs, are better off with Adam.
+bool is_matrix(const FlatParameters::Place& place) {
+  constexpr int64_t kLeast = 16;
+  return place.shape.size() >= 2 && place.shape[0] >= kLeast &&
+         (place.end - place.begin) / place.shape[0] >= kLeast;
 }
 
 }  // namespace
@@ -56,15 +67,13 @@ FlatParameters::FlatParameters(torch::nn::Module& module) {
   const auto parameters = module.named_parameters();
   int64_t total = 0;
   for (const auto& item : parameters) {
-    total += item.value().numel();
-    names_.push_back(item.key());
-    ends_.push_back(total);
+    const int64_t begin = std::exchange(total, total + item.value().numel());
+    places_.push_back({item.key(), begin, total, item.value().sizes().vec()});
   }
   for (const auto& item : module.named_buffers()) buffers[item.key()] = item.value();
   values = torch::empty({total});
-  for (size_t i = 0; i < ends_.size(); ++i) {
-    const auto& parameter = parameters[i].value();
-    values.narrow(0, ends_[i] - parameter.numel(), parameter.numel()).copy_(parameter.flatten());
+  for (size_t i = 0; i < places_.size(); ++i) {
+    values.slice(0, places_[i].begin, places_[i].end).copy_(parameters[i].value().flatten());
   }
   bind(module);
 }
@@ -74,28 +83,72 @@ void FlatParameters::add_replica(torch::nn::Module& module) { bind(module); }
 void FlatParameters::bind(torch::nn::Module& module) {
   for (auto& item : module.named_buffers()) item.value().set_data(buffers.at(item.key()));
   gradients.push_back(torch::zeros_like(values));
-  size_t i = 0;
+  auto place = places_.begin();
   for (auto& parameter : module.parameters()) {
-    const int64_t size = parameter.numel();
-    const int64_t begin = ends_[i++] - size;
-    parameter.set_data(values.narrow(0, begin, size).view(parameter.sizes()));
-    parameter.mutable_grad() = gradients.back().narrow(0, begin, size).view(parameter.sizes());
+    const auto [begin, end] = std::pair(place->begin, place->end);
+    parameter.set_data(values.slice(0, begin, end).view(parameter.sizes()));
+    parameter.mutable_grad() = gradients.back().slice(0, begin, end).view(parameter.sizes());
+    ++place;
   }
 }
 
 std::string FlatParameters::name_at(int64_t index) const {
-  const auto it = std::upper_bound(ends_.begin(), ends_.end(), index);
-  return names_[static_cast<size_t>(it - ends_.begin())];
+  return std::upper_bound(places_.begin(), places_.end(), index,
+                          [](int64_t at, const Place& place) { return at < place.end; })
+      ->name;
 }
 
-Adam::Adam(FlatParameters& parameters, const AdamOptions& options)
+torch::Tensor orthogonalized(const torch::Tensor& m) {
+  // The coefficients of Jordan et al.
+  constexpr double kA = 3.4445, kB = -4.7750, kC = 2.0315;
+  constexpr int kSteps = 5;
+  const bool tall = m.size(0) > m.size(1);
+  auto x = tall ? m.t() : m;
+  x = x / (x.norm() + 1e-30);
+  for (int i = 0; i < kSteps; ++i) {
+    const auto square = x.mm(x.t());
+    x = kA * x + (kB * square + kC * square.mm(square)).mm(x);
+  }
+  return tall ? x.t() : x;
+}
+
+Optimizer::Optimizer(FlatParameters& parameters, const OptimizerOptions& options)
     : first_moment(torch::zeros_like(parameters.values)),
       second_moment(torch::zeros_like(parameters.values)),
       average(parameters.values.clone()),
       parameters_(parameters),
-      options_(options) {}
+      options_(options) {
+  int64_t at = 0;
+  const auto add_rest = [&](int64_t end) {
+    for (; at < end; at = std::min(at + kChunk, end)) {
+      rest_.emplace_back(at, std::min(at + kChunk, end));
+    }
+  };
+  for (const auto& place : parameters.places()) {
+    if (!options.muon || !is_matrix(place)) continue;
+    add_rest(place.begin);
+    matrices_.push_back(place);
+    at = place.end;
+  }
+  add_rest(parameters.values.numel());
+}
 
-double Adam::step(double learning_rate) {
+void Optimizer::move_matrix(const FlatParameters::Place& place, double learning_rate, double clip) {
+  constexpr double kSize = 0.2;  // of an element's step, in learning rates
+  const torch::NoGradGuard no_grad;
+  const auto part = [&](const torch::Tensor& all) {
+    return all.slice(0, place.begin, place.end).view({place.shape[0], -1});
+  };
+  const auto gradient = part(parameters_.gradients[0]) * clip;
+  auto momentum = part(first_moment), value = part(parameters_.values);
+  momentum.mul_(options_.momentum).add_(gradient);
+  const auto along = orthogonalized(gradient + options_.momentum * momentum);
+  const auto longer = static_cast<double>(std::max(along.size(0), along.size(1)));
+  value.mul_(1 - learning_rate * options_.weight_decay)
+      .sub_(along, learning_rate * kSize * std::sqrt(longer));
+}
+
+double Optimizer::step(double learning_rate) {
   const int64_t total = parameters_.values.numel();
   std::vector<float*> gradients;
   for (auto& gradient : parameters_.gradients) gradients.push_back(gradient.data_ptr<float>());
@@ -128,14 +181,23 @@ double Adam::step(double learning_rate) {
   k.epsilon = static_cast<float>(options_.epsilon);
   k.scale = static_cast<float>(clip);
   k.shrink = static_cast<float>(1 - learning_rate * options_.weight_decay);
-  k.keep = static_cast<float>(decay);
   float* value = parameters_.values.data_ptr<float>();
   float* m = first_moment.data_ptr<float>();
   float* v = second_moment.data_ptr<float>();
   float* mean = average.data_ptr<float>();
+  at::parallel_for(0, static_cast<int64_t>(matrices_.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      move_matrix(matrices_[static_cast<size_t>(i)], learning_rate, clip);
+    }
+  });
+  at::parallel_for(0, static_cast<int64_t>(rest_.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto [first, last] = rest_[static_cast<size_t>(i)];
+      adam_elements(k, last - first, gradients[0] + first, value + first, m + first, v + first);
+    }
+  });
   at::parallel_for(0, total, kChunk, [&](int64_t begin, int64_t end) {
-    adam_elements(k, end - begin, gradients[0] + begin, value + begin, m + begin, v + begin,
-                  mean + begin);
+    average_elements(static_cast<float>(decay), end - begin, value + begin, mean + begin);
     for (float* gradient : gradients) std::fill(gradient + begin, gradient + end, 0.0F);
   });
   return norm;

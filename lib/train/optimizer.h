@@ -1,11 +1,12 @@
-// Adam over one flat vector of parameters, with gradient clipping and an exponential moving
-// average.
+// Adam and Muon over one flat vector of parameters, with gradient clipping and an exponential
+// moving average.
 #pragma once
 
 #include <torch/torch.h>
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pie {
@@ -26,27 +27,43 @@ class FlatParameters {
   // The buffers of the module, which are part of a training state.
   std::map<std::string, torch::Tensor> buffers;
 
+  // Where a parameter is in them, and its shape.
+  struct Place {
+    std::string name;
+    int64_t begin, end;
+    std::vector<int64_t> shape;
+  };
+  const std::vector<Place>& places() const { return places_; }
   // The name of the parameter that holds element `index`.
   std::string name_at(int64_t index) const;
 
  private:
   void bind(torch::nn::Module& module);
 
-  std::vector<std::string> names_;
-  std::vector<int64_t> ends_;
+  std::vector<Place> places_;  // in order
 };
 
-struct AdamOptions {
+struct OptimizerOptions {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   double clip_norm = 1.0;    // largest 2-norm of the gradient; larger ones are scaled down. 0: off
   double weight_decay = 0;   // decoupled (AdamW): values shrink by learning rate * this
   double ema_decay = 0.998;  // of the averaged weights, warmed up as min(decay, (1+t)/(10+t))
+  bool muon = false;         // for weights that are matrices of at least 16 x 16
+  double momentum = 0.95;    // Muon's
 };
 
-// Adam (Kingma & Ba 2014) with bias correction.
-class Adam {
+// A matrix [rows, columns] with the same singular vectors as `m`, and singular values near 1: five
+// Newton-Schulz steps of the fifth order, which leave them within 0.3 of it unless they were below
+// a thousandth of the largest.
+torch::Tensor orthogonalized(const torch::Tensor& m);
+
+// Adam (Kingma & Ba 2014) with bias correction. With `muon`, weights [out, in, ...] that are
+// matrices [out, in * ...] of some size move along their orthogonalized momentum (Nesterov's)
+// instead, by about a fifth of the learning rate an element, as Adam moves them (Jordan et al.
+// 2024; Liu et al., arXiv:2502.16982).
+class Optimizer {
  public:
-  Adam(FlatParameters& parameters, const AdamOptions& options);
+  Optimizer(FlatParameters& parameters, const OptimizerOptions& options);
 
   // One step with the sum of the replicas' gradients, which are then zero. Returns the sum's 2-norm
   // before clipping; if it is not finite, the first replica's gradient is left as the sum and
@@ -54,11 +71,16 @@ class Adam {
   double step(double learning_rate);
 
   int64_t steps = 0;
-  torch::Tensor first_moment, second_moment, average;  // [P] each; average: the EMA weights
+  // [P] each; average: the EMA weights. Muon keeps its momentum in `first_moment`.
+  torch::Tensor first_moment, second_moment, average;
 
  private:
+  void move_matrix(const FlatParameters::Place& place, double learning_rate, double clip);
+
   FlatParameters& parameters_;
-  AdamOptions options_;
+  OptimizerOptions options_;
+  std::vector<FlatParameters::Place> matrices_;    // those that Muon moves
+  std::vector<std::pair<int64_t, int64_t>> rest_;  // what lies between them, in chunks
 };
 
 }  // namespace pie

@@ -28,13 +28,14 @@ TrainConfig parse_train_config(const Json& preset) {
   if (!preset.contains("train")) throw UsageError("configuration: 'train' is missing");
   const ConfigSection s(
       preset.at("train"), "train",
-      {"steps",      "batch",          "lr",   "warmup_steps", "schedule",     "clip_norm",
-       "ema_decay",  "validate_every", "flip", "crop",         "shift",        "smallest_scale",
-       "jpeg_share", "ycbcr_share",    "task", "labelled",     "class_weight", "weight_decay",
-       "recompute",  "log_det"});
+      {"steps",          "batch",      "optimizer",      "lr",   "warmup_steps", "schedule",
+       "clip_norm",      "ema_decay",  "validate_every", "flip", "crop",         "shift",
+       "smallest_scale", "jpeg_share", "ycbcr_share",    "task", "labelled",     "class_weight",
+       "weight_decay",   "recompute",  "log_det"});
   TrainConfig config;
   config.steps = s.integer("steps", 1, 1000000000);
   config.batch = s.integer("batch", 1, 65536);
+  config.optimizer = s.has("optimizer") ? s.choice("optimizer", {"adam", "muon"}) : "adam";
   config.lr = s.number("lr", 0, 10);
   config.warmup_steps = s.integer("warmup_steps", 0, 1000000000);
   config.schedule = s.choice("schedule", {"linear", "cosine", "constant"});

@@ -12,7 +12,8 @@ namespace pie {
 struct TrainConfig {
   int64_t steps;           // the length of the schedule
   int64_t batch;           // images a step
-  double lr;               // Adam's learning rate at the top of the schedule
+  std::string optimizer;   // "adam", or "muon": Muon for the larger matrices
+  double lr;               // the learning rate at the top of the schedule
   int64_t warmup_steps;    // linear rise from 0
   std::string schedule;    // "linear" or "cosine" fall to 1 % of lr, or "constant"
   double clip_norm;        // 0: off

@@ -67,11 +67,12 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
   }
   replicas_ = {model_};
   flat_ = std::make_unique<FlatParameters>(*model_);
-  AdamOptions options;
+  OptimizerOptions options;
   options.clip_norm = config_.clip_norm;
   options.ema_decay = config_.ema_decay;
+  options.muon = config_.optimizer == "muon";
   options.weight_decay = config_.weight_decay;
-  adam_ = std::make_unique<Adam>(*flat_, options);
+  optimizer_ = std::make_unique<Optimizer>(*flat_, options);
 }
 
 Trainer Trainer::from_state(const Json& json, const std::string& path) {
@@ -81,7 +82,7 @@ Trainer Trainer::from_state(const Json& json, const std::string& path) {
                                "bfloat16", "initialized", "curve"});
     Trainer trainer(state.get<Json>("preset"), state.get<uint64_t>("seed"));
     constexpr int64_t kMost = int64_t{1} << 40;
-    trainer.adam_->steps = state.integer("step", 0, kMost);
+    trainer.optimizer_->steps = state.integer("step", 0, kMost);
     trainer.images_ = state.integer("images", 0, kMost);
     trainer.elapsed_s_ = state.number("elapsed_s", 0, 1e12);
     if (state.has("time_limit_s")) trainer.time_limit_s_ = state.number("time_limit_s", 0, 1e12);
@@ -110,23 +111,23 @@ Trainer Trainer::resume(const Bytes& state, const std::string& path) {
     target.copy_(found->second);
   };
   read("values", trainer.flat_->values);
-  read("first_moment", trainer.adam_->first_moment);
-  read("second_moment", trainer.adam_->second_moment);
-  read("average", trainer.adam_->average);
+  read("first_moment", trainer.optimizer_->first_moment);
+  read("second_moment", trainer.optimizer_->second_moment);
+  read("average", trainer.optimizer_->average);
   for (const auto& [name, buffer] : trainer.flat_->buffers) read("buffer." + name, buffer);
   return trainer;
 }
 
 Bytes Trainer::serialize_state() const {
-  Json info = {{"preset", preset_}, {"seed", seed_},           {"step", adam_->steps},
+  Json info = {{"preset", preset_}, {"seed", seed_},           {"step", optimizer_->steps},
                {"images", images_}, {"elapsed_s", elapsed_s_}, {"time_limit_s", time_limit_s_},
                {"curve", curve_}};
   if (bfloat16_) info["bfloat16"] = *bfloat16_;
   if (initialized_) info["initialized"] = true;
   std::map<std::string, torch::Tensor> tensors{{"values", flat_->values},
-                                               {"first_moment", adam_->first_moment},
-                                               {"second_moment", adam_->second_moment},
-                                               {"average", adam_->average}};
+                                               {"first_moment", optimizer_->first_moment},
+                                               {"second_moment", optimizer_->second_moment},
+                                               {"average", optimizer_->average}};
   for (const auto& [name, buffer] : flat_->buffers) tensors["buffer." + name] = buffer;
   return serialize_tensors({{{"format", kStateFormat}, {"state", info.dump()}}, tensors});
 }
@@ -147,7 +148,7 @@ void Trainer::start_from(const LoadedModel& trained) {
   for (const auto& item : theirs) require_same(item.key());
   torch::NoGradGuard no_grad;
   for (const auto& item : ours) item.value().copy_(theirs[item.key()]);
-  adam_->average.copy_(flat_->values);
+  optimizer_->average.copy_(flat_->values);
   initialized_ = true;
 }
 
@@ -208,9 +209,9 @@ Trainer::Batch Trainer::batch(TrainingSet& data, int64_t step, bool labelled) co
 TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrupted,
                       const std::function<void(const TrainStatus&)>& report) {
   images_ = static_cast<int64_t>(run.data->size());
-  if (adam_->steps == 0 && !initialized_) {
+  if (optimizer_->steps == 0 && !initialized_) {
     model_->initialize(batch(*run.data, 0, false).x);
-    adam_->average.copy_(flat_->values);
+    optimizer_->average.copy_(flat_->values);
   }
   const auto threads = std::min<int64_t>(at::get_num_threads(), config_.batch);
   while (static_cast<int64_t>(replicas_.size()) < threads) {
@@ -221,14 +222,14 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   for (auto& gradient : flat_->gradients) gradient.zero_();
   for (const auto& replica : replicas_) replica->set_recompute(config_.recompute);
   const double elapsed_before = elapsed_s_;
-  const int64_t first_step = adam_->steps;
+  const int64_t first_step = optimizer_->steps;
   const auto start = std::chrono::steady_clock::now();
   bfloat16_ = run.bfloat16;
   const Bfloat16Subnets precision(replicas_, run.bfloat16, false);
 
   const bool density = config_.task != "classify", classes = config_.task != "density";
   for (;;) {
-    const int64_t step = adam_->steps;
+    const int64_t step = optimizer_->steps;
     const double done = progress();
     if (done >= 1) return TrainEnd::kFinished;
     if (run.stop_at > 0 && step >= run.stop_at) return TrainEnd::kStoppedAt;
@@ -241,14 +242,14 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
 
     TrainStatus status;
     status.learning_rate = learning_rate(config_, step, done);
-    status.gradient_norm = std::isfinite(sum) ? adam_->step(status.learning_rate) : sum;
+    status.gradient_norm = std::isfinite(sum) ? optimizer_->step(status.learning_rate) : sum;
     if (!std::isfinite(status.gradient_norm)) {
       report_not_finite(density ? dense.x : labelled.x, sum, status.gradient_norm);
     }
-    model_->constrain(adam_->steps % kCertifyEvery == 0);
+    model_->constrain(optimizer_->steps % kCertifyEvery == 0);
 
     elapsed_s_ = elapsed_before + seconds_since(start);
-    status.step = adam_->steps;
+    status.step = optimizer_->steps;
     status.total_steps = config_.steps;
     status.progress = progress();
     status.epoch = static_cast<double>(status.step * config_.batch) / static_cast<double>(images_);
@@ -352,7 +353,7 @@ void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm
     where = bad.numel() > 0 ? "the gradient of " + flat_->name_at(bad[0].item<int64_t>())
                             : "the gradient's norm (" + std::to_string(norm) + ")";
   }
-  throw OperationError("training stopped at step " + std::to_string(adam_->steps + 1) + ": " +
+  throw OperationError("training stopped at step " + std::to_string(optimizer_->steps + 1) + ": " +
                        where +
                        " is not finite; start again with a lower learning rate, or a smaller "
                        "scale_clamp of couplings");
@@ -371,14 +372,14 @@ void Trainer::with_averaged_weights(const std::function<void(Model&)>& use) cons
     }
   } restore{*flat_, flat_->values.clone(), {}};
   for (const auto& [name, buffer] : flat_->buffers) restore.buffers[name] = buffer.clone();
-  if (config_.ema_decay > 0) flat_->values.copy_(adam_->average);
+  if (config_.ema_decay > 0) flat_->values.copy_(optimizer_->average);
   model_->certify();
   use(*model_);
 }
 
 Bytes Trainer::serialize_averaged_model(const Json& measured) const {
   const Json training = {
-      {"steps", adam_->steps}, {"seed", seed_}, {"images", images_}, {"curve", curve_}};
+      {"steps", optimizer_->steps}, {"seed", seed_}, {"images", images_}, {"curve", curve_}};
   Bytes bytes;
   with_averaged_weights(
       [&](Model& model) { bytes = serialize_model(model, preset_, training, measured); });

@@ -90,7 +90,7 @@ class Trainer {
   const Json& preset() const { return preset_; }
   const TrainConfig& config() const { return config_; }
   uint64_t seed() const { return seed_; }
-  int64_t step() const { return adam_->steps; }
+  int64_t step() const { return optimizer_->steps; }
   // The precision of the last run; none before the first.
   std::optional<bool> bfloat16() const { return bfloat16_; }
   int64_t parameters() const { return flat_->values.numel(); }
@@ -131,7 +131,7 @@ class Trainer {
   std::shared_ptr<Model> model_;
   std::vector<std::shared_ptr<Model>> replicas_;  // of model_, which is the first; same weights
   std::unique_ptr<FlatParameters> flat_;
-  std::unique_ptr<Adam> adam_;
+  std::unique_ptr<Optimizer> optimizer_;
 };
 
 }  // namespace pie

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Peak memory and time of large inputs, and what decoding reads to find its model, for one or more builds.
 
-    footprint.py [OLDER/bin...] BUILD/bin [--mnist t10k-images-idx3-ubyte.gz] [--quick]
+    footprint.py [OLDER/bin...] BUILD/bin [--mnist t10k-images-idx3-ubyte.gz] [--short | --quick]
 
 Without --mnist the archive of 10,000 digits repeats the test digits. Files opened and bytes read need strace.
 """
-import argparse, gzip, os, pathlib, re, resource, shutil, struct, subprocess, tempfile, time
+import argparse, gzip, os, pathlib, re, shutil, struct, subprocess, sys, tempfile, time
 
 root = pathlib.Path(__file__).resolve().parents[2]
 
@@ -41,6 +41,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("builds", nargs="+")
     parser.add_argument("--mnist", type=pathlib.Path)
+    parser.add_argument("--short", action="store_true", help="without the longest archive")
     parser.add_argument("--quick", action="store_true", help="a hundredth of the images: only to see that this script works")
     arguments = parser.parse_args()
     digits = root / "testdata/digits-images-idx3-ubyte.gz"
@@ -66,11 +67,12 @@ def main():
                     ("10,000 digits, decode", [decode, "-qf", f"{folder}/ten.pie", "-o", f"{folder}/again.idx"]),
                     ("30,000 digits, encode", [encode, "-qf", "-m", "pie-int-mnist", f"{folder}/many.idx", "-o", f"{folder}/many.pie"]),
                     ("30,000 digits, decode", [decode, "-qf", f"{folder}/many.pie", "-o", f"{folder}/again.idx"])]
-            if build == arguments.builds[-1]:  # it takes long, and two sizes tell whether memory grows
+            if build == arguments.builds[-1] and not arguments.short:  # it takes long, and two sizes tell whether memory grows
                 jobs += [("300,000 digits, encode", [encode, "-qf", "-m", "pie-int-mnist", f"{folder}/more.idx", "-o", f"{folder}/more.pie"]),
                          ("300,000 digits, decode", [decode, "-qf", f"{folder}/more.pie", "-o", f"{folder}/again.idx"])]
             for what, command in jobs:
                 memory, seconds = measured(command, env)
+                print(f"{build}: {what}: {memory:.0f} MB, {seconds:.1f} s", file=sys.stderr, flush=True)
                 rows.setdefault(what, []).append(f"{memory:.0f} MB, {seconds:.1f} s")
             if shutil.which("strace"):
                 trace = folder / "trace"

@@ -73,7 +73,7 @@ struct Reference {
     average = value;
   }
 
-  void update(const torch::Tensor& gradient, double rate, const AdamOptions& o) {
+  void update(const torch::Tensor& gradient, double rate, const OptimizerOptions& o) {
     ++step;
     double norm = 0;
     for (int64_t i = 0; i < gradient.numel(); ++i) {
@@ -98,10 +98,10 @@ TEST(AdamOptimizer, IsThePapersAlgorithm) {
   for (const double clip_norm : {0.0, 1.0, 100.0}) {
     Module module;
     FlatParameters flat(module);
-    AdamOptions options;
+    OptimizerOptions options;
     options.clip_norm = clip_norm;
     options.ema_decay = 0.3;  // below the warm-up's value from the third step on
-    Adam adam(flat, options);
+    Optimizer adam(flat, options);
     Reference reference(flat.values);
     for (int step = 0; step < 30; ++step) {
       const auto gradient =
@@ -127,7 +127,7 @@ TEST(AdamOptimizer, ReplicasShareValuesAndAddTheirGradients) {
   (first.a.sum() * 2).backward();
   (second.a.sum() * 3 + second.inner->b.sum()).backward();
   EXPECT_EQ(flat.gradients[0].slice(0, 12).abs().max().item<float>(), 0);
-  Adam adam(flat, {});
+  Optimizer adam(flat, {});
   const auto before = flat.values.clone();
   EXPECT_NEAR(adam.step(0.25), std::sqrt(12 * 25 + 5), 1e-9);
   for (const auto& gradient : flat.gradients) EXPECT_EQ(gradient.abs().max().item<float>(), 0);
@@ -140,7 +140,7 @@ TEST(AdamOptimizer, ReplicasShareValuesAndAddTheirGradients) {
 TEST(AdamOptimizer, FirstStepHasTheSizeOfTheLearningRate) {
   Module module;
   FlatParameters flat(module);
-  Adam adam(flat, {});
+  Optimizer adam(flat, {});
   const auto before = flat.values.clone();
   flat.gradients[0].copy_(torch::linspace(-3, 3, 19));
   flat.gradients[0][9] = 0;
@@ -151,11 +151,68 @@ TEST(AdamOptimizer, FirstStepHasTheSizeOfTheLearningRate) {
   expect_close(flat.values - before, expected, 1e-5);
 }
 
+// Singular vectors stay, and singular values come near 1: within 0.3, as the fifth-order steps do.
+TEST(Muon, OrthogonalizesMatrices) {
+  for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{20, 33}, {33, 20}, {16, 16}}) {
+    const auto m = normal_tensor({rows, columns}, 3, torch::kFloat32);
+    const auto o = orthogonalized(m).to(torch::kFloat64);
+    ASSERT_EQ(o.sizes(), m.sizes());
+    const auto [u, s, v] = torch::svd(m.to(torch::kFloat64));
+    const auto rotated = u.t().mm(o).mm(v);
+    const auto diagonal = rotated.diag();
+    expect_close(rotated, torch::diag(diagonal), 1e-4);
+    EXPECT_LT((diagonal - 1).abs().max().item<double>(), 0.35);
+    expect_close(orthogonalized(1000 * m), orthogonalized(m), 1e-3);
+  }
+  EXPECT_EQ(orthogonalized(torch::zeros({16, 20})).abs().max().item<float>(), 0);
+}
+
+struct Matrices final : torch::nn::Module {
+  Matrices() {
+    first = register_parameter("first", normal_tensor({3}, 1, torch::kFloat32));
+    matrix = register_parameter("matrix", normal_tensor({16, 2, 3, 3}, 2, torch::kFloat32));
+    narrow = register_parameter("narrow", normal_tensor({15, 40}, 3, torch::kFloat32));
+    last = register_parameter("last", normal_tensor({40, 16}, 4, torch::kFloat32));
+  }
+  torch::Tensor first, matrix, narrow, last;
+};
+
+// Matrices of some size move by Nesterov's momentum, orthogonalized; all else as Adam moves it.
+TEST(Muon, MovesMatricesAlone) {
+  constexpr double kRate = 0.01, kMomentum = 0.95;
+  OptimizerOptions options;
+  options.weight_decay = 0.1;
+  Matrices both, alone;
+  FlatParameters by_muon(both), by_adam(alone);
+  Optimizer adam(by_adam, options);
+  options.muon = true;
+  Optimizer muon(by_muon, options);
+  auto momentum = torch::zeros({40, 16});
+  for (int step = 0; step < 4; ++step) {
+    const auto before = both.last.detach().clone();
+    const auto gradient =
+        normal_tensor({by_muon.values.numel()}, 20 + static_cast<uint64_t>(step), torch::kFloat32);
+    by_muon.gradients[0].copy_(gradient);
+    by_adam.gradients[0].copy_(gradient);
+    const auto own = both.last.grad() / gradient.norm().item<float>();  // clipped
+    momentum = kMomentum * momentum + own;
+    const auto expected =
+        before * (1 - kRate * options.weight_decay) -
+        kRate * 0.2 * std::sqrt(40.0) * orthogonalized(own + kMomentum * momentum);
+    EXPECT_EQ(muon.step(kRate), adam.step(kRate));
+    expect_close(both.last.detach(), expected, 1e-5);
+  }
+  EXPECT_TRUE(torch::equal(both.first, alone.first));
+  EXPECT_TRUE(torch::equal(both.narrow, alone.narrow));
+  EXPECT_FALSE(torch::equal(both.matrix, alone.matrix));
+  EXPECT_EQ(by_muon.gradients[0].abs().max().item<float>(), 0);
+}
+
 TEST(AdamOptimizer, WhatIsNotFiniteChangesNothing) {
   for (const float bad : {NAN, INFINITY}) {
     Module module;
     FlatParameters flat(module);
-    Adam adam(flat, {});
+    Optimizer adam(flat, {});
     flat.gradients[0].fill_(1);
     adam.step(0.1);
     const auto values = flat.values.clone(), m = adam.first_moment.clone(),

@@ -30,7 +30,8 @@ TEST(TrainConfigs, WrongValuesAreNamed) {
                                                  {"smallest_scale", 1.1},
                                                  {"jpeg_share", -0.1},
                                                  {"jpeg_share", 1.1},
-                                                 {"ycbcr_share", "half"}}) {
+                                                 {"ycbcr_share", "half"},
+                                                 {"optimizer", "sgd"}}) {
     Json preset = tiny_preset();
     preset["train"][key] = value;
     const auto message = message_of<UsageError>([&] { parse_train_config(preset); });
