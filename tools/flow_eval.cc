@@ -40,7 +40,7 @@ int measure_images(const EvalOptions& options, const CommonOptions& common) {
   std::cout << (common.json ? report.dump() + "\n" : as_table(report));
   if (!options.csv.empty()) {
     const auto text = as_csv(Json::array({report}));
-    write_output(options.csv, Bytes(text.begin(), text.end()), options.force, "");
+    write_output(options.csv, Bytes(text.begin(), text.end()), options.force);
   }
   return 0;
 }
@@ -170,8 +170,15 @@ int run(int argc, char** argv) {
   options.data = parse_inputs(names.data);
   options.neighbours = parse_inputs(names.neighbours);
   // Refuses before the work, not after it.
-  for (const auto& path : {options.csv, options.html}) {
-    if (!path.empty()) OutputFile probe(path, options.force);
+  OutputPaths paths;
+  for (const auto* inputs : {&options.images, &options.data, &options.neighbours}) {
+    for (const auto& sliced : *inputs) paths.add_input(sliced.input.path());
+  }
+  paths.add_input(options.labels);
+  for (const auto& [path, option] : {std::pair(options.csv, "--csv"), {options.html, "--html"}}) {
+    if (path.empty()) continue;
+    paths.claim(path, option);
+    const OutputFile probe(path, options.force);
   }
   if (options.models.empty()) return run_without_model(common, options);
   if (!options.html.empty() && options.iterations.empty())

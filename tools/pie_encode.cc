@@ -36,13 +36,10 @@ ExitCode cut_file(const Input& input, EncodeOptions& options) {
     throw UsageError(input.name() + ": is a code file already; give --layers K to cut it");
   }
   const auto output = options.destination.path_for(path);
-  if (output == path && path != "-") {
-    throw UsageError(path + ": would be overwritten by its own cut; give -o, -O or -c");
-  }
   options.outputs.claim(output, path);
   const CodeFile file(input);
   file.require_layers(options.layers);
-  const auto out = open_output(output, options.destination.overwrite, path);
+  const auto out = open_output(output, options.destination.overwrite);
   uint64_t bytes = 0;
   for (const auto& frame : file.frames()) {
     cut_layers(frame, options.layers, [&](ByteSpan piece) {
@@ -50,6 +47,7 @@ ExitCode cut_file(const Input& input, EncodeOptions& options) {
       bytes += piece.size;
     });
   }
+  out->take_after(path);
   out->commit();
   if (output != "-") {
     log_note(path, std::to_string(file.bytes()) + " -> " + std::to_string(bytes) + " B, " +
@@ -67,14 +65,14 @@ int run(int argc, char** argv) {
       "pie-encode");
   add_common_options(app, common, kExamples);
   app.add_option("-m,--model", options.model,
-                 "Model: a file or a shipped model's name; default: pie-int-photo");
+                 "Model: a file or a shipped model's name; default: pie-photo");
   auto* file = app.add_option("-o,--output", options.destination.file, "Output file; - is stdout");
   auto* folder = app.add_option("-O,--output-dir", options.destination.folder, "Output folder");
   auto* to_stdout = app.add_flag("-c,--stdout", options.destination.to_stdout, "Write to stdout");
   file->excludes(folder)->excludes(to_stdout);
   folder->excludes(to_stdout);
   auto* lossless =
-      app.add_flag("--lossless", options.lossless, "Code every bit (integer models only)");
+      app.add_flag("--lossless", options.lossless, "Code every bit (exact models only)");
   app.add_option("--layers", options.layers, "Keep the first K layers, coarse to fine; 1 is z only")
       ->check(CLI::Range(1, kMaxLayers))
       ->excludes(lossless);
@@ -98,10 +96,12 @@ int run(int argc, char** argv) {
     options.destination.to_stdout = true;
   }
 
+  options.outputs.add_input(options.model);
   std::vector<Input> codes;
   for (const auto& text : files) {
     // What has been looked at here is what is coded later: a pipe can be read only once.
     const auto sliced = parse_sliced_input(text);
+    options.outputs.add_input(sliced.input.path());
     if (holds_code(sliced)) {
       codes.push_back(sliced.input);
     } else {

@@ -11,7 +11,7 @@ namespace {
 constexpr const char* kExamples =
     "  pie-train --preset pie-mnist --data train-images-idx3-ubyte.gz -o digits.safetensors\n"
     "  pie-train --preset pie-mnist --data scans/ --val held-out/ --time 30m -o scans.safetensors\n"
-    "  pie-train --init pie-int-photo --data scans/ --time 10m -o my-scans.safetensors\n"
+    "  pie-train --init pie-photo --data scans/ --time 10m -o my-scans.safetensors\n"
     "  pie-train --resume digits.safetensors.state --data train-images-idx3-ubyte.gz "
     "-o digits.safetensors\n";
 

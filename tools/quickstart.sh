@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is needed, builds, and does the main job once: encodes test images with a shipped
-# model, decodes them, prints the rate and the reconstruction error, and writes a picture.
+# Installs what is needed, builds, and does the main jobs once: a photograph without loss and back;
+# digits with loss, their rate and reconstruction error, and pictures.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,15 @@ out=$PWD/build/quickstart
 mkdir -p "$out"
 digits=testdata/digits-images-idx3-ubyte.gz
 
-echo "== encode 100 digits: all layers, then the latents alone"
+photo=testdata/photo-48x32.png
+echo "== a photograph without loss, and its PNG file"
+"$bin/pie-encode" -f "$photo" -o "$out/photo.pie"
+ls -l "$photo" "$out/photo.pie"
+echo "== decode it, prove that every bit is there, and a preview of its first three layers"
+"$bin/pie-decode" -f "$out/photo.pie" -o "$out/photo.png"
+"$bin/pie-decode" -tt "$out/photo.pie"
+"$bin/pie-decode" -f --layers 3 "$out/photo.pie" -o "$out/preview.png"
+echo "== encode 100 digits with loss: all layers, then the latents alone"
 "$bin/pie-encode" -f -m pie-mnist "$digits" -o "$out/digits.pie"
 "$bin/pie-encode" -f --layers 1 "$out/digits.pie" -o "$out/digits-z.pie"
 echo "== what is in the file"
@@ -28,4 +36,4 @@ echo "== rate and reconstruction error of each prefix of the file"
 "$bin/flow-eval" -f -m pie-mnist --metrics reconstruction,code --pictures "$out" "$digits" |
   grep -E 'reconstruction\.(psnr_db|ssim)|file_bytes|prefix_bits_per_dim|layers.*psnr_db'
 "$bin/pie-sample" -f -m pie-mnist --grid 8x8 -o "$out/samples.png"
-echo "== look at $out/pie-mnist-reconstructions.png and $out/samples.png"
+echo "== look at $out/preview.png, $out/pie-mnist-reconstructions.png and $out/samples.png"

@@ -44,6 +44,17 @@ void free_slot(int slot) {
 
 std::string reason(int error_number) { return std::strerror(error_number); }
 
+// So that a name survives a power cut, as the bytes under it do; where a system cannot, it need
+// not.
+void sync_folder(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const auto folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
 }  // namespace
 
 OutputFile::OutputFile(std::string path, bool overwrite)
@@ -70,6 +81,24 @@ OutputFile::OutputFile(std::string path, bool overwrite)
   }
   const std::size_t slash = target_.rfind('/');
   open_temporary(slash == std::string::npos ? "" : target_.substr(0, slash + 1));
+  if (status.st_ino != 0) take_access(status);
+}
+
+void OutputFile::take_access(const struct stat& status) {
+  constexpr mode_t kPermissions = 0777;
+  // Without the right to give files away, the group may be.
+  if (::fchown(fd_, status.st_uid, status.st_gid) != 0 &&
+      ::fchown(fd_, static_cast<uid_t>(-1), status.st_gid) != 0) {
+    errno = 0;
+  }
+  ::fchmod(fd_, status.st_mode & kPermissions);
+}
+
+void OutputFile::take_after(const std::string& path) {
+  struct stat status {};
+  if (slot_ < 0 || ::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  take_access(status);
+  times_ = {status.st_atim, status.st_mtim};
 }
 
 void OutputFile::open_temporary(const std::string& folder) {
@@ -125,11 +154,13 @@ void OutputFile::commit() {
     fd_ = -1;
     return;
   }
+  if (times_) ::futimens(fd_, times_->data());
   // Some file systems cannot sync, which is no reason to lose the file; a full disk is.
   if (::fsync(fd_) != 0 && errno != EINVAL && errno != ENOSYS) fail("cannot write", errno);
   if (::close(std::exchange(fd_, -1)) != 0) fail("cannot write", errno);
   move_into_place();
   free_slot(std::exchange(slot_, -1));
+  sync_folder(target_);
 }
 
 void OutputFile::move_into_place() const {

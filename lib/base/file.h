@@ -1,7 +1,12 @@
 // Atomic writing of files, and of stdout ("-").
 #pragma once
 
+#include <sys/stat.h>
+
+#include <array>
 #include <cstddef>
+#include <ctime>
+#include <optional>
 #include <string>
 
 #include "lib/base/bytes.h"
@@ -12,7 +17,7 @@ namespace pie {
 // same folder, fsync'd, renamed by `commit`. Destroyed without commit (error, signal handled by the
 // tool): nothing is left. `path` "-" writes to stdout. A symbolic link is followed; a device or
 // pipe is written directly. A closed pipe raises SIGPIPE as usual; where the process ignores that
-// signal, it becomes an OperationError.
+// signal, it becomes an OperationError. A file that is replaced leaves its permissions and owner.
 class OutputFile {
  public:
   // Throws ExistsError if `path` exists and `overwrite` is false, OperationError if the folder
@@ -25,6 +30,10 @@ class OutputFile {
   void write(const void* data, std::size_t size);  // throws OperationError (disk full, closed pipe)
   void write(const Bytes& bytes) { write(bytes.data(), bytes.size()); }
 
+  // The permissions, owner and times of `path`, as far as the system lets it; of nothing that is no
+  // regular file.
+  void take_after(const std::string& path);
+
   // Puts the file in its place; a second call does nothing. Throws OperationError, ExistsError if
   // another program has meanwhile made a file of that name and `overwrite` is false.
   void commit();
@@ -34,6 +43,7 @@ class OutputFile {
   void open_temporary(const std::string& folder);
   void move_into_place() const;
   void discard() noexcept;
+  void take_access(const struct stat& status);
 
   std::string path_;       // as the caller wrote it, for messages
   std::string target_;     // where the file will be
@@ -41,6 +51,7 @@ class OutputFile {
   int fd_ = -1;
   int slot_ = -1;  // place in the registry of temporary files
   bool overwrite_;
+  std::optional<std::array<timespec, 2>> times_;  // of access and change
 };
 
 // Removes the temporary file of every OutputFile under way; async-signal-safe, for signal handlers.

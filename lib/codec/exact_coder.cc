@@ -49,7 +49,7 @@ void set_mixtures(const ExactPlane& plane, const HeadIndices& head,
     for (int64_t x = 0; x < plane.columns; ++x, from += head.stride, to += columns, ++base) {
       for (int k = 0; k < columns; ++k) to[k] = from[k];
       for (int k = components; k < 2 * components; ++k) {
-        to[k] = std::clamp(to[k] + *base, kMeanIndices.low, kMeanIndices.high);
+        to[k] = kMeanIndices.nearest(to[k] + *base);
       }
     }
   }
@@ -119,7 +119,7 @@ class ExactCoder final : public ItemCoder {
     return result;
   }
 
-  // Samples of missing layers are interpolated: a preview costs what it shows.
+  // Samples of missing layers are medians or interpolated (finest_scale).
   ImageSet decode(const StoredFrame& frame, uint64_t block, const Shape& item,
                   int layers) override {
     const auto items = static_cast<size_t>(frame.header().items_in_block(block));
@@ -138,6 +138,7 @@ class ExactCoder final : public ItemCoder {
     auto images = generate(
         items, item,
         [&](size_t plane, PlaneMixtures& mixtures, const Surroundings& around) {
+          if (planes[plane].layer >= wanted) return medians(mixtures);
           go_to(planes[plane].layer);
           return coder.decode(current->decoder(), planes[plane], around, mixtures);
         },
@@ -171,7 +172,8 @@ class ExactCoder final : public ItemCoder {
     int64_t used = 0;
     return generate(
         static_cast<size_t>(z.size(0)), item,
-        [&](size_t plane, const PlaneMixtures&, const Surroundings&) {
+        [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings&) {
+          if (planes[plane].layer > 0) return medians(mixtures);
           const int64_t columns = planes[plane].samples();
           used += columns;
           const auto own = known.narrow(1, used - columns, columns).contiguous();
@@ -195,6 +197,9 @@ class ExactCoder final : public ItemCoder {
       const auto drawn = generate(
           n, pie_.input,
           [&](size_t plane, const PlaneMixtures& mixtures, const Surroundings&) {
+            if (planes[plane].layer > 0 && options.residual_temperature == 0) {
+              return medians(mixtures);
+            }
             const auto each = static_cast<size_t>(planes[plane].samples());
             std::vector<uint32_t> slots(n * each);
             for (size_t i = 0; i < slots.size(); ++i) {
@@ -214,8 +219,12 @@ class ExactCoder final : public ItemCoder {
     return exact_planes(pie_.view.layout, item.height, item.width);
   }
 
-  // The finest of the scales that the first `layers` layers hold.
-  int64_t finest_scale(int layers) const { return pie_.view.layout.layers + 1 - layers; }
+  // The scale that images are interpolated from if only the first `layers` layers are there.
+  // Networks that know where they are fill in what they find likely; on images of any size, which
+  // may be large, a preview shall cost what it shows.
+  int64_t finest_scale(int layers) const {
+    return pie_.view.position ? 0 : pie_.view.layout.layers + 1 - layers;
+  }
 
   // The samples of a plane in all items. Of channels that items do not have: of their last.
   Bytes samples_of(const ImageSet& items, const ExactPlane& plane) const {
@@ -244,6 +253,11 @@ class ExactCoder final : public ItemCoder {
     levels.reserve(found.size());
     for (const auto& own : found) levels.push_back(static_cast<uint8_t>(own.level));
     return levels;
+  }
+
+  Bytes medians(const PlaneMixtures& mixtures) const {
+    constexpr uint32_t kHalf = (1U << (LogisticMixture::kTotalBits - 1)) - 1;
+    return owners(std::vector<uint32_t>(mixtures.samples(), kHalf), mixtures);
   }
 
   // Builds up items of which the planes of the item's channels are chosen by `choose`, and the

@@ -2,7 +2,6 @@
 
 #include "lib/base/error.h"
 #include "lib/codec/exact_coder.h"
-#include "lib/codec/integer_coder.h"
 #include "lib/codec/latent_coder.h"
 
 namespace pie {
@@ -11,9 +10,6 @@ std::shared_ptr<ItemCoder> coder_for(const LoadedModel& loaded) {
   if (loaded.model->likelihood() == Likelihood::kNone) {
     throw UsageError("the model " + loaded.name() +
                      " has no density, it only classifies; choose another model");
-  }
-  if (auto integer = std::dynamic_pointer_cast<IntegerPie>(loaded.model)) {
-    return make_integer_coder(std::move(integer));
   }
   if (const auto exact = std::dynamic_pointer_cast<ExactPie>(loaded.model)) {
     return make_exact_coder(*exact);

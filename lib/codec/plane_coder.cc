@@ -60,10 +60,8 @@ double bits_of(const Correction& correction) {
   return bits;
 }
 
-std::vector<float> as_floats(const Bytes& levels) { return {levels.begin(), levels.end()}; }
-
 // The variance of a mixture in squares of 1/8 level, with that of rounding.
-float variance_of(const int32_t* row, int components, double mean) {
+float variance_of(const MixtureIndex* row, int components, double mean) {
   constexpr double kOfLogistic = 3.2899;  // pi^2 / 3, for scale 1
   double total = 0, sum = 0;
   for (int k = 0; k < components; ++k) {
@@ -79,23 +77,21 @@ float variance_of(const int32_t* row, int components, double mean) {
 // Some rows of a plane, evenly spread.
 struct SampledRows {
   std::vector<int16_t> taps;  // of each row, [count, columns]
-  std::vector<float> levels;
-  std::vector<int32_t> indices;
+  Bytes levels;
+  std::vector<MixtureIndex> indices;
 };
 
-void shift(std::vector<int32_t>& indices, int components, size_t sample, int32_t mean,
+void shift(std::vector<MixtureIndex>& indices, int components, size_t sample, int32_t mean,
            int32_t scale) {
-  int32_t* row = indices.data() + 3 * static_cast<size_t>(components) * sample;
-  for (int k = components; k < 2 * components; ++k) {
-    row[k] = std::clamp(row[k] + mean, kMeanIndices.low, kMeanIndices.high);
-  }
+  MixtureIndex* row = indices.data() + 3 * static_cast<size_t>(components) * sample;
+  for (int k = components; k < 2 * components; ++k) row[k] = kMeanIndices.nearest(row[k] + mean);
   for (int k = 2 * components; k < 3 * components; ++k) {
-    row[k] = std::clamp(row[k] + scale, kScaleIndices.low, kScaleIndices.high);
+    row[k] = kScaleIndices.nearest(row[k] + scale);
   }
 }
 
-double bits_of(const LogisticMixture& model, const std::vector<float>& levels,
-               const std::vector<int32_t>& indices, int components) {
+double bits_of(const LogisticMixture& model, const Bytes& levels,
+               const std::vector<MixtureIndex>& indices, int components) {
   std::vector<LogisticMixture::Interval> found(levels.size());
   model.intervals(levels.data(), indices.data(), components, levels.size(), found.data());
   double bits = 0;
@@ -193,8 +189,7 @@ std::vector<int16_t> PlaneCoder::means_of(const PlaneMixtures& mixtures) const {
 
 void PlaneCoder::encode(SampleEncoder& encoder, const ExactPlane& plane, const Surroundings& around,
                         PlaneMixtures& mixtures, const Bytes& known) {
-  const auto levels = as_floats(known);
-  if (!one_item_) return encoder.put(levels.data(), mixtures.rows());
+  if (!one_item_) return encoder.put(known.data(), mixtures.rows());
   if (corrects(plane)) {
     taps_.enter(plane, around);
     auto means = means_of(mixtures);
@@ -203,14 +198,14 @@ void PlaneCoder::encode(SampleEncoder& encoder, const ExactPlane& plane, const S
     apply(correction, plane, around, mixtures, means);
     taps_.learn(plane, around, means, known);
   }
-  encoder.put(levels.data(), mixtures.rows(), experts_.sets(plane, around, parts_), experts_.odds(),
+  encoder.put(known.data(), mixtures.rows(), experts_.sets(plane, around, parts_), experts_.odds(),
               parts_);
   experts_.learn(plane, around, known);
 }
 
 Bytes PlaneCoder::decode(SampleDecoder& decoder, const ExactPlane& plane,
                          const Surroundings& around, PlaneMixtures& mixtures) {
-  std::vector<float> levels(mixtures.samples());
+  Bytes levels(mixtures.samples());
   std::vector<int16_t> means;
   if (!one_item_ || !decoder.modelled()) {
     decoder.get(mixtures.rows(), levels.data());
@@ -223,12 +218,9 @@ Bytes PlaneCoder::decode(SampleDecoder& decoder, const ExactPlane& plane,
     decoder.get(mixtures.rows(), experts_.sets(plane, around, parts_), experts_.odds(), parts_,
                 levels.data());
   }
-  Bytes samples(levels.size());
-  std::transform(levels.begin(), levels.end(), samples.begin(),
-                 [](float level) { return static_cast<uint8_t>(level); });
-  if (one_item_) experts_.learn(plane, around, samples);
-  if (!means.empty()) taps_.learn(plane, around, means, samples);
-  return samples;
+  if (one_item_) experts_.learn(plane, around, levels);
+  if (!means.empty()) taps_.learn(plane, around, means, levels);
+  return levels;
 }
 
 void PlaneCoder::end_layer(bool modelled) {

@@ -18,7 +18,7 @@ namespace pie {
 
 // The mixtures of a plane's samples, [n * samples, 3 * components].
 struct PlaneMixtures {
-  std::vector<int32_t> indices;
+  std::vector<MixtureIndex> indices;
   int components;
   size_t samples() const { return indices.size() / (3 * static_cast<size_t>(components)); }
   MixtureRows rows() const { return {indices.data(), components, samples()}; }

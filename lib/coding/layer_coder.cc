@@ -50,7 +50,7 @@ class SetSlots {
            const Parts& parts)
       : slots_(sets.levels.size()) {
     const auto columns = 3 * static_cast<std::size_t>(rows.components);
-    std::vector<const std::int32_t*> of_levels;
+    std::vector<const MixtureIndex*> of_levels;
     of_levels.reserve(slots_.size());
     for (std::size_t i = 0; i < rows.samples; ++i) {
       of_levels.insert(of_levels.end(), sets.sizes[i], rows.indices + i * columns);
@@ -100,7 +100,7 @@ void SampleEncoder::reserve(std::size_t samples) {
   symbols_.reserve(samples);
 }
 
-void SampleEncoder::put(const float* levels, const MixtureRows& rows) {
+void SampleEncoder::put(const std::uint8_t* levels, const MixtureRows& rows) {
   intervals_.resize(rows.samples);
   model_.intervals(levels, rows.indices, rows.components, rows.samples, intervals_.data());
   for (const auto& own : intervals_) {
@@ -115,7 +115,7 @@ void SampleEncoder::put_interval(std::uint32_t start, std::uint32_t freq) {
   ideal_bits_ += LogisticMixture::Interval{0, start, freq}.bits();
 }
 
-void SampleEncoder::put(const float* levels, const MixtureRows& rows, const LevelSets& sets,
+void SampleEncoder::put(const std::uint8_t* levels, const MixtureRows& rows, const LevelSets& sets,
                         SetOdds& odds, const Parts& parts) {
   intervals_.resize(rows.samples);
   parts(static_cast<std::int64_t>(rows.samples), [&](std::int64_t begin, std::int64_t end) {
@@ -187,14 +187,14 @@ std::uint32_t SampleDecoder::get_number(int bits) {
   return value;
 }
 
-void SampleDecoder::get(const MixtureRows& rows, float* levels) {
+void SampleDecoder::get(const MixtureRows& rows, std::uint8_t* levels) {
   if (decoder_) return get_coded(rows, levels);
   for (std::size_t i = 0; i < rows.samples; ++i) {
-    levels[i] = static_cast<float>(symbols_.at(used_++) + kMiddleSample);
+    levels[i] = static_cast<std::uint8_t>(symbols_.at(used_++) + kMiddleSample);
   }
 }
 
-void SampleDecoder::get_coded(const MixtureRows& rows, float* levels) {
+void SampleDecoder::get_coded(const MixtureRows& rows, std::uint8_t* levels) {
   const auto columns = 3 * static_cast<std::size_t>(rows.components);
   std::array<std::uint32_t, kRansLanes> slots;
   std::array<LogisticMixture::Interval, kRansLanes> found;
@@ -207,13 +207,13 @@ void SampleDecoder::get_coded(const MixtureRows& rows, float* levels) {
     for (std::size_t j = 0; j < now; ++j) {
       decoder_->advance(found[j].start, found[j].freq, LogisticMixture::kTotalBits);
       symbols_.push_back(found[j].level - kMiddleSample);
-      levels[i++] = static_cast<float>(found[j].level);
+      levels[i++] = static_cast<std::uint8_t>(found[j].level);
     }
   }
 }
 
 void SampleDecoder::get(const MixtureRows& rows, const LevelSets& sets, SetOdds& odds,
-                        const Parts& parts, float* levels) {
+                        const Parts& parts, std::uint8_t* levels) {
   require_modelled();
   const auto columns = 3 * static_cast<std::size_t>(rows.components);
   const SetSlots slots(model_, rows, sets, parts);
@@ -241,7 +241,7 @@ void SampleDecoder::get(const MixtureRows& rows, const LevelSets& sets, SetOdds&
   }
   odds.settle();
   std::array<std::uint32_t, kRansLanes> wanted;
-  std::array<std::int32_t, kRansLanes * 3 * kMaxComponents> their_rows;
+  std::array<MixtureIndex, kRansLanes * 3 * kMaxComponents> their_rows;
   std::array<LogisticMixture::Interval, kRansLanes> found;
   for (std::size_t i = 0; i < left.size();) {
     const std::size_t now = std::min(decoder_->lanes(), left.size() - i);
@@ -259,11 +259,11 @@ void SampleDecoder::get(const MixtureRows& rows, const LevelSets& sets, SetOdds&
       SetIntervals::Slots own{found[j].start, found[j].freq};
       if (one.count > 0) own = slots.set(one.at, one.count, one.factor).outside(own);
       decoder_->advance(own.start, own.freq, LogisticMixture::kTotalBits);
-      levels[one.sample] = static_cast<float>(found[j].level);
+      levels[one.sample] = static_cast<std::uint8_t>(found[j].level);
     }
   }
   for (std::size_t i = 0; i < rows.samples; ++i) {
-    symbols_.push_back(static_cast<std::int32_t>(levels[i]) - kMiddleSample);
+    symbols_.push_back(levels[i] - kMiddleSample);
   }
 }
 

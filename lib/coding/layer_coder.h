@@ -31,7 +31,7 @@ inline constexpr std::int32_t kMiddleSample = 128;
 
 // The mixtures of some samples: a row of indices for each, as LogisticMixture takes them.
 struct MixtureRows {
-  const std::int32_t* indices;
+  const MixtureIndex* indices;
   int components;
   std::size_t samples;
 };
@@ -46,12 +46,12 @@ class SampleEncoder {
   void reserve(std::size_t samples);
 
   // Appends samples with these levels, 0 to 255.
-  void put(const float* levels, const MixtureRows& rows);
+  void put(const std::uint8_t* levels, const MixtureRows& rows);
 
   // The same with a set of levels for each sample. First come the members of all sets, then the
   // samples that are none. `odds` learns from them. `parts`: of samples.
-  void put(const float* levels, const MixtureRows& rows, const LevelSets& sets, SetOdds& odds,
-           const Parts& parts);
+  void put(const std::uint8_t* levels, const MixtureRows& rows, const LevelSets& sets,
+           SetOdds& odds, const Parts& parts);
 
   // The `bits` (1 to 16) lowest bits of a number that the samples behind it depend on.
   void put_number(std::uint32_t value, int bits);
@@ -85,18 +85,18 @@ class SampleDecoder {
   std::uint32_t get_number(int bits);
 
   // The levels of the next samples, of which there must be as many left.
-  void get(const MixtureRows& rows, float* levels);
+  void get(const MixtureRows& rows, std::uint8_t* levels);
 
   // The same with a set of levels for each sample. Throws UsageError unless modelled().
   void get(const MixtureRows& rows, const LevelSets& sets, SetOdds& odds, const Parts& parts,
-           float* levels);
+           std::uint8_t* levels);
 
   // Behind the last sample: throws DamagedError unless every byte was used. The symbols of the
   // whole block, to be verified.
   const std::vector<std::int32_t>& finish() const;
 
  private:
-  void get_coded(const MixtureRows& rows, float* levels);
+  void get_coded(const MixtureRows& rows, std::uint8_t* levels);
   void require_modelled() const;
 
   const LogisticMixture& model_;

@@ -68,7 +68,7 @@ PIE_INLINE void load(const T* values, std::size_t last, Integers& result) {
 
 // Of the rows up to `last`, as above.
 PIE_INLINE void look_up(const float* weights, const float* rates,
-                        const std::array<const std::int32_t*, kWidth>& rows, std::size_t components,
+                        const std::array<const MixtureIndex*, kWidth>& rows, std::size_t components,
                         Mixtures& mixtures) {
   mixtures.count = components;
   Doubles total{};
@@ -78,7 +78,7 @@ PIE_INLINE void look_up(const float* weights, const float* rates,
     Integers mean;
     Floats weight, rate;
     for (std::size_t i = 0; i < kWidth; ++i) {
-      const std::int32_t* row = rows[i] + k;
+      const MixtureIndex* row = rows[i] + k;
       weight[i] = weights[row[0] - kWeightIndices.low];
       mean[i] = row[mixtures.count];
       rate[i] = rates[row[2 * mixtures.count] - kScaleIndices.low];
@@ -101,8 +101,8 @@ PIE_INLINE void look_up(const float* weights, const float* rates,
 }
 
 // Successive rows up to `last`, which is repeated.
-PIE_INLINE void set_rows(const std::int32_t* first, std::size_t components, std::size_t last,
-                         std::array<const std::int32_t*, kWidth>& rows) {
+PIE_INLINE void set_rows(const MixtureIndex* first, std::size_t components, std::size_t last,
+                         std::array<const MixtureIndex*, kWidth>& rows) {
   for (std::size_t i = 0; i < kWidth; ++i) rows[i] = first + 3 * components * std::min(i, last);
 }
 
@@ -197,7 +197,7 @@ PIE_INLINE void find_intervals(const float* weights, const float* rates, const s
                                const RowsFrom& rows_from, LogisticMixture::Interval* result) {
   Mixtures mixtures;
   Integers own, first, end;
-  std::array<const std::int32_t*, kWidth> rows;
+  std::array<const MixtureIndex*, kWidth> rows;
   for (std::size_t i = 0; i < samples; i += kWidth) {
     const std::size_t last = std::min(samples - i, kWidth) - 1;
     rows_from(i, last, rows);
@@ -209,9 +209,9 @@ PIE_INLINE void find_intervals(const float* weights, const float* rates, const s
   }
 }
 
-PIE_CPU_CLONES void LogisticMixture::intervals(const float* levels, const std::int32_t* indices,
-                                               int components, std::size_t samples,
-                                               Interval* result) const {
+PIE_CPU_CLONES void LogisticMixture::intervals(const std::uint8_t* levels,
+                                               const MixtureIndex* indices, int components,
+                                               std::size_t samples, Interval* result) const {
   const auto count = static_cast<std::size_t>(components);
   find_intervals(
       weights_.data(), rates_.data(), falls_.data(), levels, count, samples,
@@ -221,7 +221,7 @@ PIE_CPU_CLONES void LogisticMixture::intervals(const float* levels, const std::i
 }
 
 PIE_CPU_CLONES void LogisticMixture::intervals_of_rows(const std::uint8_t* levels,
-                                                       const std::int32_t* const* all_rows,
+                                                       const MixtureIndex* const* all_rows,
                                                        int components, std::size_t samples,
                                                        Interval* result) const {
   find_intervals(
@@ -233,7 +233,7 @@ PIE_CPU_CLONES void LogisticMixture::intervals_of_rows(const std::uint8_t* level
       result);
 }
 
-void LogisticMixture::means(const std::int32_t* indices, int components, std::size_t samples,
+void LogisticMixture::means(const MixtureIndex* indices, int components, std::size_t samples,
                             std::int16_t* result) const {
   const auto count = static_cast<std::size_t>(components);
   for (std::size_t i = 0; i < samples; ++i, indices += 3 * count) {
@@ -247,7 +247,7 @@ void LogisticMixture::means(const std::int32_t* indices, int components, std::si
   }
 }
 
-std::uint32_t LogisticMixture::first_slot(const std::int32_t* row, std::size_t components,
+std::uint32_t LogisticMixture::first_slot(const MixtureIndex* row, std::size_t components,
                                           std::int32_t level) const {
   if (level <= 0) return 0;
   if (level >= kLevels) return kWhole;
@@ -273,7 +273,7 @@ std::uint32_t LogisticMixture::first_slot(const std::int32_t* row, std::size_t c
   return static_cast<std::uint32_t>(level) + static_cast<std::uint32_t>(share);
 }
 
-LogisticMixture::Interval LogisticMixture::find_one(std::uint32_t slot, const std::int32_t* row,
+LogisticMixture::Interval LogisticMixture::find_one(std::uint32_t slot, const MixtureIndex* row,
                                                     std::size_t components) const {
   const auto* heaviest = std::max_element(row, row + components);
   std::int32_t probe = std::clamp(heaviest[components] / kIndicesPerUnit, 0, kLevels - 1);
@@ -292,7 +292,7 @@ LogisticMixture::Interval LogisticMixture::find_one(std::uint32_t slot, const st
 
 // Galloping from a likely level, then halving. A sample that is found stays where it is until the
 // others of its group are.
-PIE_CPU_CLONES void LogisticMixture::find(const std::uint32_t* slots, const std::int32_t* indices,
+PIE_CPU_CLONES void LogisticMixture::find(const std::uint32_t* slots, const MixtureIndex* indices,
                                           int components, std::size_t samples,
                                           Interval* result) const {
   const auto count = static_cast<std::size_t>(components);
@@ -302,7 +302,7 @@ PIE_CPU_CLONES void LogisticMixture::find(const std::uint32_t* slots, const std:
   }
   Mixtures mixtures;
   Integers sought;
-  std::array<const std::int32_t*, kWidth> rows;
+  std::array<const MixtureIndex*, kWidth> rows;
   for (std::size_t i = 0; i < samples; i += kWidth) {
     const std::size_t last = std::min(samples - i, kWidth) - 1;
     set_rows(indices + 3 * count * i, count, last, rows);

@@ -13,8 +13,12 @@ namespace pie {
 //   weight  w = exp(index / 8), up to a common factor
 //   mean    m = index / 8, in levels
 //   scale   s = exp(index / 8), in levels
+using MixtureIndex = std::int16_t;
 struct GridRange {
   std::int32_t low, high;
+  constexpr MixtureIndex nearest(std::int32_t index) const {
+    return static_cast<MixtureIndex>(index < low ? low : index > high ? high : index);
+  }
 };
 inline constexpr int kIndicesPerUnit = 8;
 inline constexpr GridRange kWeightIndices{-64, 63};
@@ -64,28 +68,28 @@ class LogisticMixture {
   };
 
   // The intervals of the samples' `levels`.
-  void intervals(const float* levels, const std::int32_t* indices, int components,
+  void intervals(const std::uint8_t* levels, const MixtureIndex* indices, int components,
                  std::size_t samples, Interval* result) const;
 
   // The same of samples of which each has a row of its own anywhere, or several share one.
-  void intervals_of_rows(const std::uint8_t* levels, const std::int32_t* const* rows,
+  void intervals_of_rows(const std::uint8_t* levels, const MixtureIndex* const* rows,
                          int components, std::size_t samples, Interval* result) const;
 
   // The mean of each mixture, in its indices: the sum of weights times means over that of weights,
   // rounded down.
-  void means(const std::int32_t* indices, int components, std::size_t samples,
+  void means(const MixtureIndex* indices, int components, std::size_t samples,
              std::int16_t* result) const;
 
   // Of the samples, the intervals that own `slots`, which are below 2^24: draws, if they are
   // random; medians, if they are 2^23 - 1.
-  void find(const std::uint32_t* slots, const std::int32_t* indices, int components,
+  void find(const std::uint32_t* slots, const MixtureIndex* indices, int components,
             std::size_t samples, Interval* result) const;
 
  private:
   // Where the slots of `level`, 0 to 256, begin: FORMAT.md, section 7, to the letter.
-  std::uint32_t first_slot(const std::int32_t* row, std::size_t components,
+  std::uint32_t first_slot(const MixtureIndex* row, std::size_t components,
                            std::int32_t level) const;
-  Interval find_one(std::uint32_t slot, const std::int32_t* row, std::size_t components) const;
+  Interval find_one(std::uint32_t slot, const MixtureIndex* row, std::size_t components) const;
 
   MixtureTables tables_;
   std::vector<float> weights_, rates_;  // the same

@@ -38,7 +38,7 @@ struct FrameHeader {
   std::uint32_t tile_height = 0;
   int channels = 1;        // 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA
   int sample_bits = 8;     // 8 or 16
-  std::uint32_t step = 0;  // quantization step in sigma/1024; 0: integer model
+  std::uint32_t step = 0;  // quantization step in sigma/1024; 0: exact model
   int total_layers = 0;    // of the model; a cut frame stores fewer
 
   // XXH3-64 of the pixels of each group of images (see `images_in_pixel_group`): samples in reading
@@ -52,7 +52,7 @@ struct FrameHeader {
   // Items go image by image, tiles of an image row by row.
   std::uint64_t tiles_per_image() const;
   std::uint64_t items() const { return images * tiles_per_image(); }
-  // Of all blocks but the last, which may have fewer: kItemsPerBlock, or of an integer model as
+  // Of all blocks but the last, which may have fewer: kItemsPerBlock, or of an exact model as
   // many as have at most 2^18 samples, but at least one.
   std::uint64_t items_per_block() const;
   std::uint64_t blocks() const;  // of each layer

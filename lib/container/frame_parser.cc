@@ -78,7 +78,7 @@ class FrameParser {
     }
     h.channels = static_cast<int>(flags >> kChannelsShift & 3U) + 1;
     h.sample_bits = has(kSixteenBitFlag) ? 16 : 8;
-    // Exact decoding needs an integer model, which has no step.
+    // Exact decoding needs an exact model, which has no step.
     if (!has(kLosslessFlag)) h.step = read_small(reader);
     if (has(kCutFlag)) {
       const std::uint32_t total = read_small(reader);

@@ -40,7 +40,7 @@ void FrameWriter::require_complete() const {
   if (header_.lossless() &&
       (cut || header_.step != 0 || header_.pixel_hashes.size() != header_.pixel_groups())) {
     throw UsageError(
-        "cannot write a code file: lossless needs an integer model, all layers, and the hash of "
+        "cannot write a code file: lossless needs an exact model, all layers, and the hash of "
         "every group of images");
   }
   for (const Layer& layer : layers_) {

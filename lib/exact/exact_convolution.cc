@@ -8,6 +8,7 @@
 
 #include "lib/base/cpu_clones.h"
 #include "lib/base/error.h"
+#include "lib/base/random.h"
 #include "lib/exact/kernels.h"
 
 namespace pie {
@@ -23,7 +24,38 @@ using Kernel = ExactConvolution::Kernel;
 
 std::int64_t padded(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-// Those that this machine has the instructions for, the fastest first.
+// Whether a kernel gives the portable one's sums, the largest among them.
+bool is_exact(SumsFunction sums) {
+  constexpr std::int64_t kGroups = 4, kTaps = 9, kQuads = 3, kStride = kQuads * kInputQuad;
+  const CounterRandom random(1, 0);
+  std::vector<std::int8_t> weights(kGroups * kTaps * kQuads * kOutputGroup * kInputQuad);
+  Bytes x((kCellsAtOnce + kTaps) * kStride);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const auto bits = static_cast<std::int32_t>(random.bits(i) >> 1);
+    weights[i] = static_cast<std::int8_t>(
+        bits % 4 == 0 ? kLargestWeight8 : bits % (2 * kLargestWeight8 + 1) - kLargestWeight8);
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const auto bits = random.bits(weights.size() + i);
+    x[i] = static_cast<std::uint8_t>(bits % 2 == 0 ? kLargestActivation8 : bits >> 25);
+  }
+  std::array<std::int64_t, kTaps> offsets{};
+  for (std::size_t tap = 0; tap < offsets.size(); ++tap) {
+    offsets[tap] = static_cast<std::int64_t>(tap) * kStride;
+  }
+  const SumsTask task{weights.data(), kGroups, kTaps, kQuads, offsets.data(), kStride};
+  for (const std::int64_t cells : {std::int64_t{1}, kCellsAtOnce}) {
+    std::vector<std::int32_t> own(static_cast<std::size_t>(cells * kGroups * kOutputGroup)),
+        expected(own.size());
+    sums(task, x.data(), cells, own.data());
+    portable_sums(task, x.data(), cells, expected.data());
+    if (own != expected) return false;
+  }
+  return true;
+}
+
+// Those that this machine has the instructions for and computes rightly, the fastest first: what is
+// coded must decode anywhere, on processors too that no test has met.
 const std::vector<Kernel>& kernels() {
   static const std::vector<Kernel> all = [] {
     std::vector<Kernel> found;
@@ -32,6 +64,9 @@ const std::vector<Kernel>& kernels() {
     if (__builtin_cpu_supports("avx2") != 0) found.push_back({"avx2", avx2_sums});
 #endif
     found.push_back({"portable", portable_sums});
+    found.erase(std::remove_if(found.begin(), found.end(),
+                               [](const Kernel& kernel) { return !is_exact(kernel.sums); }),
+                found.end());
     return found;
   }();
   return all;

@@ -66,28 +66,44 @@ PIE_AVX2 inline void avx2_cells(const SumsTask& task, const std::uint8_t* x, std
   }
 }
 
-template <std::int64_t kCells>
-PIE_VNNI inline void vnni_cells(const SumsTask& task, const std::uint8_t* x, std::int32_t* sums) {
-  const std::int8_t* w = task.weights;
-  for (std::int64_t group = 0; group < task.groups; ++group) {
-    __m512i sum[kCells];
-    for (std::int64_t i = 0; i < kCells; ++i) sum[i] = _mm512_setzero_si512();
-    for (std::int64_t tap = 0; tap < task.taps; ++tap) {
-      const std::uint8_t* from = x + task.tap_offsets[tap];
-      for (std::int64_t quad = 0; quad < task.quads;
-           ++quad, from += kInputQuad, w += kOutputGroup * kInputQuad) {
-        const __m512i weights = _mm512_loadu_si512(w);
-        for (std::int64_t i = 0; i < kCells; ++i) {
-          std::int32_t four;
-          std::memcpy(&four, from + i * task.stride, sizeof four);
-          sum[i] = _mm512_dpbusd_epi32(sum[i], _mm512_set1_epi32(four), weights);
+// A product waits for the one before it, so that several groups of outputs take turns.
+template <std::int64_t kCells, std::int64_t kGroups>
+PIE_VNNI inline void vnni_cells(const SumsTask& task, std::int64_t group, const std::uint8_t* x,
+                                std::int32_t* sums) {
+  const std::int64_t each = task.taps * task.quads * kOutputGroup * kInputQuad;  // of a group
+  const std::int8_t* w = task.weights + group * each;
+  __m512i sum[kGroups][kCells];
+  for (auto& of_group : sum) {
+    for (auto& one : of_group) one = _mm512_setzero_si512();
+  }
+  for (std::int64_t tap = 0; tap < task.taps; ++tap) {
+    const std::uint8_t* from = x + task.tap_offsets[tap];
+    for (std::int64_t quad = 0; quad < task.quads;
+         ++quad, from += kInputQuad, w += kOutputGroup * kInputQuad) {
+      __m512i weights[kGroups];
+      for (std::int64_t g = 0; g < kGroups; ++g) weights[g] = _mm512_loadu_si512(w + g * each);
+      for (std::int64_t i = 0; i < kCells; ++i) {
+        std::int32_t four;
+        std::memcpy(&four, from + i * task.stride, sizeof four);
+        const __m512i inputs = _mm512_set1_epi32(four);
+        for (std::int64_t g = 0; g < kGroups; ++g) {
+          sum[g][i] = _mm512_dpbusd_epi32(sum[g][i], inputs, weights[g]);
         }
       }
     }
+  }
+  for (std::int64_t g = 0; g < kGroups; ++g) {
     for (std::int64_t i = 0; i < kCells; ++i) {
-      _mm512_storeu_si512(sums + (i * task.groups + group) * kOutputGroup, sum[i]);
+      _mm512_storeu_si512(sums + (i * task.groups + group + g) * kOutputGroup, sum[g][i]);
     }
   }
+}
+
+template <std::int64_t kCells>
+PIE_VNNI inline void vnni_cells(const SumsTask& task, const std::uint8_t* x, std::int32_t* sums) {
+  std::int64_t group = 0;
+  for (; group + 3 <= task.groups; group += 3) vnni_cells<kCells, 3>(task, group, x, sums);
+  for (; group < task.groups; ++group) vnni_cells<kCells, 1>(task, group, x, sums);
 }
 
 }  // namespace

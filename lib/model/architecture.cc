@@ -16,7 +16,6 @@
 #include "lib/model/autoencoder.h"
 #include "lib/model/exact_pie.h"
 #include "lib/model/flow_model.h"
-#include "lib/model/integer_pie.h"
 #include "lib/model/iresnet_config.h"
 #include "lib/model/pie_config.h"
 #include "lib/nets/coupling_net.h"
@@ -184,16 +183,6 @@ double least_parameters(const IResNetConfig& config) {
   return least + head_parameters(channels, config.classes, config.head_features);
 }
 
-double least_parameters(const IntegerPieConfig& config) {
-  const auto network = [](const IntegerNetSize& size) {
-    const auto hidden = static_cast<double>(size.hidden);
-    return hidden * (9 + 10 * hidden * static_cast<double>(size.blocks));
-  };
-  double least = network(config.prior);
-  for (const auto& size : config.scales) least += network(size);
-  return least * static_cast<double>(config.input.channels);
-}
-
 double least_parameters(const ExactPieConfig& config) {
   const auto phases = static_cast<double>(kCellPhases.size());
   double least = 0;
@@ -243,10 +232,6 @@ const std::map<std::string, Architecture>& architectures() {
       {"iresnet", architecture(parse_iresnet_config,
                                [](const IResNetConfig& config) {
                                  return std::make_shared<FlowModel>(make_iresnet(config));
-                               })},
-      {"pie-int", architecture(parse_integer_pie_config,
-                               [](const IntegerPieConfig& config) {
-                                 return std::make_shared<IntegerPie>(config);
                                })},
       {"pie-exact", architecture(parse_exact_pie_config,
                                  [](const ExactPieConfig& config) {

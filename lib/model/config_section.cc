@@ -25,7 +25,7 @@ void set_value(Json& json, const std::string& assignment) {
     }
     begin = dot + 1;
   }
-  const Json value = Json::parse(text, nullptr, false);
+  const Json value = parse_json(text);
   *node = value.is_discarded() ? Json(text) : value;
 }
 

@@ -54,15 +54,13 @@ void start_wide(ExactLayer& last, const ExactPieConfig& config) {
   }
 }
 
-// The indices of mixtures, int32, with means no longer relative.
+// The indices of mixtures, int16, with means no longer relative.
 torch::Tensor indices_of(const torch::Tensor& parameters, const std::vector<int16_t>& bases) {
-  auto indices = parameters.to(torch::kInt32);
+  auto indices = parameters.to(torch::kInt16);
   const int64_t k = parameters.size(1) / 3;
-  int32_t* row = indices.data_ptr<int32_t>();
+  MixtureIndex* row = indices.data_ptr<MixtureIndex>();
   for (size_t i = 0; i < bases.size(); ++i, row += 3 * k) {
-    for (int64_t c = k; c < 2 * k; ++c) {
-      row[c] = std::clamp(row[c] + bases[i], kMeanIndices.low, kMeanIndices.high);
-    }
+    for (int64_t c = k; c < 2 * k; ++c) row[c] = kMeanIndices.nearest(row[c] + bases[i]);
   }
   return indices;
 }
@@ -185,6 +183,18 @@ std::vector<Bytes> ExactPie::split(const torch::Tensor& levels) const {
   return planes;
 }
 
+Bytes ExactPie::medians(const torch::Tensor& indices) const {
+  constexpr uint32_t kHalf = (1U << (LogisticMixture::kTotalBits - 1)) - 1;
+  const auto samples = static_cast<size_t>(indices.size(0));
+  const std::vector<uint32_t> slots(samples, kHalf);
+  std::vector<LogisticMixture::Interval> found(samples);
+  mixture_->find(slots.data(), indices.data_ptr<MixtureIndex>(), components(), samples,
+                 found.data());
+  Bytes levels;
+  for (const auto& own : found) levels.push_back(static_cast<uint8_t>(own.level));
+  return levels;
+}
+
 LogLikelihood ExactPie::sum_up(const torch::Tensor& x,
                                const std::vector<torch::Tensor>& nats) const {
   const auto zero = x.new_zeros({x.size(0)});
@@ -227,11 +237,11 @@ LogLikelihood ExactPie::measured_log_likelihood(const torch::Tensor& x, const Lo
   const auto planes = split(to_levels(x));
   std::vector<torch::Tensor> nats(planes.size());
   generate(x.size(0), x.size(2), x.size(3), [&](size_t plane, const torch::Tensor& indices) {
-    const auto levels = as_floats(planes[plane]);
-    nats[plane] = torch::empty(levels.sizes());
-    std::vector<LogisticMixture::Interval> found(planes[plane].size());
-    mixture_->intervals(levels.data_ptr<float>(), indices.data_ptr<int32_t>(), components(),
-                        found.size(), found.data());
+    const auto& levels = planes[plane];
+    nats[plane] = torch::empty({static_cast<int64_t>(levels.size())});
+    std::vector<LogisticMixture::Interval> found(levels.size());
+    mixture_->intervals(levels.data(), indices.data_ptr<MixtureIndex>(), components(), found.size(),
+                        found.data());
     std::transform(found.begin(), found.end(), nats[plane].data_ptr<float>(),
                    [](const auto& own) { return static_cast<float>(-std::log(2.0) * own.bits()); });
     return planes[plane];
@@ -239,13 +249,21 @@ LogLikelihood ExactPie::measured_log_likelihood(const torch::Tensor& x, const Lo
   return sum_up(x, nats);
 }
 
-torch::Tensor ExactPie::reconstruct(const torch::Tensor& x) {
-  const int64_t step = int64_t{1} << config_.view.layout.layers, height = x.size(2),
-                width = x.size(3);
-  const auto levels = (x.detach() * 256).floor_().clamp_(0, 255).to(torch::kUInt8);
-  auto whole = torch::empty(levels.sizes(), torch::kUInt8);
-  for (int64_t i = 0; i < x.size(0); ++i) {
-    for (int64_t c = 0; c < x.size(1); ++c) {
+torch::Tensor ExactPie::filled(const torch::Tensor& levels) {
+  const auto known = split(levels);
+  const auto all = exact_planes(config_.view.layout, levels.size(2), levels.size(3));
+  return generate(levels.size(0), levels.size(2), levels.size(3),
+                  [&](size_t plane, const torch::Tensor& indices) {
+                    return all[plane].layer == 0 ? known[plane] : medians(indices);
+                  });
+}
+
+torch::Tensor ExactPie::interpolated(const torch::Tensor& levels) const {
+  const int64_t step = int64_t{1} << config_.view.layout.layers, height = levels.size(2),
+                width = levels.size(3);
+  auto whole = torch::empty_like(levels);
+  for (int64_t i = 0; i < levels.size(0); ++i) {
+    for (int64_t c = 0; c < levels.size(1); ++c) {
       const auto known =
           levels[i][c].slice(0, 0, height, step).slice(1, 0, width, step).contiguous();
       const auto* data = known.data_ptr<uint8_t>();
@@ -253,7 +271,17 @@ torch::Tensor ExactPie::reconstruct(const torch::Tensor& x) {
       std::copy(plane.begin(), plane.end(), whole[i][c].data_ptr<uint8_t>());
     }
   }
-  return (whole + 0.5) / 256;
+  return whole;
+}
+
+torch::Tensor ExactPie::reconstruct(const torch::Tensor& x) {
+  const auto levels = to_levels(x);
+  const auto coded = config_.view.position ? filled(levels) : interpolated(levels);
+  auto result = torch::empty_like(coded);
+  for (int64_t c = 0; c < x.size(1); ++c) {
+    result.select(1, coded_channel(x.size(1), c)).copy_(coded.select(1, c));
+  }
+  return (result + 0.5) / 256;
 }
 
 std::string ExactPie::first_not_finite(const torch::Tensor& x) {

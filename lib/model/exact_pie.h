@@ -49,13 +49,16 @@ class ExactPie final : public Model {
   FrozenPie frozen() const;
 
   // Chooses the levels of plane number `plane` in n images, [n * samples], image by image, row by
-  // row. `indices`: [n * samples, 3 * components] int32, as LogisticMixture takes them.
+  // row. `indices`: [n * samples, 3 * components] int16, as LogisticMixture takes them.
   using PlaneChoice = std::function<Bytes(size_t plane, const torch::Tensor& indices)>;
   // The levels [n, C, height, width], uint8, that `choose` builds up, plane by plane. No gradients.
   torch::Tensor generate(int64_t n, int64_t height, int64_t width, const PlaneChoice& choose);
 
   // The planes of levels [N, C, H, W] uint8, as a PlaneChoice would return them.
   std::vector<Bytes> split(const torch::Tensor& levels) const;
+
+  // The medians that stand in for a plane that is not known.
+  Bytes medians(const torch::Tensor& indices) const;
 
   Shape input_shape() const override { return config_.input; }
   bool any_size() const override { return !config_.view.position; }
@@ -66,7 +69,8 @@ class ExactPie final : public Model {
   // The exact length of the code.
   LogLikelihood measured_log_likelihood(const torch::Tensor& x,
                                         const LogDetEstimator& how) override;
-  // z is the image of a coarser scale; the rest is interpolated, as in a decoded prefix.
+  // z is the image of a coarser scale; the rest is medians where networks know where they are, else
+  // interpolated, as in a decoded prefix.
   torch::Tensor reconstruct(const torch::Tensor& x) override;
   std::string first_not_finite(const torch::Tensor& x) override;
   void set_bfloat16_subnets(bool on) override;
@@ -78,6 +82,8 @@ class ExactPie final : public Model {
 
  private:
   class Networks;
+  torch::Tensor filled(const torch::Tensor& levels);
+  torch::Tensor interpolated(const torch::Tensor& levels) const;
   // Visit: see ExactWalk; the networks' result is [n * samples, 3 * components] float32.
   template <typename Visit>
   torch::Tensor walk(int64_t n, int64_t height, int64_t width, Visit visit);

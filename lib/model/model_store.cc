@@ -110,9 +110,14 @@ Json find_preset(const std::string& name) {
   if (path.empty()) {
     throw UsageError("no preset '" + name + "'; there are: " + join(names_in_store(".json")));
   }
-  const auto bytes = read_file(path);
+  return read_preset(path);
+}
+
+Json read_preset(const std::string& path) {
+  constexpr uint64_t kLargest = uint64_t{1} << 20;
+  const auto bytes = read_file(path, kLargest);
   auto json = parse_json(std::string(bytes.begin(), bytes.end()));
-  if (json.is_discarded()) throw UsageError(path + ": is not valid JSON");
+  if (!json.is_object()) throw UsageError(path + ": is not a configuration, an object in JSON");
   return json;
 }
 

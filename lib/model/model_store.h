@@ -21,6 +21,8 @@ LoadedModel find_model(const Fingerprint& fingerprint);
 
 // The preset `<name>.json`. Throws UsageError naming the presets that are there.
 Json find_preset(const std::string& name);
+// The configuration in a file of at most 1 MiB. Throws UsageError unless that is an object in JSON.
+Json read_preset(const std::string& path);
 
 // Names of the presets (suffix ".json") or models (suffix ".safetensors") that are there, sorted.
 std::vector<std::string> names_in_store(const std::string& suffix);

@@ -104,7 +104,8 @@ torch::Tensor orthogonalized(const torch::Tensor& m) {
   constexpr int kSteps = 5;
   const bool tall = m.size(0) > m.size(1);
   auto x = tall ? m.t() : m;
-  x = x / (x.norm() + 1e-30);
+  constexpr double kLeastNorm = 1e-7;  // what has no gradient to speak of shall not move
+  x = x / (x.norm() + kLeastNorm);
   for (int i = 0; i < kSteps; ++i) {
     const auto square = x.mm(x.t());
     x = kA * x + (kB * square + kC * square.mm(square)).mm(x);

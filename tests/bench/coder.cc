@@ -1,4 +1,4 @@
-// The entropy coder of integer PIEs, eight symbols at once, against the same by FORMAT.md to the
+// The entropy coder of exact PIEs, eight symbols at once, against the same by FORMAT.md to the
 // letter: integers, one symbol after the other. Both code the same symbols in one run, in turns.
 //
 //   bench_coder [SYMBOLS [COMPONENTS]]
@@ -21,8 +21,8 @@ int components = 5;  // not known to the compiler
 constexpr std::uint32_t kWhole = 1U << LogisticMixture::kTotalBits;
 
 struct Symbols {
-  std::vector<std::int32_t> indices;
-  std::vector<float> levels;
+  std::vector<pie::MixtureIndex> indices;
+  pie::Bytes levels;
 };
 
 // Levels drawn from mixtures as networks give them for photographs: means near each other.
@@ -36,26 +36,26 @@ Symbols draw(const LogisticMixture& mixture, std::size_t count) {
     };
     const std::int32_t middle = 8 * below(0, LogisticMixture::kLevels);
     for (std::uint32_t k = 1; k <= static_cast<std::uint32_t>(components); ++k)
-      symbols.indices.push_back(below(k, 32));
+      symbols.indices.push_back(pie::kWeightIndices.nearest(below(k, 32)));
     for (std::uint32_t k = 11; k <= 10 + static_cast<std::uint32_t>(components); ++k) {
-      symbols.indices.push_back(std::clamp(middle + below(k, 64) - 32, 0, 2047));
+      symbols.indices.push_back(pie::kMeanIndices.nearest(middle + below(k, 64) - 32));
     }
     for (std::uint32_t k = 21; k <= 20 + static_cast<std::uint32_t>(components); ++k) {
-      symbols.indices.push_back(below(k, 24) - 8);
+      symbols.indices.push_back(pie::kScaleIndices.nearest(below(k, 24) - 8));
     }
     slots.push_back(random.bits(31) >> 8);
   }
   std::vector<LogisticMixture::Interval> found(count);
   mixture.find(slots.data(), symbols.indices.data(), components, count, found.data());
-  for (const auto& own : found) symbols.levels.push_back(static_cast<float>(own.level));
+  for (const auto& own : found) symbols.levels.push_back(static_cast<std::uint8_t>(own.level));
   return symbols;
 }
 
 pie::Bytes encode_plainly(const pie::MixtureTables& tables, const Symbols& symbols) {
   pie::FineRansEncoder encoder;
   const auto* row = symbols.indices.data();
-  for (const float level : symbols.levels) {
-    const int v = static_cast<int>(level);
+  for (const auto level : symbols.levels) {
+    const int v = level;
     const std::uint32_t first = pie::start_by_format(tables, row, components, v);
     encoder.put(first, pie::start_by_format(tables, row, components, v + 1) - first,
                 LogisticMixture::kTotalBits);
@@ -64,10 +64,10 @@ pie::Bytes encode_plainly(const pie::MixtureTables& tables, const Symbols& symbo
   return encoder.finish();
 }
 
-std::vector<float> decode_plainly(const pie::MixtureTables& tables, const Symbols& symbols,
-                                  const pie::Bytes& bytes) {
+pie::Bytes decode_plainly(const pie::MixtureTables& tables, const Symbols& symbols,
+                          const pie::Bytes& bytes) {
   pie::FineRansDecoder decoder({bytes.data(), bytes.size()});
-  std::vector<float> levels;
+  pie::Bytes levels;
   const auto* row = symbols.indices.data();
   for (std::size_t i = 0; i < symbols.levels.size(); ++i, row += 3 * components) {
     const std::uint32_t slot = decoder.slot(LogisticMixture::kTotalBits);
@@ -83,7 +83,7 @@ std::vector<float> decode_plainly(const pie::MixtureTables& tables, const Symbol
       probe = up ? std::min(low + step, middle) : std::max(high - step, middle);
     }
     decoder.advance(first, last - first, LogisticMixture::kTotalBits);
-    levels.push_back(static_cast<float>(low));
+    levels.push_back(static_cast<std::uint8_t>(low));
   }
   decoder.finish();
   return levels;
@@ -99,9 +99,8 @@ pie::Bytes encode(const LogisticMixture& mixture, const Symbols& symbols) {
   return encoder.finish().bytes;
 }
 
-std::vector<float> decode(const LogisticMixture& mixture, const Symbols& symbols,
-                          const pie::Bytes& bytes) {
-  std::vector<float> levels(symbols.levels.size());
+pie::Bytes decode(const LogisticMixture& mixture, const Symbols& symbols, const pie::Bytes& bytes) {
+  pie::Bytes levels(symbols.levels.size());
   pie::SampleDecoder decoder(mixture, pie::BlockMode::kRans, {bytes.data(), bytes.size()},
                              levels.size());
   decoder.get(rows_of(symbols), levels.data());

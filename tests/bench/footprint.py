@@ -56,19 +56,19 @@ def main():
         first = pathlib.Path(arguments.builds[0]).resolve()
         env = dict(os.environ, PIE_MODEL_PATH=str(root / "models"), LD_LIBRARY_PATH=str(first))
         os.environ.update(env)
-        photograph(folder / "large.ppm", 10 if arguments.quick else 125, f"{first}/pie-decode -q -c {root}/testdata/golden/pie-int-photo.pie")
+        photograph(folder / "large.ppm", 10 if arguments.quick else 125, f"{first}/pie-decode -q -c {root}/testdata/golden/pie-photo.pie")
         for build in arguments.builds:
             bin = pathlib.Path(build).resolve()
             env["LD_LIBRARY_PATH"] = str(bin)
             encode, decode = f"{bin}/pie-encode", f"{bin}/pie-decode"
             jobs = [("6000 x 4000 RGB, encode", [encode, "-qf", f"{folder}/large.ppm", "-o", f"{folder}/large.pie"]),
                     ("6000 x 4000 RGB, decode", [decode, "-qf", f"{folder}/large.pie", "-o", f"{folder}/again.ppm"]),
-                    ("10,000 digits, encode", [encode, "-qf", "-m", "pie-int-mnist", str(mnist), "-o", f"{folder}/ten.pie"]),
+                    ("10,000 digits, encode", [encode, "-qf", "-m", "pie-exact-mnist", str(mnist), "-o", f"{folder}/ten.pie"]),
                     ("10,000 digits, decode", [decode, "-qf", f"{folder}/ten.pie", "-o", f"{folder}/again.idx"]),
-                    ("30,000 digits, encode", [encode, "-qf", "-m", "pie-int-mnist", f"{folder}/many.idx", "-o", f"{folder}/many.pie"]),
+                    ("30,000 digits, encode", [encode, "-qf", "-m", "pie-exact-mnist", f"{folder}/many.idx", "-o", f"{folder}/many.pie"]),
                     ("30,000 digits, decode", [decode, "-qf", f"{folder}/many.pie", "-o", f"{folder}/again.idx"])]
             if build == arguments.builds[-1] and not arguments.short:  # it takes long, and two sizes tell whether memory grows
-                jobs += [("300,000 digits, encode", [encode, "-qf", "-m", "pie-int-mnist", f"{folder}/more.idx", "-o", f"{folder}/more.pie"]),
+                jobs += [("300,000 digits, encode", [encode, "-qf", "-m", "pie-exact-mnist", f"{folder}/more.idx", "-o", f"{folder}/more.pie"]),
                          ("300,000 digits, decode", [decode, "-qf", f"{folder}/more.pie", "-o", f"{folder}/again.idx"])]
             for what, command in jobs:
                 memory, seconds = measured(command, env)
@@ -77,7 +77,7 @@ def main():
             if shutil.which("strace"):
                 trace = folder / "trace"
                 subprocess.run(["strace", "-f", "-y", "-e", "trace=openat,read,pread64", "-o", trace, decode, "-q", "-c",
-                                root / "testdata/golden/pie-int-photo.pie"], env=env, stdout=subprocess.DEVNULL, check=True)
+                                root / "testdata/golden/pie-photo.pie"], env=env, stdout=subprocess.DEVNULL, check=True)
                 lines = trace.read_text(errors="replace").splitlines()
                 models = [l for l in lines if ".safetensors" in l]
                 opened = {m[1] for l in models if "openat(" in l and (m := re.search(r'"([^"]*)"', l)) and " = -1" not in l}

@@ -148,7 +148,7 @@ ideal = sum(layer["ideal_bytes"] for entry in told for layer in entry["layers"])
 model_blocks = sum(layer["model_blocks"] for entry in told for layer in entry["layers"])
 plain_blocks = sum(layer["plain_blocks"] for entry in told for layer in entry["layers"])
 report("pie", size)
-print(f"  the integer model asks for {8 * ideal / samples:.4f} bits/dim, {100 * (size / ideal - 1):.2f} % less; "
+print(f"  the exact model asks for {8 * ideal / samples:.4f} bits/dim, {100 * (size / ideal - 1):.2f} % less; "
       f"{model_blocks} blocks by the model, {plain_blocks} plain")
 report("cjxl -d 0 -e 9", jxl(9)[0])
 report("cwebp -lossless -z 9", webp(9)[0])

@@ -76,7 +76,7 @@ def main():
         jobs = [(["-c"], [image]) for image in images] + [(["-o", "-"], files) for files in sets]
         if quick:
             jobs = jobs[:2]
-        for model in ("pie-int-photo", "pie-int-mnist", "pie-int-fashion", "pie-mnist", "iresnet-mnist-small")[:1 if quick else 5]:
+        for model in ("pie-photo", "pie-exact-mnist", "pie-exact-fashion", "pie-mnist", "iresnet-mnist-small")[:1 if quick else 5]:
             for options, files in jobs:
                 for layers in ([], ["--layers", "2"]):
                     arguments = ["-m", model, *options, *layers, *files]

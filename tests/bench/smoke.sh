@@ -20,7 +20,7 @@ declare -A arguments=(
 )
 # Those that compare builds.
 declare -A comparisons=([footprint]="--quick" [same_bytes]="$build/bin --quick")
-declare -A model=([lossless]=pie-int-mnist [partial]=pie-int-mnist [rate_distortion]=pie-mnist)
+declare -A model=([lossless]=pie-exact-mnist [partial]=pie-exact-mnist [rate_distortion]=pie-mnist)
 for script in "$here"/*.py; do
   name=$(basename "$script" .py)
   echo "== $name.py"
@@ -34,4 +34,4 @@ for script in "$here"/*.py; do
   python3 "$script" "$build" ${model[$name]-} "$digits" ${arguments[$name]}
 done
 echo "== lossless.py --speed"
-python3 "$here/lossless.py" "$build" pie-int-mnist "$digits" --images 5 --speed
+python3 "$here/lossless.py" "$build" pie-exact-mnist "$digits" --images 5 --speed

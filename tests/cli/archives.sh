@@ -52,7 +52,7 @@ done
 expect 0 pie-encode --layers 5 one.pie -o cut-5.pie
 same cut-5.pie one.pie
 expect 2 pie-encode --layers 1 one.pie
-says 'would be overwritten by its own cut'
+says 'is an input of this command'
 expect 2 pie-encode one.pie -o again.pie
 says 'is a code file already; give --layers K'
 expect 0 pie-encode --layers 1 three.pie -o cut-three.pie

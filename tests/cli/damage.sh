@@ -2,7 +2,7 @@
 # Damaged and cut code files: never a wrong image, never a crash.
 . "$(dirname "$0")/helpers.sh"
 train tiny
-expect 0 pie-train --preset pie-int-mnist --set network.hidden=8 --set network.blocks=0 --batch 8 \
+expect 0 pie-train --preset pie-exact-mnist --set 'networks=[{"hidden":8,"first_blocks":0,"phase_blocks":0}]' --batch 8 \
   --lr 0.02 --steps 50 --data "$digits" -o "$scratch/models/int.safetensors"
 expect 0 pie-encode -m tiny "$testdata/digit-0.png" -o full.pie
 expect 0 pie-encode -m int "$testdata/digit-0.png" -o int.pie

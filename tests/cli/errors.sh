@@ -43,6 +43,10 @@ if [ -c /dev/full ]; then
   expect 1 pie-encode --layers 1 a.png.pie -o /dev/full
   says '/dev/full: cannot write: No space left on device'
   expect 1 bash -c '"$1/pie-encode" --layers 1 a.png.pie -c >/dev/full' - "$tools"
+  for report in 'pie-decode -l a.png.pie' 'pie-decode --breakpoints a.png.pie' 'pie-encode --help' 'flow-eval --json --images a.png'; do
+    expect 1 bash -c "\"\$1/\"$report >/dev/full" - "$tools"
+    says 'stdout: cannot write all of the output'
+  done
 fi
 if [ "$(id -u)" != 0 ]; then
   mkdir locked
@@ -51,6 +55,27 @@ if [ "$(id -u)" != 0 ]; then
   rmdir locked
 fi
 folder_has a.png b.png colour.png short.png text.png a.png.pie b.png.pie
+
+# With too little memory: a message, no hang, no file.
+for limit in 100000 300000 500000 600000 700000 800000 850000; do
+  expect 1 bash -c "ulimit -v $limit; exec timeout 60 \"\$1/pie-encode\" -T 1 -m tiny a.png -o none.pie" - "$tools"
+  [ ! -e none.pie ] || fail "wrote without memory"
+done
+says 'out of memory' 'ulimit -v'
+
+# Configurations that are none, or deeper than any.
+echo '[1]' >array.json
+expect 2 pie-train --config array.json --data "$digits" -o x
+says 'array.json: is not a configuration'
+python <<'P'
+open("deep.json", "w").write("[" * 100000 + "]" * 100000)
+open("deep-object.json", "w").write('{"a":' * 100000 + "1" + "}" * 100000)
+P
+for deep in deep deep-object; do
+  expect 2 pie-train --config $deep.json --data "$digits" -o x
+  expect 2 pie-train --preset pie-mnist --set "name=$(head -c 60000 $deep.json)" --set train.lr=x --data "$digits" -o x
+done
+rm array.json deep*.json
 
 # Usage.
 for tool in pie-encode pie-decode flow-eval 'pie-sample -m x -o x' 'pie-train --data x -o x'; do

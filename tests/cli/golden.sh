@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Code files that were made once, with each shipped integer model, give the same pixels for ever and
+# Code files that were made once, with each shipped exact model, give the same pixels for ever and
 # everywhere: all layers and a prefix, on any processor; and encoding gives the same bytes again.
 . "$(dirname "$0")/helpers.sh"
 golden=$testdata/golden
-models=(pie-int-mnist pie-int-fashion pie-int-photo)
+models=(pie-exact-mnist pie-exact-fashion pie-photo)
 # Twice as many digits: their largest layer has more than one lane.
 originals=("$digits" "$digits" "$testdata/photo-48x32.png")
 again=("$digits" "" "")

@@ -31,14 +31,55 @@ expect 1 pie-decode x.png.pie
 says 'x.png: exists already: use -f to overwrite'
 same x.png "$testdata/digit-0.png"
 expect 2 pie-encode -f -m tiny x.png -o x.png
-says 'is the input itself'
+says 'is an input of this command'
 expect 2 pie-decode -f x.png.pie -o x.png.pie
-says 'is the input itself'
+says 'is an input of this command'
 expect 2 pie-encode -f --layers 1 x.png.pie
+# Nor any other input, the model or a configuration, by whatever name; nor one output by another.
+expect 0 pie-train --preset pie-mnist --steps 1 --batch 2 --set conv.hidden=8 --data "$digits" -o own.safetensors
+cp "$testdata/digit-1.png" second.png
+ln -s second.png alias.png
+ln own.safetensors hard.safetensors
+cp "$here/../../models/pie-mnist.json" config.json
+cp "$digits" data.gz
+mkdir kept
+find . -maxdepth 1 -type f -exec cp {} kept \;
+for output in second.png alias.png own.safetensors hard.safetensors; do
+  expect 2 pie-encode -f -m ./own.safetensors x.png second.png -o $output
+  says 'is an input of this command'
+  expect 2 pie-encode -f -m ./own.safetensors x.png second.png --latents $output
+done
+for option in '-o data.gz' '-o config.json' '-o x.safetensors --log data.gz' '-o x.safetensors --log config.json'; do
+  # shellcheck disable=SC2086
+  expect 2 pie-train -f --config config.json --steps 1 --data data.gz $option
+  says 'is an input of this command'
+done
+expect 2 flow-eval -f --images x.png --csv x.png
+for file in kept/*; do same "$file" "$(basename "$file")"; done
+cp x.png.pie x.pie
+expect 2 pie-decode -f x.png.pie ./x.pie
+says 'is the output of' 'already'
+rm -rf kept alias.png second.png ./*.safetensors* config.json data.gz x.pie
 folder_has x.png x.png.pie
 echo old >x.png
 expect 0 pie-decode -f x.png.pie
 starts_with x.png "$png"
+
+# Permissions and times are those of the input; what other tools replace keeps its own.
+cp "$testdata/digit-2.png" secret.png
+chmod 600 secret.png
+touch -d '2001-02-03 04:05:06' secret.png
+expect 0 pie-encode -m tiny secret.png
+expect 0 pie-decode -f secret.png.pie -o back.png
+expect 0 pie-encode --layers 1 secret.png.pie -o cut.pie
+for file in secret.png.pie back.png cut.pie; do
+  [ "$(stat -c '%a %Y' $file)" = "$(stat -c '%a %Y' secret.png)" ] || fail "$file: other mode or time"
+done
+echo old >drawn.png
+chmod 640 drawn.png
+expect 0 pie-sample -f -m tiny -n 1 -o drawn.png
+[ "$(stat -c %a drawn.png)" = 640 ] || fail "drawn.png lost its mode"
+rm -f secret.png* back.png cut.pie drawn.png
 
 # A link is followed, not replaced.
 echo old >target.png

@@ -59,9 +59,9 @@ same "$out" photo.ppm
 expect 0 pie-encode -q -f -m tiny <(cat "$digits") -o again.pie
 expect 0 pie-encode -q -m tiny "$digits" -o set.pie
 same again.pie set.pie
-expect 0 flow-eval -m tiny -m pie-int-mnist --metrics sharpness "$digits"
+expect 0 flow-eval -m tiny -m pie-exact-mnist --metrics sharpness "$digits"
 cp "$out" by-file.txt
-expect 0 flow-eval -m tiny -m pie-int-mnist --metrics sharpness - <"$digits"
+expect 0 flow-eval -m tiny -m pie-exact-mnist --metrics sharpness - <"$digits"
 diff <(grep -v '^time_s' by-file.txt) <(grep -v '^time_s' "$out") || fail "two models saw different images"
 expect 0 pie-train -q --preset pie-mnist --set conv.hidden=4 --set linear.hidden=8 --set conv.steps=1 --set linear.steps=1 \
   --batch 4 --steps 2 --data <(cat "$digits") -o piped.safetensors

@@ -12,7 +12,7 @@ says 'gray16.png: the image is 1x28x28 of 16 bits, the model pie-mnist codes ima
   'rgb.png: the image is 3x28x28' 'rgba.png: the image is 4x28x28'
 folder_has gray16.png gray-alpha.png rgb.png rgba.png good.png good.png.pie
 expect 2 pie-encode --lossless -m tiny good.png
-says '--lossless needs an integer model'
+says '--lossless needs an exact model'
 expect 2 pie-encode --layers 6 -m tiny good.png -o x.pie
 says 'has 5 layer(s); 6 cannot be kept'
 expect 1 flow-eval -m tiny missing.png

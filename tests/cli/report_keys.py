@@ -106,6 +106,7 @@ TABLE = {
         classification=keys("error_percent")),
     "flow-eval-integer": evaluation(
         TIMES + " likelihood reconstruction decode_r_3 decode_r_2 decode_r_1",
+        curve("held_out_bits_per_dim held_out_psnr_db_from_z"),
         likelihood=LIKELIHOOD, reconstruction=keys(FROM_Z), sharpness=ALL_FROM_Z,
         samples=[keys(SAMPLE)], code=CODE),
     "flow-eval-vae": evaluation(

@@ -22,7 +22,7 @@ cp "$out" eval.json
   fail "pictures: $(ls pictures)"
 expect 0 flow-eval -m tiny -m tiny --metrics likelihood --noise-draws 2 "$digits[:20]" --csv two.csv
 head -n "$(($(wc -l <"$out") / 2))" "$out" >table.txt
-expect 0 flow-eval -m tiny -m pie-int-mnist -m tiny --metrics latents,reconstruction "$digits[:3]" --csv mixed.csv
+expect 0 flow-eval -m tiny -m pie-exact-mnist -m tiny --metrics latents,reconstruction "$digits[:3]" --csv mixed.csv
 mkdir images
 python3 "$here/images.py" split "$digits" images
 expect 0 flow-eval -m tiny --metrics likelihood --json "images[:20]" --noise-draws 2
@@ -97,7 +97,7 @@ for kind in vae wae; do
 done
 evaluate iresnet -m iresnet-mnist-small --iterations 1,2
 evaluate classifier -m ./classify.safetensors
-evaluate integer -m pie-int-mnist
+evaluate integer -m pie-exact-mnist
 evaluate more -m tiny --neighbours "$digits[20:30]" --features iresnet-mnist-classifier --html page.html
 expect 0 flow-eval --features iresnet-mnist-classifier --images "$digits[:4]" "$digits[4:8]" --json
 cp "$out" features.json
@@ -113,7 +113,7 @@ python3 "$here/report_keys.py" pie-encode=encode.json pie-decode-list=list.json 
 # A reader of reports.
 expect 0 python3 "$here/../bench/rate_distortion.py" "$tools/.." tiny "$digits[:4]" --steps 1,0.1
 [ "$(wc -l <"$out")" = 10 ] || fail "5 layers at 2 steps: $(cat "$out")"
-expect 0 python3 "$here/../bench/rate_distortion.py" "$tools/.." pie-int-mnist "$digits[:4]" --steps 1
+expect 0 python3 "$here/../bench/rate_distortion.py" "$tools/.." pie-exact-mnist "$digits[:4]" --steps 1
 
 expect 2 flow-eval --images "$digits" --pictures folder
 says '--html, --pictures and --metrics need a model'

@@ -196,13 +196,14 @@ TEST(LayerCoder, EscapesBeyond32BitsAreDamage) {
 
 // A mixture of `kComponents`, as indices.
 constexpr int kComponents = 4;
-std::vector<std::int32_t> random_mixture(std::uint64_t seed) {
+std::vector<MixtureIndex> random_mixture(std::uint64_t seed) {
   const CounterRandom random(seed, 7);
-  std::vector<std::int32_t> indices;
+  std::vector<MixtureIndex> indices;
   for (const auto& range : {kWeightIndices, kMeanIndices, kScaleIndices}) {
     for (int k = 0; k < kComponents; ++k) {
       const auto size = static_cast<std::uint32_t>(range.high - range.low + 1);
-      indices.push_back(range.low + static_cast<std::int32_t>(random.bits(indices.size()) % size));
+      indices.push_back(
+          range.nearest(range.low + static_cast<std::int32_t>(random.bits(indices.size()) % size)));
     }
   }
   return indices;
@@ -210,8 +211,8 @@ std::vector<std::int32_t> random_mixture(std::uint64_t seed) {
 
 // Samples that are mostly as their mixtures say, sometimes anything.
 struct Samples {
-  std::vector<std::int32_t> rows;
-  std::vector<float> levels;
+  std::vector<MixtureIndex> rows;
+  Bytes levels;
 
   explicit Samples(std::size_t count, const LogisticMixture& model) {
     for (std::uint64_t seed = 0; seed < count; ++seed) {
@@ -221,7 +222,7 @@ struct Samples {
       const std::uint32_t slot = random.bits(0) >> 8;
       LogisticMixture::Interval own{};
       model.find(&slot, row.data(), kComponents, 1, &own);
-      levels.push_back(static_cast<float>(seed % 8 == 0 ? slot % 256 : own.level));
+      levels.push_back(static_cast<std::uint8_t>(seed % 8 == 0 ? slot % 256 : own.level));
     }
   }
   MixtureRows some(std::size_t at, std::size_t count) const {
@@ -244,7 +245,7 @@ TEST(SampleCoder, DecodesWhatWasEncodedInPiecesThatDoNotCareForLanes) {
     // A lane has up to four bytes more than its symbols are worth, and two for its length.
     EXPECT_LE(8.0 * static_cast<double>(block.bytes.size()), ideal * 1.001 + 8 * 6 * kRansLanes);
     SampleDecoder decoder(model, block.mode, {block.bytes.data(), block.bytes.size()}, count);
-    std::vector<float> decoded(count);
+    Bytes decoded(count);
     for (std::size_t at = 0, piece = 1; at < count; at += piece, ++piece) {
       piece = std::min(piece, count - at);
       decoder.get(samples.some(at, piece), decoded.data() + at);
@@ -259,12 +260,12 @@ TEST(SampleCoder, ModesWithoutAModelGiveTheSameSamples) {
   const LogisticMixture model(MixtureTables::standard());
   const Samples samples(500, model);
   Symbols symbols;
-  for (const float level : samples.levels) {
-    symbols.push_back(static_cast<std::int32_t>(level) - kMiddleSample);
+  for (const auto level : samples.levels) {
+    symbols.push_back(level - kMiddleSample);
   }
   CodedBlock block = plain_block(symbols.data(), symbols.size());
   SampleDecoder decoder(model, block.mode, {block.bytes.data(), block.bytes.size()}, 500);
-  std::vector<float> decoded(500);
+  Bytes decoded(500);
   decoder.get(samples.some(0, 500), decoded.data());
   EXPECT_EQ(decoded, samples.levels);
   EXPECT_EQ(decoder.finish(), symbols);

@@ -23,22 +23,22 @@ std::int32_t between(const CounterRandom& random, std::uint64_t k, std::int32_t 
 }
 
 // Mixtures of `samples` samples.
-std::vector<std::int32_t> random_rows(std::size_t samples, std::uint64_t seed) {
+std::vector<MixtureIndex> random_rows(std::size_t samples, std::uint64_t seed) {
   const CounterRandom random(seed, 1);
-  std::vector<std::int32_t> rows;
+  std::vector<MixtureIndex> rows;
   for (std::size_t i = 0; i < samples; ++i) {
     for (int c = 0; c < 3 * kComponents; ++c) {
       const auto range = c < kComponents       ? kWeightIndices
                          : c < 2 * kComponents ? kMeanIndices
                                                : kScaleIndices;
-      rows.push_back(between(random, rows.size(), range.low, range.high));
+      rows.push_back(range.nearest(between(random, rows.size(), range.low, range.high)));
     }
   }
   return rows;
 }
 
 // Sets of 0 to 24 levels, in any of the contexts; every second one has the sample's `own` level.
-LevelSets random_sets(std::size_t samples, std::uint64_t seed, const std::vector<float>& own = {}) {
+LevelSets random_sets(std::size_t samples, std::uint64_t seed, const Bytes& own = {}) {
   const CounterRandom random(seed, 2);
   LevelSets sets;
   std::uint64_t k = 0;
@@ -49,7 +49,7 @@ LevelSets random_sets(std::size_t samples, std::uint64_t seed, const std::vector
       levels.push_back(static_cast<std::uint8_t>(between(random, k++, 0, 255)));
     }
     if (!own.empty() && !levels.empty() && random.bits(k++) % 2 == 0) {
-      levels.back() = static_cast<std::uint8_t>(own[i]);
+      levels.back() = own[i];
     }
     std::sort(levels.begin(), levels.end());
     levels.erase(std::unique(levels.begin(), levels.end()), levels.end());
@@ -65,10 +65,10 @@ LevelSets random_sets(std::size_t samples, std::uint64_t seed, const std::vector
 
 // The intervals of all levels in one mixture.
 std::vector<SetIntervals::Slots> all_levels(const LogisticMixture& model,
-                                            const std::vector<std::int32_t>& row) {
+                                            const std::vector<MixtureIndex>& row) {
   std::vector<SetIntervals::Slots> slots;
   for (int level = 0; level < LogisticMixture::kLevels; ++level) {
-    const auto value = static_cast<float>(level);
+    const auto value = static_cast<std::uint8_t>(level);
     LogisticMixture::Interval own;
     model.intervals(&value, row.data(), kComponents, 1, &own);
     slots.push_back({own.start, own.freq});
@@ -164,9 +164,9 @@ TEST(LevelSets, SamplesComeBack) {
   for (const std::size_t each : {1, 13, 4000, 30000}) {  // the last with lanes
     constexpr int kPlanes = 3;
     const std::size_t total = kPlanes * each;
-    std::vector<std::vector<std::int32_t>> rows;
+    std::vector<std::vector<MixtureIndex>> rows;
     std::vector<LevelSets> sets;
-    std::vector<std::vector<float>> levels;
+    std::vector<Bytes> levels;
     SampleEncoder encoder(model);
     SetOdds odds;
     for (int plane = 0; plane < kPlanes; ++plane) {
@@ -178,8 +178,8 @@ TEST(LevelSets, SamplesComeBack) {
       for (std::uint64_t i = 0; i < each; ++i) slots.push_back(random.bits(i) % kWhole);
       std::vector<LogisticMixture::Interval> drawn(each);
       model.find(slots.data(), rows.back().data(), kComponents, each, drawn.data());
-      std::vector<float> values;
-      for (const auto& one : drawn) values.push_back(static_cast<float>(one.level));
+      Bytes values;
+      for (const auto& one : drawn) values.push_back(static_cast<std::uint8_t>(one.level));
       levels.push_back(values);
       sets.push_back(random_sets(each, seed, values));
       encoder.put(values.data(), {rows.back().data(), kComponents, each}, sets.back(), odds,
@@ -189,7 +189,7 @@ TEST(LevelSets, SamplesComeBack) {
     SampleDecoder decoder(model, block.mode, {block.bytes.data(), block.bytes.size()}, total);
     SetOdds learned;
     for (std::size_t plane = 0; plane < kPlanes; ++plane) {
-      std::vector<float> values(each);
+      Bytes values(each);
       const MixtureRows own{rows[plane].data(), kComponents, each};
       if (decoder.modelled()) {
         decoder.get(own, sets[plane], learned, by_hundreds, values.data());

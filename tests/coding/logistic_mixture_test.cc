@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lib/base/bytes.h"
 #include "lib/base/error.h"
 #include "lib/base/random.h"
 #include "tests/support/mixture_by_format.h"
@@ -21,15 +22,15 @@ const LogisticMixture& standard() {
   return mixture;
 }
 
-LogisticMixture::Interval interval(const std::vector<std::int32_t>& indices, int v) {
+LogisticMixture::Interval interval(const std::vector<MixtureIndex>& indices, int v) {
   LogisticMixture::Interval own{};
-  const auto level = static_cast<float>(v);
+  const auto level = static_cast<std::uint8_t>(v);
   standard().intervals(&level, indices.data(), static_cast<int>(indices.size() / 3), 1, &own);
   EXPECT_EQ(own.level, v);
   return own;
 }
 
-int level_of(std::uint32_t slot, const std::vector<std::int32_t>& indices) {
+int level_of(std::uint32_t slot, const std::vector<MixtureIndex>& indices) {
   LogisticMixture::Interval own{};
   standard().find(&slot, indices.data(), static_cast<int>(indices.size() / 3), 1, &own);
   EXPECT_LE(own.start, slot);
@@ -38,7 +39,7 @@ int level_of(std::uint32_t slot, const std::vector<std::int32_t>& indices) {
 }
 
 // Every level has at least one slot, and together they have all of them.
-void expect_partition(const std::vector<std::int32_t>& indices) {
+void expect_partition(const std::vector<MixtureIndex>& indices) {
   std::uint32_t at = 0;
   for (int v = 0; v < LogisticMixture::kLevels; ++v) {
     const auto own = interval(indices, v);
@@ -50,23 +51,29 @@ void expect_partition(const std::vector<std::int32_t>& indices) {
   ASSERT_EQ(at, kTotal);
 }
 
-std::vector<std::int32_t> random_indices(std::uint64_t seed, int components) {
+std::vector<MixtureIndex> random_indices(std::uint64_t seed, int components) {
   const CounterRandom random(seed, 7);
-  std::vector<std::int32_t> indices;
+  std::vector<MixtureIndex> indices;
   for (const auto& range : {kWeightIndices, kMeanIndices, kScaleIndices}) {
     for (int k = 0; k < components; ++k) {
       const auto size = static_cast<std::uint32_t>(range.high - range.low + 1);
-      indices.push_back(range.low + static_cast<std::int32_t>(random.bits(indices.size()) % size));
+      indices.push_back(
+          range.nearest(range.low + static_cast<std::int32_t>(random.bits(indices.size()) % size)));
     }
   }
   return indices;
 }
 
+// Of one component.
+std::vector<MixtureIndex> row_of(int mean, int scale) {
+  return {0, static_cast<MixtureIndex>(mean), static_cast<MixtureIndex>(scale)};
+}
+
 TEST(LogisticMixtures, FrequenciesArePartitionsForEveryMeanAndScale) {
   for (std::int32_t scale = kScaleIndices.low; scale <= kScaleIndices.high; ++scale) {
     // Every phase of the mean against the levels, inside, at the edges and outside.
-    for (const std::int32_t base : {kMeanIndices.low, -8, 0, 1020, 2036, kMeanIndices.high - 8}) {
-      for (std::int32_t mean = base; mean <= base + 8; ++mean) expect_partition({0, mean, scale});
+    for (const int base : {kMeanIndices.low, -8, 0, 1020, 2036, kMeanIndices.high - 8}) {
+      for (int mean = base; mean <= base + 8; ++mean) expect_partition(row_of(mean, scale));
     }
   }
 }
@@ -131,7 +138,7 @@ TEST(LogisticMixtures, AreTheFormatsIntegers) {
       }
       for (std::uint32_t trial = 0; trial < 16; ++trial) {
         const auto v = static_cast<int>(random.bits(trial) % LogisticMixture::kLevels);
-        const auto level = static_cast<float>(v);
+        const auto level = static_cast<std::uint8_t>(v);
         LogisticMixture::Interval own{};
         mixture.intervals(&level, indices.data(), components, 1, &own);
         ASSERT_EQ(own.start, start_by_format(tables, indices.data(), components, v))
@@ -147,13 +154,13 @@ TEST(LogisticMixtures, ManyAtOnceAreTheSameAsOneByOne) {
   constexpr int kComponents = 4;
   for (std::size_t count = 0; count < 12; ++count) {
     const CounterRandom random(count, 10);
-    std::vector<std::int32_t> rows;
-    std::vector<float> levels;
+    std::vector<MixtureIndex> rows;
+    Bytes levels;
     std::vector<std::uint32_t> slots;
     for (std::size_t i = 0; i < count; ++i) {
       const auto row = random_indices(100 * count + i, kComponents);
       rows.insert(rows.end(), row.begin(), row.end());
-      levels.push_back(static_cast<float>(random.bits(2 * i) % LogisticMixture::kLevels));
+      levels.push_back(static_cast<std::uint8_t>(random.bits(2 * i) % LogisticMixture::kLevels));
       slots.push_back(random.bits(2 * i + 1) >> 8);
     }
     std::vector<LogisticMixture::Interval> own(count), found(count);

@@ -121,7 +121,7 @@ inline Frame digits(std::uint64_t images, int layers) {
   return make_frame(digits_header(images, layers));
 }
 
-// A frame of an integer model; how its symbols are coded is not the container's business.
+// A frame of an exact model; how its symbols are coded is not the container's business.
 inline Frame lossless_digits(std::uint64_t images, int layers) {
   Frame frame = digits(images, layers);
   frame.header.step = 0;

@@ -10,7 +10,7 @@
 #include "lib/image/quality.h"
 #include "tests/container/sample_files.h"
 #include "tests/image/image_test_files.h"
-#include "tests/support/tiny_integer.h"
+#include "tests/support/tiny_exact.h"
 #include "tests/support/tiny_model.h"
 
 namespace pie {
@@ -91,8 +91,8 @@ TEST(CodeCosts, OfLossyCodes) {
 }
 
 TEST(CodeCosts, OfLosslessCodes) {
-  const auto model = random_loaded_integer_pie(tiny_integer_preset());
-  const auto images = random_levels({1, 7, 6}, 30);
+  const auto model = random_loaded_exact_pie(tiny_exact_preset());
+  const auto images = noise_set({1, 7, 6}, 30);
   expect_figures_of_the_file(model, images);
   const auto report = evaluate_code(model, images, {});
   EXPECT_TRUE(report.lossless);
@@ -118,8 +118,8 @@ class CodeCostFiles : public TestWithFolder {};
 
 // The probabilities that code the levels are those of the likelihood.
 TEST_F(CodeCostFiles, TheIdealLengthOfALosslessCodeIsTheLikelihood) {
-  const auto model = random_loaded_integer_pie(tiny_integer_preset());
-  const auto images = random_levels({1, 7, 6}, 5);
+  const auto model = random_loaded_exact_pie(tiny_exact_preset());
+  const auto images = noise_set({1, 7, 6}, 5);
   std::vector<std::string> paths;
   for (size_t i = 0; i < images.size(); ++i) {
     paths.push_back(put(std::to_string(i) + ".png", encode_image(images.image(i), "png")));

@@ -9,7 +9,7 @@
 #include "lib/model/pixels.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/digits.h"
-#include "tests/support/tiny_integer.h"
+#include "tests/support/tiny_exact.h"
 
 namespace pie {
 namespace {
@@ -75,7 +75,7 @@ TEST(LikelihoodFigures, MoreDrawsStayWithinTheNoise) {
 
 // There is nothing to dequantize, so neither the seed nor the number of draws matters.
 TEST(LikelihoodFigures, ADiscreteModelNeedsNoNoise) {
-  const auto model = random_integer_pie(tiny_integer_preset(1, 28, 28));
+  const auto model = random_exact_pie(tiny_exact_preset(1, 28, 28));
   const auto source = digits("[:5]");
   const auto one = evaluate_likelihood(*model, source, 3, 1);
   const auto many = evaluate_likelihood(*model, source, 4, 7);

@@ -15,9 +15,9 @@ TEST(Measurables, OfEveryKindOfModel) {
   EXPECT_TRUE(pie.likelihood && pie.reconstruction && pie.code && pie.latents && pie.temperatures);
   EXPECT_FALSE(pie.inversion || pie.classification);
   // Exact levels: no temperatures, and coarse samples instead of points in a space.
-  const auto integer = of_preset("pie-int-mnist");
-  EXPECT_TRUE(integer.likelihood && integer.reconstruction && integer.code);
-  EXPECT_FALSE(integer.latents || integer.temperatures || integer.inversion);
+  const auto exact = of_preset("pie-photo");
+  EXPECT_TRUE(exact.likelihood && exact.reconstruction && exact.code);
+  EXPECT_FALSE(exact.latents || exact.temperatures || exact.inversion);
   // z is everything, and comes back by an iteration.
   const auto iresnet = of_preset("iresnet-mnist-small");
   EXPECT_TRUE(iresnet.likelihood && iresnet.inversion && iresnet.code && iresnet.latents);

@@ -5,7 +5,7 @@
 #include "lib/image/image_io.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/digits.h"
-#include "tests/support/tiny_integer.h"
+#include "tests/support/tiny_exact.h"
 
 namespace pie {
 namespace {
@@ -28,9 +28,9 @@ TEST(ModelImages, AreThoseOfTheSourceInTheOrderOfTheIndices) {
 class ModelImageFiles : public TestWithFolder {};
 
 TEST_F(ModelImageFiles, AModelOfAnySizeTakesTheMiddle) {
-  auto preset = tiny_integer_preset(1, 7, 6);
+  auto preset = tiny_exact_preset(1, 7, 6);
   preset["position"] = false;
-  const auto model = random_integer_pie(preset);
+  const auto model = random_exact_pie(preset);
   const auto image = noise_image({1, 10, 9});
   const ImageSource source({put("a.png", encode_image(image, "png"))});
   EXPECT_EQ(load_for(*model, source, {0}).image(0), crop(image, 1, 1, 6, 7));
@@ -39,7 +39,7 @@ TEST_F(ModelImageFiles, AModelOfAnySizeTakesTheMiddle) {
   EXPECT_TRUE(contains(message, "small.png") && contains(message, "1x7x6")) << message;
   // One that sees positions takes its own size only.
   preset["position"] = true;
-  EXPECT_THROW(load_for(*random_integer_pie(preset), source, {0}), ShapeError);
+  EXPECT_THROW(load_for(*random_exact_pie(preset), source, {0}), ShapeError);
 }
 
 }  // namespace

@@ -53,3 +53,24 @@ for i in 0 1 2; do
   cat "$out"
 done >ours.pnm
 same ours.pnm theirs.pnm
+
+# The files that decode for ever, with the models that are shipped.
+models=$testdata/../models golden=$testdata/golden
+PIE_MODEL_PATH=$models
+export PIE_MODEL_PATH
+"$reader" "$models/pie-photo.safetensors" "$golden/pie-photo.pie" >theirs.pnm
+expect 0 pie-decode -f "$golden/pie-photo.pie" -o ours.pnm
+same ours.pnm theirs.pnm
+for model in pie-exact-mnist pie-exact-fashion; do
+  "$reader" "$models/$model.safetensors" "$golden/$model.pie" >theirs.pnm
+  expect 0 pie-decode -f "$golden/$model.pie" -o ours.idx
+  python ours.idx theirs.pnm <<'P'
+import sys
+ours, theirs = open(sys.argv[1], "rb").read()[16:], open(sys.argv[2], "rb").read()
+header = b"P5\n28 28\n255\n"
+each = len(header) + 784
+images = [theirs[i:i + each] for i in range(0, len(theirs), each)]
+assert all(image[:len(header)] == header for image in images)
+assert b"".join(image[len(header):] for image in images) == ours
+P
+done

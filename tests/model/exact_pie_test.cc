@@ -62,8 +62,8 @@ TEST(ExactPies, GenerateIsTheInverseOfSplit) {
             EXPECT_EQ(indices.size(1), 3 * model->components());
             const auto within = [&](int64_t kind, const GridRange& range) {
               const auto own = indices.narrow(1, kind * model->components(), model->components());
-              return own.min().item<int32_t>() >= range.low &&
-                     own.max().item<int32_t>() <= range.high;
+              return own.min().item<int16_t>() >= range.low &&
+                     own.max().item<int16_t>() <= range.high;
             };
             EXPECT_TRUE(within(0, kWeightIndices) && within(1, kMeanIndices) &&
                         within(2, kScaleIndices));
@@ -196,12 +196,14 @@ TEST(ExactPies, LikelihoodsAreOfTheModelsShape) {
   EXPECT_THROW(model->measured_log_likelihood(torch::zeros({1, 1, 8, 8}), {}), ShapeError);
 }
 
-// z is every 2^layers-th row and column of all channels, each in its place.
+// z is every 2^layers-th row and column of all channels, each in its place, whether the rest is
+// filled in by networks or interpolated.
 TEST(ExactPies, ReconstructionsKeepZ) {
   for (const Shape shape : {Shape{1, 7, 6}, Shape{3, 11, 9}, Shape{4, 5, 4}, Shape{3, 1, 1}}) {
     for (const int64_t layers : {0, 1, 2, 3}) {
       Json preset = tiny_exact_preset(shape.channels, shape.height, shape.width);
       preset["layers"] = layers;
+      preset["position"] = layers % 2 == 0;
       const auto model = random_exact_pie(preset);
       EXPECT_EQ(model->residuals(), static_cast<size_t>(layers));
       const auto x = to_unit(noise_set(shape, 2));
@@ -214,6 +216,24 @@ TEST(ExactPies, ReconstructionsKeepZ) {
       EXPECT_TRUE(torch::equal(coarse(y), coarse(x))) << to_string(shape) << " " << layers;
       EXPECT_TRUE(y.gt(0).all().item<bool>() && y.lt(1).all().item<bool>());
       EXPECT_EQ(torch::equal(y, x), layers == 0 || shape.pixels() == 1) << to_string(shape);
+    }
+  }
+}
+
+// The median's own slots are those in the middle.
+TEST(ExactPies, MediansAreInTheMiddle) {
+  const Shape shape{1, 7, 6};
+  const auto model = model_for(shape);
+  for (const auto& indices : indices_of(*model, 4, shape, model->split(levels_for(shape, 4)))) {
+    const auto found = model->medians(indices);
+    ASSERT_EQ(found.size(), static_cast<size_t>(indices.size(0)));
+    std::vector<LogisticMixture::Interval> own(found.size());
+    model->mixture().intervals(found.data(), indices.data_ptr<MixtureIndex>(), model->components(),
+                               own.size(), own.data());
+    constexpr uint32_t kHalf = 1U << (LogisticMixture::kTotalBits - 1);
+    for (const auto& interval : own) {
+      EXPECT_LT(interval.start, kHalf);
+      EXPECT_GE(interval.start + interval.freq, kHalf);
     }
   }
 }

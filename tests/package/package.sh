@@ -13,7 +13,7 @@ cmake --install "$build" --prefix "$prefix" >/dev/null
 cmake -S "$here" -B "$scratch/build" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_PREFIX_PATH="$prefix"
 cmake --build "$scratch/build"
 cd "$scratch"
-build/round_trip pie-int-photo "$image" photo.pie | tee told
+build/round_trip pie-photo "$image" photo.pie | tee told
 grep -q ' lossless$' told
 build/list_layers photo.pie | tee layers
 grep -q "^r_1 ends at byte $(stat -c %s photo.pie)$" layers

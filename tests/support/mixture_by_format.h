@@ -9,7 +9,7 @@
 namespace pie {
 
 // start(v) for the indices in `row`: the weights of all components, then means, then scales.
-inline std::uint32_t start_by_format(const MixtureTables& tables, const std::int32_t* row,
+inline std::uint32_t start_by_format(const MixtureTables& tables, const MixtureIndex* row,
                                      int components, int v) {
   constexpr std::uint32_t kWhole = 1U << 24;
   if (v <= 0) return 0;

@@ -165,6 +165,8 @@ TEST(Muon, OrthogonalizesMatrices) {
     expect_close(orthogonalized(1000 * m), orthogonalized(m), 1e-3);
   }
   EXPECT_EQ(orthogonalized(torch::zeros({16, 20})).abs().max().item<float>(), 0);
+  // So small that squares are 0.
+  EXPECT_LT(orthogonalized(torch::full({16, 20}, 1e-25F)).abs().max().item<float>(), 1e-6);
 }
 
 struct Matrices final : torch::nn::Module {

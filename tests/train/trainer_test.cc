@@ -16,7 +16,7 @@
 #include "lib/model/safetensors.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/digits.h"
-#include "tests/support/tiny_integer.h"
+#include "tests/support/tiny_exact.h"
 
 namespace pie {
 namespace {
@@ -363,7 +363,7 @@ TEST_F(TrainingOnFiles, HeldOutImagesMustAllBeFit) {
   EXPECT_TRUE(contains(message, "other.png: is 1x28x30, but 1x28x28 is required")) << message;
   const Trainer any_size(
       []() {
-        Json preset = tiny_integer_preset(1, 28, 28);
+        Json preset = tiny_exact_preset(1, 28, 28);
         preset["position"] = false;
         return preset;
       }(),

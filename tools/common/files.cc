@@ -1,5 +1,6 @@
 #include "tools/common/files.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -18,9 +19,23 @@ std::string Destination::path_for(const std::string& name, const std::string& ro
   return (std::filesystem::path(folder) / below).string();
 }
 
+void OutputPaths::add_input(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
+    files_.emplace(status.st_dev, status.st_ino);
+  }
+}
+
 void OutputPaths::claim(const std::string& output, const std::string& input) {
   if (output == "-") return;
-  const auto [first, is_new] = inputs_.emplace(output, input);
+  struct stat status {};
+  if (::stat(output.c_str(), &status) == 0 && files_.count({status.st_dev, status.st_ino}) > 0) {
+    throw UsageError(output + ": is an input of this command; choose another output");
+  }
+  // Folders may not be there yet; where they are, links in their names are followed.
+  std::error_code ignored;
+  const auto path = std::filesystem::weakly_canonical(std::filesystem::absolute(output), ignored);
+  const auto [first, is_new] = inputs_.emplace(ignored ? output : path.string(), input);
   if (!is_new) {
     throw UsageError(output + ": is the output of " + first->second +
                      " already; use another folder, or rename one input");
@@ -39,18 +54,13 @@ void make_folder(const std::string& path) {
   if (error) throw OperationError(path + ": cannot make this folder: " + error.message());
 }
 
-std::unique_ptr<OutputFile> open_output(const std::string& path, bool overwrite,
-                                        const std::string& input) {
+std::unique_ptr<OutputFile> open_output(const std::string& path, bool overwrite) {
   refuse_terminal(path);
-  if (path != "-" && same_file(path, input)) {
-    throw UsageError(path + ": is the input itself; choose another output");
-  }
   return std::make_unique<OutputFile>(path, overwrite);
 }
 
-void write_output(const std::string& path, const Bytes& bytes, bool overwrite,
-                  const std::string& input) {
-  const auto file = open_output(path, overwrite, input);
+void write_output(const std::string& path, const Bytes& bytes, bool overwrite) {
+  const auto file = open_output(path, overwrite);
   file->write(bytes);
   file->commit();
 }

@@ -1,9 +1,12 @@
 // Names and destinations of output files, and the manners around them.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "lib/base/bytes.h"
 #include "lib/base/file.h"
@@ -23,14 +26,19 @@ struct Destination {
   std::string path_for(const std::string& name, const std::string& root = "") const;
 };
 
-// The outputs of one run, none of which may stand for two inputs.
+// The files that one run reads and writes: no output replaces an input, by device and inode, and
+// none stands for two inputs.
 class OutputPaths {
  public:
-  // Throws UsageError if another input has this output already; stdout, "-", is for all.
+  // No effect if there is no such file.
+  void add_input(const std::string& path);
+  // Throws UsageError if `output` is one of the inputs, or that of another input already; stdout,
+  // "-", is for all.
   void claim(const std::string& output, const std::string& input);
 
  private:
-  std::map<std::string, std::string> inputs_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> files_;  // of inputs
+  std::map<std::string, std::string> inputs_;  // by the output's path in its shortest form
 };
 
 // Throws UsageError if `path` is stdout and stdout is a terminal.
@@ -40,13 +48,11 @@ void refuse_terminal(const std::string& path);
 void make_folder(const std::string& path);
 
 // The file at `path`, to be written and committed. Throws OperationError if it exists and
-// `overwrite` is false, UsageError if it is the input itself or a terminal.
-std::unique_ptr<OutputFile> open_output(const std::string& path, bool overwrite,
-                                        const std::string& input);
+// `overwrite` is false, UsageError if it is a terminal.
+std::unique_ptr<OutputFile> open_output(const std::string& path, bool overwrite);
 
 // Writes all bytes under the final name at once. Throws like open_output.
-void write_output(const std::string& path, const Bytes& bytes, bool overwrite,
-                  const std::string& input);
+void write_output(const std::string& path, const Bytes& bytes, bool overwrite);
 
 // "a/b/x.png.pie" -> "a/b/x.png". What is left after ".pie" keeps its name if it ends in a lossless
 // image suffix that can be written (or ".idx" for a set); else ".png" (".idx" for a set) is added.

@@ -4,9 +4,11 @@
 #ifdef PIE_MIMALLOC
 #include <mimalloc.h>
 #endif
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 
@@ -27,9 +29,22 @@ std::string engine_path() {
   return "libpie_engine.so";
 }
 
+// LibTorch with its libraries, and OpenBLAS's buffers: where these cannot be had, OpenBLAS asks for
+// them for ever.
+void require_memory() {
+  constexpr std::size_t kLeast = std::size_t{850} << 20;
+  void* room = mmap(nullptr, kLeast, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) {
+    throw OperationError(
+        "out of memory: LibTorch takes 850 MiB of address space; raise the limit (ulimit -v)");
+  }
+  munmap(room, kLeast);
+}
+
 }  // namespace
 
 const Engine& load_engine(const CommonOptions& common) {
+  require_memory();
 #ifdef PIE_MIMALLOC
   // Training frees and allocates the same large blocks at every step: huge pages take a tenth off.
   mi_option_enable(mi_option_large_os_pages);

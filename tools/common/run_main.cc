@@ -1,8 +1,12 @@
 #include "tools/common/run_main.h"
 
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 #include <initializer_list>
+#include <iostream>
 #include <new>
 
 #include "lib/base/file.h"
@@ -34,6 +38,8 @@ void handle(std::initializer_list<int> signals, void (*handler)(int)) {
   }
 }
 
+const std::string kOutOfMemory = "out of memory; use fewer images at a time or a smaller model";
+
 // What `body` throws, as a message and an exit code.
 ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body) {
   try {
@@ -45,11 +51,12 @@ ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body)
     log_error(file, error.what());
     return error.code();
   } catch (const std::bad_alloc&) {
-    log_error(file, "out of memory; use fewer images at a time or a smaller model");
+    log_error(file, kOutOfMemory);
   } catch (const std::exception& error) {
     // LibTorch appends a stack trace to its messages; its first line says what happened.
-    const std::string text = error.what();
-    log_error(file, "internal error: " + text.substr(0, text.find('\n')));
+    const std::string text = error.what(), first = text.substr(0, text.find('\n'));
+    const bool no_memory = first.find("DefaultCPUAllocator: can't allocate") != std::string::npos;
+    log_error(file, no_memory ? kOutOfMemory : "internal error: " + first);
   }
   return ExitCode::kFailed;
 }
@@ -60,10 +67,16 @@ int run_main(const std::string& tool, const std::function<int()>& body) {
   set_program_name(tool);
   handle({SIGINT, SIGTERM, SIGHUP, SIGPIPE}, on_fatal_signal);
   int code = 0;
-  const auto outcome = guarded("", [&] {
+  auto outcome = guarded("", [&] {
     code = body();
     return ExitCode::kOk;
   });
+  // A report that nobody received is no success.
+  std::cout.flush();
+  if ((!std::cout || std::fflush(stdout) != 0) && outcome == ExitCode::kOk && code == 0) {
+    log_error("stdout", "cannot write all of the output: " + std::string(std::strerror(errno)));
+    outcome = ExitCode::kFailed;
+  }
   return outcome == ExitCode::kOk ? code : static_cast<int>(outcome);
 }
 

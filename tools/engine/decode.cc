@@ -54,7 +54,7 @@ class ImageWriter {
   // `input` is the code file's name; `set`: it holds an archive.
   ImageWriter(const DecodeOptions& options, std::string input, bool set, size_t count,
               OutputPaths& outputs)
-      : options_(options), input_(std::move(input)), set_(set), count_(count) {
+      : options_(options), outputs_(outputs), input_(std::move(input)), set_(set), count_(count) {
     const auto name = decoded_name(input_ == "-" ? "stdin" : input_, set);
     path_ = options.destination.path_for(name);
     format_ = options.format;
@@ -76,7 +76,7 @@ class ImageWriter {
                        " images; write them with -O DIR, as "
                        "--format idx, or choose one with --select");
     }
-    if (!numbered_) file_ = open_output(path_, options.destination.overwrite, input_);
+    if (!numbered_) file_ = open_output(path_, options.destination.overwrite);
   }
 
   void add(uint64_t index, const Image& image) {
@@ -90,12 +90,15 @@ class ImageWriter {
     char number[32];
     std::snprintf(number, sizeof number, "-%05llu.", static_cast<unsigned long long>(index));
     const auto name = path.parent_path() / (path.stem().string() + number + format_);
-    write_output(name.string(), bytes, options_.destination.overwrite, input_);
+    outputs_.claim(name.string(), input_);
+    write_output(name.string(), bytes, options_.destination.overwrite);
   }
 
   // Puts the complete output in place.
   void finish() {
-    if (file_) file_->commit();
+    if (!file_) return;
+    file_->take_after(input_);
+    file_->commit();
   }
 
  private:
@@ -115,6 +118,7 @@ class ImageWriter {
   }
 
   const DecodeOptions& options_;
+  OutputPaths& outputs_;
   std::string input_, path_, format_;
   bool set_, numbered_ = false;
   size_t count_;
@@ -126,6 +130,8 @@ class ImageWriter {
 class DecodeRun {
  public:
   explicit DecodeRun(const DecodeOptions& options) : options_(options) {
+    for (const auto& path : options.files) outputs_.add_input(path);
+    for (const auto& path : {options.model, options.latents}) outputs_.add_input(path);
     if (!options.model.empty()) remember(find_model(options.model));
   }
 

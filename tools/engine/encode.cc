@@ -18,7 +18,7 @@ namespace pie {
 namespace {
 
 // For any image, and lossless.
-constexpr const char* kDefaultModel = "pie-int-photo";
+constexpr const char* kDefaultModel = "pie-photo";
 
 // Images that become one frame of one output file.
 struct Job {
@@ -43,7 +43,8 @@ class EncodeRun {
                        " codes every bit, or with --layers K exact coarse samples");
     }
     if (!exact && options.lossless) {
-      throw UsageError("--lossless needs an integer model (pie-int-...), and " + model_.name() +
+      throw UsageError("--lossless needs an exact model (pie-photo, pie-exact-...), and " +
+                       model_.name() +
                        " is real-valued; leave --lossless away, or choose another model");
     }
   }
@@ -66,8 +67,9 @@ class EncodeRun {
                             "not written, because its rows would not be those of "
                             "the images given; leave out what failed");
                       }
+                      outputs_.claim(options_.latents, "--latents");
                       write_output(options_.latents, write_npy(torch::cat(latents_)),
-                                   options_.destination.overwrite, "");
+                                   options_.destination.overwrite);
                       return ExitCode::kOk;
                     }));
     }
@@ -84,6 +86,7 @@ class EncodeRun {
     source_options.hold_archives = false;
     const ImageSource source(inputs, source_options);
     std::vector<Job> jobs;
+    for (const auto& part : source.parts()) outputs_.add_input(part.path);
     for (const auto& part : source.parts()) {
       if (part.archive) {
         jobs.push_back({part.path, "", part.first, part.count, true});
@@ -152,7 +155,7 @@ class EncodeRun {
     if (!destination.folder.empty()) {
       make_folder(std::filesystem::path(output).parent_path().string());
     }
-    const auto file = open_output(output, destination.overwrite, job.name);
+    const auto file = open_output(output, destination.overwrite);
     auto coding = coding_;
     coding.archive = job.archive;
     uint64_t bytes = 0;
@@ -160,6 +163,7 @@ class EncodeRun {
       file->write(piece.data, piece.size);
       bytes += piece.size;
     });
+    if (source.size() == 1 || !job.archive) file->take_after(job.name);
     file->commit();
     report(job, feed, layers, bytes, output);
     return outcome;

@@ -26,7 +26,7 @@ std::string picture_path(const std::string& folder, const std::string& label,
 }
 
 void write_text(const std::string& path, const std::string& text, bool force) {
-  write_output(path, Bytes(text.begin(), text.end()), force, "");
+  write_output(path, Bytes(text.begin(), text.end()), force);
 }
 
 // Without a model: how far the images are from the data, in a classifier's features.
@@ -66,7 +66,7 @@ void write_pictures(const ModelReport& report, const EvalOptions& options,
   make_folder(options.pictures);
   for (const auto& picture : report.pictures) {
     write_output(picture_path(options.pictures, model_label(name), picture.kind),
-                 encode_image(picture.image, "png"), options.force, "");
+                 encode_image(picture.image, "png"), options.force);
   }
 }
 

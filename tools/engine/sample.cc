@@ -54,7 +54,7 @@ int run_sample(const CommonOptions& common, const SampleOptions& options) {
   const std::filesystem::path output(options.output);
   const auto suffix = suffix_of(options.output);
   if (suffix == "idx") {
-    write_output(options.output, encode_idx_images(images), options.force, "");
+    write_output(options.output, encode_idx_images(images), options.force);
   } else if (is_writable_format(suffix) || options.output == "-") {
     int columns = static_cast<int>(grid.columns);
     if (columns == 0) {
@@ -63,14 +63,13 @@ int run_sample(const CommonOptions& common, const SampleOptions& options) {
     }
     const auto picture = mosaic(images, columns);
     const auto bytes = encode_image(picture, options.output == "-" ? "pnm" : suffix);
-    write_output(options.output, bytes, options.force, "");
+    write_output(options.output, bytes, options.force);
   } else if (suffix.empty()) {
     make_folder(options.output);
     for (size_t k = 0; k < images.size(); ++k) {
       char name[32];
       std::snprintf(name, sizeof name, "%05zu.png", k);
-      write_output((output / name).string(), encode_image(images.image(k), "png"), options.force,
-                   "");
+      write_output((output / name).string(), encode_image(images.image(k), "png"), options.force);
     }
   } else {
     throw UsageError(options.output + ": unknown suffix; use one of " + writable_format_names() +

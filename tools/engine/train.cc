@@ -15,6 +15,7 @@
 #include "lib/eval/reconstruction.h"
 #include "lib/model/model_store.h"
 #include "lib/train/trainer.h"
+#include "tools/common/files.h"
 #include "tools/common/run_main.h"
 #include "tools/engine/commands.h"
 #include "tools/pie_train.h"
@@ -54,9 +55,7 @@ Json preset_for(const TrainOptions& options, const std::optional<LoadedModel>& i
   } else if (options.config.empty()) {
     preset = initial->preset;
   } else {
-    const auto bytes = read_file(options.config);
-    preset = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
-    if (preset.is_discarded()) throw UsageError(options.config + ": is not valid JSON");
+    preset = read_preset(options.config);
   }
   for (const auto& assignment : options.set) set_value(preset, assignment);
   if (options.batch > 0) preset["train"]["batch"] = options.batch;
@@ -123,12 +122,13 @@ class Results {
  public:
   // Refuses before hours of work, not after them: throws OperationError if one of the files cannot
   // be written, or exists and is not that of the run that goes on.
-  explicit Results(const TrainOptions& options)
+  Results(const TrainOptions& options, OutputPaths& paths)
       : model_(options.output), state_(options.output + ".state"), writes_(!options.dry_run) {
-    const bool replace = options.force || same_file(options.resume, state_);
-    if (writes_) {
-      for (const auto& path : {model_, state_}) OutputFile probe(path, replace);
-    }
+    const bool goes_on = same_file(options.resume, state_), replace = options.force || goes_on;
+    if (!writes_) return;
+    paths.claim(model_, "the training");
+    if (!goes_on) paths.claim(state_, "the training's state");
+    for (const auto& path : {model_, state_}) OutputFile probe(path, replace);
   }
 
   const std::string& state() const { return state_; }
@@ -338,6 +338,15 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   std::optional<ImageSource> validation;
   if (!options.validation.empty()) validation.emplace(options.validation, source_options);
 
+  OutputPaths paths;
+  for (const auto* source : {&data, validation ? &*validation : &data}) {
+    for (const auto& part : source->parts()) paths.add_input(part.path);
+  }
+  for (const auto& path :
+       {options.config, options.init, options.resume, options.labels, options.validation_labels}) {
+    paths.add_input(path);
+  }
+
   auto trainer = trainer_for(common, options);
   const bool labelled = trainer.config().task != "density";
   auto images = trainer.training_set(data, labelled ? labels_of(data, "--labels", options.labels,
@@ -350,7 +359,8 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   if (options.epochs > 0) trainer.set_steps((options.epochs * count + batch - 1) / batch);
   if (!options.resume.empty() && options.steps > 0) trainer.set_steps(options.steps);
   if (!options.time.empty()) trainer.set_time_limit(parse_seconds("--time", options.time));
-  const Results results(options);
+  const Results results(options, paths);
+  if (!options.log.empty()) paths.claim(options.log, "the log");
 
   TrainRun run;
   run.data = &images;

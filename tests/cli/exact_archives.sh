@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Integer PIEs through the tools: training, lossless codes whose bytes do not depend on threads,
-# grouping or machine, prefixes, reports, and what is refused.
+# Exact PIEs of images of one size, and archives of these: training, lossless codes whose bytes do not
+# depend on threads, grouping or machine, prefixes, reports, and what is refused.
 . "$(dirname "$0")/helpers.sh"
 export PIE_MODEL_PATH=$scratch/models
 mkdir "$PIE_MODEL_PATH"
-tiny=(--preset pie-int-mnist --set network.hidden=8 --set network.blocks=0 --batch 8 --lr 0.02
+tiny=(--preset pie-exact-mnist --set 'networks=[{"hidden":8,"first_blocks":0,"phase_blocks":0}]' --batch 8 --lr 0.02
   --precision f32)
 
 # Stopped and resumed: the same bytes as in one go.
@@ -91,7 +91,7 @@ python "$out" set.pie <<'P'
 import json, os, sys
 r = json.load(open(sys.argv[1]))
 likelihood, code = r["likelihood"]["bits_per_dim"], r["code"]
-assert r["model"]["arch"] == "pie-int" and code["lossless"]
+assert r["model"]["arch"] == "pie-exact" and code["lossless"]
 assert code["file_bytes"] == os.path.getsize(sys.argv[2])
 assert abs(code["ideal_bits_per_dim"] - likelihood) < 1e-4 * likelihood, (code, likelihood)
 # Coded by the model and not by zstd, or the comparisons above would show little.
@@ -113,5 +113,5 @@ expect 2 pie-encode -m int --step 0.1 "$digits" -o x.pie
 says '--step is of real-valued models'
 expect 2 pie-sample -m int --temperature 0.5 -o x.png
 expect 0 pie-sample -m int --residual-temperature 1 -n 4 -o x.png
-expect 2 pie-train "${tiny[@]}" --set network.hidden=0 --data "$digits" --steps 1 -o y.safetensors
-says "'scales.0.hidden'"
+expect 2 pie-train "${tiny[@]}" --set 'networks=[{"hidden":0,"first_blocks":0,"phase_blocks":0}]' --data "$digits" --steps 1 -o y.safetensors
+says "'networks.0.hidden'"

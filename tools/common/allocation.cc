@@ -1,0 +1,34 @@
+// Memory that is not there becomes std::bad_alloc, and so a message and an exit code: mimalloc's
+// own operators end the process. All libraries of a tool find these first.
+#ifdef PIE_MIMALLOC
+#include <mimalloc.h>
+
+#include <cstddef>
+#include <new>
+
+namespace {
+
+void* or_throw(void* memory) {
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return or_throw(mi_malloc(size)); }
+void* operator new[](std::size_t size) { return or_throw(mi_malloc(size)); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return or_throw(mi_malloc_aligned(size, static_cast<std::size_t>(alignment)));
+}
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return or_throw(mi_malloc_aligned(size, static_cast<std::size_t>(alignment)));
+}
+void operator delete(void* memory) noexcept { mi_free(memory); }
+void operator delete[](void* memory) noexcept { mi_free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { mi_free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { mi_free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { mi_free(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { mi_free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { mi_free(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { mi_free(memory); }
+#endif
