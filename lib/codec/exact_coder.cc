@@ -114,7 +114,7 @@ class ExactCoder final : public ItemCoder {
           coder.encode(encoder, planes[plane], around, mixtures, known);
           return known;
         },
-        finest_scale(layers));
+        coded_scale(layers));
     go_to(static_cast<size_t>(layers));
     return result;
   }
@@ -219,12 +219,13 @@ class ExactCoder final : public ItemCoder {
     return exact_planes(pie_.view.layout, item.height, item.width);
   }
 
+  // The finest of the scales that the first `layers` layers hold.
+  int64_t coded_scale(int layers) const { return pie_.view.layout.layers + 1 - layers; }
+
   // The scale that images are interpolated from if only the first `layers` layers are there.
   // Networks that know where they are fill in what they find likely; on images of any size, which
   // may be large, a preview shall cost what it shows.
-  int64_t finest_scale(int layers) const {
-    return pie_.view.position ? 0 : pie_.view.layout.layers + 1 - layers;
-  }
+  int64_t finest_scale(int layers) const { return pie_.view.position ? 0 : coded_scale(layers); }
 
   // The samples of a plane in all items. Of channels that items do not have: of their last.
   Bytes samples_of(const ImageSet& items, const ExactPlane& plane) const {
