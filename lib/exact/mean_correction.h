@@ -35,7 +35,8 @@ class CorrectionTaps {
   static void sums(const std::int16_t* row, std::int64_t columns,
                    const std::vector<std::int32_t>& coefficients, std::int32_t* to);
 
-  // Before the first use for a plane: errors are of one scale alone, and 0 where nothing is learned.
+  // Before the first use for a plane: errors are of one scale alone, and 0 where nothing is
+  // learned.
   void enter(const ExactPlane& plane, const Surroundings& around);
   // The means by which samples of a plane were predicted in the end, and what they are: taps of the
   // planes behind it.

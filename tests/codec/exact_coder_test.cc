@@ -120,8 +120,8 @@ TEST(ExactCodec, ModelsWithoutPositionsTakeEverySize) {
   }
 }
 
-// Large enough that a plane has more samples than are all asked for their set of levels; or that the
-// means of some planes of a scale are corrected, and not those of the others.
+// Large enough that a plane has more samples than are all asked for their set of levels; or that
+// the means of some planes of a scale are corrected, and not those of the others.
 TEST(ExactCodec, GivesImagesOfFewColoursBack) {
   for (const auto& [height, width] : std::vector<std::pair<int, int>>{
            {150, 140}, {33, 64}, {9, 5}, {1, 300}, {63, 66}, {3, 1024}, {1024, 3}}) {
