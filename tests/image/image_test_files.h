@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -99,6 +101,23 @@ std::string message_of(Call call) {
 
 inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+// One level everywhere.
+inline Image flat_image(const Shape& shape, int level) {
+  Image image(shape);
+  image.samples.assign(image.samples.size(), static_cast<std::uint8_t>(level));
+  return image;
+}
+
+// Of any two samples in the same place.
+inline int largest_difference(const Image& a, const Image& b) {
+  EXPECT_EQ(a.shape, b.shape);
+  int most = 0;
+  for (std::size_t i = 0; i < a.samples.size(); ++i) {
+    most = std::max(most, std::abs(a.samples[i] - b.samples[i]));
+  }
+  return most;
 }
 
 }  // namespace pie

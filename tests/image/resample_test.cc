@@ -11,21 +11,6 @@ namespace {
 
 constexpr ResampleKernel kKernels[] = {ResampleKernel::kArea, ResampleKernel::kLanczos};
 
-Image flat_image(const Shape& shape, int level) {
-  Image image(shape);
-  image.samples.assign(image.samples.size(), static_cast<std::uint8_t>(level));
-  return image;
-}
-
-int largest_difference(const Image& a, const Image& b) {
-  EXPECT_EQ(a.shape, b.shape);
-  int most = 0;
-  for (std::size_t i = 0; i < a.samples.size(); ++i) {
-    most = std::max(most, std::abs(a.samples[i] - b.samples[i]));
-  }
-  return most;
-}
-
 TEST(Shrink, KeepsFlatImages) {
   for (const auto kernel : kKernels) {
     for (const auto& [height, width] : std::vector<std::pair<std::int64_t, std::int64_t>>{
