@@ -85,7 +85,8 @@ ExitCode inspect(const std::string& path, const DecodeOptions& options, bool jso
     } else {
       print_list(description);
     }
-    return file.truncated() ? ExitCode::kWarnings : ExitCode::kOk;
+    if (file.truncated()) log_warning(path, "is cut");
+    return ExitCode::kOk;
   }
   if (options.breakpoints) {
     for (const auto& frame : file.frames()) {

@@ -81,6 +81,8 @@ int run(int argc, char** argv) {
       ->check(finite_number())
       ->check(CLI::Range(1.0 / kUnitsPerSigma, 8.0));
   app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");
+  app.add_flag("--strip", options.strip,
+               "Keep samples only: no colour profile, orientation, text or other metadata");
   app.add_flag("-r,--recursive", options.recursive, "Descend into folders");
   app.add_option("--latents", options.latents,
                  "Write z of all images to this .npy file, float32 [N, d]; code files are then "

@@ -14,6 +14,7 @@ struct EncodeOptions {
   std::string model;
   Destination destination;
   bool lossless = false, recursive = false;
+  bool strip = false;   // keep samples only
   int layers = 0;       // 0: all
   double step = 0;      // in standard deviations; 0: the default
   std::string latents;  // .npy file to write

@@ -9,8 +9,10 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
+#include <csignal>
+#include <cstdio>
 #include <cstring>
+#include <random>
 #include <utility>
 
 #include "lib/base/error.h"
@@ -18,7 +20,9 @@
 namespace pie {
 namespace {
 
-// Paths of temporary files, where a signal handler can read them: fixed storage, no locks.
+// Paths of temporary files, where a signal handler can read them: fixed storage, no locks. While a
+// slot is kClaimed, its file is being made; that is not for long, and the thread that makes it
+// takes no signals.
 struct Slot {
   enum State : int { kFree, kClaimed, kInUse };
   std::atomic<int> state{kFree};
@@ -27,19 +31,63 @@ struct Slot {
 static_assert(std::atomic<int>::is_always_lock_free, "the signal handler must not wait");
 std::array<Slot, 64> slots;
 
-int claim_slot(const std::string& path) {
+int claim_slot() {
   for (std::size_t i = 0; i < slots.size(); ++i) {
     int expected = Slot::kFree;
-    if (!slots[i].state.compare_exchange_strong(expected, Slot::kClaimed)) continue;
-    std::memcpy(slots[i].path.data(), path.c_str(), path.size() + 1);
-    slots[i].state = Slot::kInUse;
-    return static_cast<int>(i);
+    if (slots[i].state.compare_exchange_strong(expected, Slot::kClaimed))
+      return static_cast<int>(i);
   }
   return -1;
 }
 
 void free_slot(int slot) {
   if (slot >= 0) slots[static_cast<std::size_t>(slot)].state = Slot::kFree;
+}
+
+// No signal reaches this thread while it lives.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+// Makes a file and registers it as temporary, in one step as signal handlers see it: they remove
+// what is ours, and never a file of that name that was there before. -1, with errno, if it cannot.
+int make_registered(const std::string& path, int slot) {
+  const SignalsBlocked blocked;
+  auto& own = slots[static_cast<std::size_t>(slot)];
+  std::memcpy(own.path.data(), path.c_str(), path.size() + 1);
+  // Not mkstemp: the final file gets the mode that the umask asks for.
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const int error_number = errno;
+  own.state = fd >= 0 ? Slot::kInUse : Slot::kFree;
+  errno = error_number;
+  return fd;
+}
+
+// Where a file of this name will be: symbolic links are followed, also to what is not there yet.
+std::string resolved(const std::string& path) {
+  std::string target = path;
+  constexpr int kMostLinks = 40;  // as many as Linux follows
+  for (int i = 0; i < kMostLinks; ++i) {
+    std::array<char, PATH_MAX> link{};
+    const ssize_t length = ::readlink(target.c_str(), link.data(), link.size() - 1);
+    if (length <= 0) return target;
+    const std::string next(link.data(), static_cast<std::size_t>(length));
+    const std::size_t slash = target.rfind('/');
+    const bool relative = next[0] != '/' && slash != std::string::npos;
+    target = relative ? target.substr(0, slash + 1) + next : next;
+  }
+  return target;
 }
 
 std::string reason(int error_number) { return std::strerror(error_number); }
@@ -74,11 +122,8 @@ OutputFile::OutputFile(std::string path, bool overwrite)
       return;
     }
     if (!overwrite_) throw ExistsError(path_ + ": exists already");
-    if (char* resolved = ::realpath(path_.c_str(), nullptr)) {
-      target_ = resolved;
-      std::free(resolved);
-    }
   }
+  target_ = resolved(path_);
   const std::size_t slash = target_.rfind('/');
   open_temporary(slash == std::string::npos ? "" : target_.substr(0, slash + 1));
   if (status.st_ino != 0) take_access(status);
@@ -102,20 +147,19 @@ void OutputFile::take_after(const std::string& path) {
 }
 
 void OutputFile::open_temporary(const std::string& folder) {
-  static std::atomic<unsigned> counter{0};
-  for (int attempt = 0; attempt < 1000; ++attempt) {
-    temporary_ =
-        folder + ".pie-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp";
+  std::random_device random;
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    // Names that nobody can guess, and so not occupy.
+    std::array<char, 40> name{};
+    std::snprintf(name.data(), name.size(), ".pie-%08x%08x.tmp", random(), random());
+    temporary_ = folder + name.data();
     if (temporary_.size() >= PATH_MAX) fail("cannot write", ENAMETOOLONG);
-    // Registered first: a signal between the two calls finds nothing to remove, which is harmless.
-    slot_ = claim_slot(temporary_);
+    slot_ = claim_slot();
     if (slot_ < 0) throw OperationError(path_ + ": cannot write: too many unfinished files");
-    // Not mkstemp: the final file gets the mode that the umask asks for.
-    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    fd_ = make_registered(temporary_, slot_);
     if (fd_ >= 0) return;
-    const int error_number = errno;
-    free_slot(std::exchange(slot_, -1));
-    if (error_number != EEXIST) fail("cannot write", error_number);
+    slot_ = -1;
+    if (errno != EEXIST) fail("cannot write", errno);
   }
   fail("cannot write", EEXIST);
 }
@@ -179,6 +223,8 @@ void OutputFile::move_into_place() const {
 void remove_temporary_files() noexcept {
   const int saved = errno;
   for (Slot& slot : slots) {
+    while (slot.state == Slot::kClaimed) {  // another thread is about to know
+    }
     if (slot.state == Slot::kInUse) ::unlink(slot.path.data());
   }
   errno = saved;

@@ -8,6 +8,7 @@ namespace pie {
 namespace {
 
 std::atomic<Verbosity> current_verbosity{Verbosity::kNormal};
+std::atomic<bool> warned{false};
 std::mutex name_mutex;
 
 std::string& program_name() {
@@ -37,9 +38,9 @@ std::string log_line(const std::string& file, const std::string& kind, const std
     const std::lock_guard<std::mutex> lock(name_mutex);
     line = program_name() + ": ";
   }
-  const std::string prefix = file + ": ";
-  if (!file.empty() && message.compare(0, prefix.size(), prefix) != 0) line += prefix;
-  line += kind + message;
+  const std::string prefix = file.empty() ? "" : file + ": ";
+  const bool named = message.compare(0, prefix.size(), prefix) == 0;
+  line += prefix + kind + (named ? message.substr(prefix.size()) : message);
   for (char& c : line) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
   }
@@ -49,8 +50,11 @@ std::string log_line(const std::string& file, const std::string& kind, const std
 void log_error(const std::string& file, const std::string& message) { print(file, "", message); }
 
 void log_warning(const std::string& file, const std::string& message) {
+  warned = true;
   if (verbosity() >= Verbosity::kNormal) print(file, "warning: ", message);
 }
+
+bool has_warned() { return warned; }
 
 void log_note(const std::string& file, const std::string& message) {
   if (verbosity() >= Verbosity::kNormal) print(file, "", message);

@@ -24,6 +24,9 @@ void log_warning(const std::string& file, const std::string& message);  // adds 
 void log_note(const std::string& file, const std::string& message);
 void log_detail(const std::string& file, const std::string& message);
 
+// Whether there has been a warning, printed or not.
+bool has_warned();
+
 inline void log_error(const std::string& message) { log_error({}, message); }
 inline void log_warning(const std::string& message) { log_warning({}, message); }
 inline void log_note(const std::string& message) { log_note({}, message); }

@@ -14,6 +14,7 @@
 #include "lib/codec/item_coder.h"
 #include "lib/container/stored_frame.h"
 #include "lib/image/image.h"
+#include "lib/image/metadata.h"
 #include "lib/model/model_file.h"
 
 namespace pie {
@@ -26,6 +27,7 @@ struct CodingOptions {
   int layers = 0;        // keep the first `layers`, coarse to fine; 0: all
   uint32_t step = 0;     // of z; r_l is quantized with step * eps0; 0: kDefaultStep, or exact
   bool archive = false;  // a set of images, even if it holds one
+  Metadata metadata;     // to keep with the image
 };
 
 // One layer of an encoded frame, for reports.
@@ -60,6 +62,10 @@ struct DecodingNotes {
                          // opaque then, and low bytes repeat the high ones
   std::vector<std::string> warnings;  // damage that leaves the pixels intact
 };
+
+// What was kept with the image of a frame. What cannot be read of it is left out; decode_images
+// says so.
+Metadata stored_metadata(const StoredFrame& frame);
 
 // Decodes the images `indices` (each below frame.header().images) from the first `layers` layers
 // (0: all that are stored) and hands them over one by one in that order; only the blocks they need

@@ -7,6 +7,7 @@
 #include "lib/base/error.h"
 #include "lib/codec/codec.h"
 #include "lib/codec/extra_samples.h"
+#include "lib/codec/metadata_chunk.h"
 #include "lib/codec/pixel_hash.h"
 #include "lib/image/tiling.h"
 #include "lib/numerics/batches.h"
@@ -130,6 +131,15 @@ std::vector<uint64_t> blocks_of(const FrameHeader& header, const std::vector<uin
 
 }  // namespace
 
+Metadata stored_metadata(const StoredFrame& frame) {
+  std::vector<std::string> said_elsewhere;
+  try {
+    return metadata_in(frame.chunks(&said_elsewhere));
+  } catch (const DamagedError&) {
+    return {};
+  }
+}
+
 DecodingNotes decode_images(const LoadedModel& loaded, const StoredFrame& frame, int layers,
                             const std::vector<uint64_t>& indices,
                             const std::function<void(uint64_t index, const Image& image)>& use) {
@@ -147,6 +157,11 @@ DecodingNotes decode_images(const LoadedModel& loaded, const StoredFrame& frame,
 
   DecodingNotes notes;
   const auto chunks = frame.chunks(&notes.warnings);
+  try {
+    metadata_in(chunks);
+  } catch (const DamagedError& error) {
+    notes.warnings.emplace_back(error.what());
+  }
   if (frame.truncated()) notes.warnings.clear();  // that it is cut is known
   const ExtraSamples extra(layout.shares, header, chunks);
   notes.complete = !layout.shares.any_extra() || extra.found();

@@ -7,6 +7,7 @@
 #include "lib/codec/codec.h"
 #include "lib/codec/extra_samples.h"
 #include "lib/codec/item_reader.h"
+#include "lib/codec/metadata_chunk.h"
 #include "lib/codec/pixel_hash.h"
 #include "lib/container/frame_writer.h"
 #include "lib/numerics/batches.h"
@@ -146,6 +147,7 @@ std::vector<LayerReport> encode_images(const LoadedModel& loaded, const ImageFee
   }
   encode_blocks(plan, items, writer, reports);
   if (plan.shares.any_extra()) writer.add(extra.chunk());
+  if (!options.metadata.empty()) writer.add(metadata_chunk(options.metadata));
   writer.write(sink);
   return reports;
 }

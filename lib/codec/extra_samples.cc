@@ -1,9 +1,6 @@
 #include "lib/codec/extra_samples.h"
 
-#include <utility>
-
-#include "lib/base/error.h"
-#include "lib/coding/layer_coder.h"
+#include "lib/coding/coded_block.h"
 
 namespace pie {
 
@@ -13,15 +10,7 @@ void ExtraSamplesWriter::add(const ImageBatch& images, size_t i) {
   if (shares_.low_bytes) append_interleaved(images.low(i), samples_);
 }
 
-Chunk ExtraSamplesWriter::chunk() const {
-  std::vector<int32_t> symbols;
-  symbols.reserve(samples_.size());
-  for (const uint8_t sample : samples_) symbols.push_back(sample - kMiddleSample);
-  const auto block = plain_block(symbols.data(), symbols.size());
-  Bytes data{static_cast<uint8_t>(block.mode)};
-  data.insert(data.end(), block.bytes.begin(), block.bytes.end());
-  return {kExtraSamples, std::move(data)};
-}
+Chunk ExtraSamplesWriter::chunk() const { return {kExtraSamples, pack_bytes(samples_)}; }
 
 size_t ExtraSamples::bytes_of_image() const {
   return static_cast<size_t>((shares_.alpha ? shape_.pixels() : 0) +
@@ -35,19 +24,7 @@ ExtraSamples::ExtraSamples(const SampleShares& shares, const FrameHeader& header
   const size_t count = bytes_of_image() * static_cast<size_t>(header.images);
   for (const auto& chunk : chunks) {
     if (chunk.type != kExtraSamples) continue;
-    if (chunk.data.empty() || (chunk.data[0] != static_cast<uint8_t>(BlockMode::kZstd) &&
-                               chunk.data[0] != static_cast<uint8_t>(BlockMode::kRaw))) {
-      throw DamagedError("its extra samples are stored in an impossible way");
-    }
-    const ByteSpan bytes{chunk.data.data() + 1, chunk.data.size() - 1};
-    samples_.reserve(count);
-    for (const int32_t symbol :
-         decode_plain_symbols(static_cast<BlockMode>(chunk.data[0]), bytes, count)) {
-      if (symbol < -kMiddleSample || symbol >= kMiddleSample) {
-        throw DamagedError("not a sample of 8 bits");
-      }
-      samples_.push_back(static_cast<uint8_t>(symbol + kMiddleSample));
-    }
+    samples_ = unpack_bytes({chunk.data.data(), chunk.data.size()}, count);
     return;
   }
 }

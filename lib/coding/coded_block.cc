@@ -16,6 +16,7 @@ namespace {
 // smaller.
 constexpr int kZstdLevel = 9, kFastZstdLevel = 1;
 constexpr std::size_t kMaxVarintBytes = 5;  // of a 32-bit integer
+constexpr std::int32_t kMiddleByte = 128;
 
 std::uint32_t zigzag(std::int32_t value) {
   return (static_cast<std::uint32_t>(value) << 1) ^ (value < 0 ? 0xFFFFFFFFU : 0U);
@@ -168,6 +169,34 @@ std::vector<std::int32_t> decode_plain_symbols(BlockMode mode, ByteSpan bytes, s
     return {};
   }
   return mode == BlockMode::kZstd ? decode_zstd(bytes, count) : decode_raw(bytes, count);
+}
+
+Bytes pack_bytes(const Bytes& bytes) {
+  std::vector<std::int32_t> symbols;
+  symbols.reserve(bytes.size());
+  for (const std::uint8_t byte : bytes) symbols.push_back(byte - kMiddleByte);
+  const auto block = plain_block(symbols.data(), symbols.size());
+  ByteWriter packed;
+  packed.u8(static_cast<std::uint8_t>(block.mode));
+  packed.raw(block.bytes);
+  return packed.take();
+}
+
+Bytes unpack_bytes(ByteSpan packed, std::size_t count) {
+  const auto mode = packed.size == 0 ? BlockMode::kRans : static_cast<BlockMode>(packed.data[0]);
+  if (mode != BlockMode::kZstd && mode != BlockMode::kRaw) {
+    throw DamagedError("damaged bytes: stored in an impossible way");
+  }
+  Bytes bytes;
+  bytes.reserve(count);
+  for (const std::int32_t symbol :
+       decode_plain_symbols(mode, {packed.data + 1, packed.size - 1}, count)) {
+    if (symbol < -kMiddleByte || symbol >= kMiddleByte) {
+      throw DamagedError("damaged bytes: not of 8 bits");
+    }
+    bytes.push_back(static_cast<std::uint8_t>(symbol + kMiddleByte));
+  }
+  return bytes;
 }
 
 }  // namespace pie

@@ -38,4 +38,11 @@ CodedBlock smallest_block(const std::int32_t* symbols, std::size_t count, Bytes 
 // UsageError for mode kRans.
 std::vector<std::int32_t> decode_plain_symbols(BlockMode mode, ByteSpan bytes, std::size_t count);
 
+// Bytes in the smaller of these modes, behind a byte that says which: their symbols are the bytes
+// less 128.
+Bytes pack_bytes(const Bytes& bytes);
+
+// The `count` bytes that were packed. Allocates like decode_plain_symbols. Throws DamagedError.
+Bytes unpack_bytes(ByteSpan packed, std::size_t count);
+
 }  // namespace pie

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/image/image.h"
+#include "lib/image/metadata.h"
 
 namespace pie {
 
@@ -35,11 +36,12 @@ struct ImageHeader {
 };
 
 // A decoded image file. The samples are exactly what the file defines; whatever else it held is
-// listed, so that a tool that promises to lose nothing can say what it does not keep.
+// kept beside them or listed, so that a tool that promises to lose nothing can say what it does not
+// keep.
 struct ImageFile {
   Image image;
-  // What is not kept: "iCCP" (an ICC profile), "gAMA", "cHRM", "eXIf", "further frames", ...
-  std::vector<std::string> dropped;
+  Metadata metadata;
+  std::vector<std::string> dropped;  // what is not kept: "further frames", "layers", ...
 };
 
 // The largest image that readers accept unless told otherwise, in pixels.

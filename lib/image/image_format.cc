@@ -13,6 +13,15 @@
 
 namespace pie {
 
+namespace {
+
+template <Bytes (*kEncode)(const Image&)>
+Bytes without_metadata(const Image& image, const Metadata&) {
+  return kEncode(image);
+}
+
+}  // namespace
+
 bool ImageFormat::can_hold(const Image& image) const {
   return encode != nullptr && image.bits <= most_bits &&
          std::find(channels.begin(), channels.end(), image.shape.channels) != channels.end();
@@ -21,9 +30,16 @@ bool ImageFormat::can_hold(const Image& image) const {
 const std::vector<ImageFormat>& image_formats() {
   static const std::vector<ImageFormat> kFormats = {
       {"PNG", {"png"}, is_png, probe_png, decode_png, encode_png, {1, 2, 3, 4}, 16},
-      {"PGM", {"pgm", "pnm"}, is_pgm, probe_pnm, decode_pnm, encode_pnm, {1}, 16},
-      {"PPM", {"ppm", "pnm"}, is_ppm, probe_pnm, decode_pnm, encode_pnm, {3}, 16},
-      {"PAM", {"pam", "pnm"}, is_pam, probe_pam, decode_pam, encode_pam, {1, 2, 3, 4}, 16},
+      {"PGM", {"pgm", "pnm"}, is_pgm, probe_pnm, decode_pnm, without_metadata<encode_pnm>, {1}, 16},
+      {"PPM", {"ppm", "pnm"}, is_ppm, probe_pnm, decode_pnm, without_metadata<encode_pnm>, {3}, 16},
+      {"PAM",
+       {"pam", "pnm"},
+       is_pam,
+       probe_pam,
+       decode_pam,
+       without_metadata<encode_pam>,
+       {1, 2, 3, 4},
+       16},
       {"JPEG", {"jpg", "jpeg", "jpe"}, is_jpeg, probe_jpeg, decode_jpeg},
       {"BMP", {"bmp"}, is_bmp, probe_bmp, decode_bmp},
       {"GIF", {"gif"}, is_gif, probe_gif, decode_gif},

@@ -21,8 +21,9 @@ struct ImageFormat {
   ImageFile (*decode)(const FileView& file, std::uint64_t max_pixels);
 
   // A whole file in memory, of an image with one of these numbers of channels and at most so many
-  // bits a sample, all of which it keeps. Null if the format is only read.
-  Bytes (*encode)(const Image& image) = nullptr;
+  // bits a sample, all of which it keeps, as it does metadata if it can. Null if the format is only
+  // read.
+  Bytes (*encode)(const Image& image, const Metadata& metadata) = nullptr;
   std::vector<int> channels = {};
   int most_bits = 0;
 

@@ -51,7 +51,12 @@ std::vector<std::string> suffixes_of_formats(IsMeant is_meant) {
 
 ImageFile decode_image(const Bytes& file, const std::string& name, std::uint64_t max_pixels) {
   const FileView view{file.data(), file.size(), name};
-  return format_of(view).decode(view, max_pixels);
+  auto result = format_of(view).decode(view, max_pixels);
+  while (metadata_bytes(result.metadata) > kMostMetadata) {
+    result.dropped.push_back(result.metadata.back().type);
+    result.metadata.pop_back();
+  }
+  return result;
 }
 
 ImageFile read_image(const Input& input, std::uint64_t max_pixels) {
@@ -94,9 +99,11 @@ std::string writable_format_names() { return joined(writable_formats()); }
 
 bool is_writable_format(const std::string& name) { return has(writable_formats(), name); }
 
-Bytes encode_image(const Image& image, const std::string& format_name) {
+Bytes encode_image(const Image& image, const std::string& format_name, const Metadata& metadata) {
   for (const ImageFormat& format : image_formats()) {
-    if (has(format.suffixes, format_name) && format.can_hold(image)) return format.encode(image);
+    if (has(format.suffixes, format_name) && format.can_hold(image)) {
+      return format.encode(image, metadata);
+    }
   }
   if (!is_writable_format(format_name)) {
     throw UsageError("there is no image format '" + format_name + "' that can be written; choose " +

@@ -43,7 +43,8 @@ bool is_writable_format(const std::string& name);
 
 // A whole file in memory that keeps every sample; of the formats that share a name, as PGM and PPM
 // share "pnm", the one that fits. Throws UsageError if there is none of this name that can hold the
-// image's channels and bits, and says which can.
-Bytes encode_image(const Image& image, const std::string& format_name);
+// image's channels and bits, and says which can. Metadata is left out where the format has none.
+Bytes encode_image(const Image& image, const std::string& format_name,
+                   const Metadata& metadata = {});
 
 }  // namespace pie

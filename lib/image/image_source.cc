@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "lib/base/error.h"
+#include "lib/base/log.h"
 #include "lib/image/archive.h"
 #include "lib/image/gzip.h"
 #include "lib/image/idx.h"
@@ -41,35 +42,47 @@ bool is_hidden(const fs::path& path) {
   return !name.empty() && name[0] == '.';
 }
 
-template <typename Iterator>
-void collect_files(Iterator it, const std::string& folder, std::vector<std::string>* files) {
+using OnSkip = std::function<void(const SkippedInput&)>;
+
+// Why an entry of a folder that looks like an image is none.
+std::string unreadable_because(const fs::directory_entry& entry) {
   std::error_code error;
-  for (; it != Iterator(); it.increment(error)) {
-    if (is_hidden(it->path())) {
-      if constexpr (std::is_same_v<Iterator, fs::recursive_directory_iterator>) {
-        it.disable_recursion_pending();
-      }
-      continue;
-    }
-    std::error_code ignored;
-    const std::string path = it->path().string();
-    if (has_image_suffix(path) && it->is_regular_file(ignored)) files->push_back(path);
+  const auto status = entry.status(error);
+  if (fs::is_regular_file(status)) return "";
+  if (error || !fs::exists(status)) {
+    return entry.is_symlink(error) ? "a symbolic link to nothing" : "cannot be read";
   }
-  if (error) throw OperationError(folder + ": " + error.message());
+  return "neither a file nor a folder";
 }
 
-std::vector<Input> list_folder(const std::string& folder, bool recursive) {
+void collect_files(const std::string& folder, bool recursive, const OnSkip& skip,
+                   std::vector<std::string>* files) {
+  std::error_code error;
+  fs::directory_iterator it(folder, error);
+  for (; !error && it != fs::directory_iterator(); it.increment(error)) {
+    if (is_hidden(it->path())) continue;
+    std::error_code ignored;
+    const std::string path = it->path().string();
+    if (it->is_directory(ignored)) {
+      if (recursive && !it->is_symlink(ignored)) collect_files(path, true, skip, files);
+    } else if (has_image_suffix(path)) {
+      const auto cause = unreadable_because(*it);
+      if (cause.empty()) {
+        files->push_back(path);
+      } else {
+        skip({path, path + ": " + cause});
+      }
+    }
+  }
+  if (error) skip({folder, folder + ": " + error.message()});
+}
+
+std::vector<Input> list_folder(const std::string& folder, bool recursive, const OnSkip& skip) {
   std::vector<std::string> files;
   std::error_code error;
-  if (recursive) {
-    const auto options = fs::directory_options::skip_permission_denied;
-    fs::recursive_directory_iterator it(folder, options, error);
-    if (!error) collect_files(std::move(it), folder, &files);
-  } else {
-    fs::directory_iterator it(folder, error);
-    if (!error) collect_files(std::move(it), folder, &files);
-  }
+  const fs::directory_iterator can_be_read(folder, error);
   if (error) throw OperationError(folder + ": " + error.message());
+  collect_files(folder, recursive, skip, &files);
   if (files.empty()) {
     throw OperationError(folder + ": no image files in this folder" +
                          (recursive ? "" : "; the folders in it were not searched"));
@@ -93,12 +106,12 @@ void select(const std::optional<Slice>& slice, const std::string& path, Content*
   if (content->size() == 0) throw UsageError(path + ": holds no images");
 }
 
-Content open_content(const SlicedInput& sliced, const SourceOptions& options) {
+Content open_content(const SlicedInput& sliced, const SourceOptions& options, const OnSkip& skip) {
   const Input& input = sliced.input;
   Content content;
   if (!input.exists()) throw OperationError(input.name() + ": no such file or folder");
   if (input.is_folder()) {
-    content.files = list_folder(input.path(), options.recursive);
+    content.files = list_folder(input.path(), options.recursive, skip);
   } else if ((content.archive = open_archive(input))) {
     content.whole = content.archive->size();
     select(sliced.slice, input.name(), &content);
@@ -122,6 +135,8 @@ Content open_content(const SlicedInput& sliced, const SourceOptions& options) {
 }
 
 }  // namespace
+
+void warn_of(const SkippedInput& input) { log_warning(input.name, input.cause + "; passed over"); }
 
 struct ImageSource::State {
   // Where image `i` of the source is.
@@ -191,7 +206,8 @@ struct ImageSource::State {
   void add(const SlicedInput& sliced) {
     Content content;
     try {
-      content = open_content(sliced, options);
+      content = open_content(sliced, options,
+                             [this](const SkippedInput& input) { skip(input.name, input.cause); });
     } catch (const UsageError&) {
       throw;
     } catch (const Error& error) {
@@ -274,16 +290,14 @@ ImageFile ImageSource::load_file(std::size_t i) const {
   return file;
 }
 
-ImageBatch ImageSource::load_batch(std::size_t first, std::size_t most,
-                                   std::vector<std::string>* dropped) const {
+ImageBatch ImageSource::load_batch(std::size_t first, std::size_t most, ImageFile* besides) const {
   const State::Place place = state_->place(first);
   if (place.content.archive) {
     const std::size_t end = place.index + std::min(most, place.part.count - place.index);
     return ImageBatch(state_->read(place.content, place.index, end));
   }
-  ImageFile file = load_file(first);
-  dropped->insert(dropped->end(), file.dropped.begin(), file.dropped.end());
-  return ImageBatch(std::move(file.image));
+  *besides = load_file(first);
+  return ImageBatch(std::exchange(besides->image, {}));
 }
 
 Image ImageSource::load(std::size_t i) const {

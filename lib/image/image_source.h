@@ -23,6 +23,9 @@ struct SkippedInput {
   std::string cause;  // the error's message, which names the file
 };
 
+// Says so on stderr.
+void warn_of(const SkippedInput& input);
+
 struct SourceOptions {
   // Descend into the folders of a folder (symbolic links to folders are not followed).
   bool recursive = false;
@@ -38,12 +41,13 @@ struct SourceOptions {
   // passes in any order is as good as a cache gets. 0 suits tools that see each image once.
   std::uint64_t cache_bytes = 0;
   // Called once for each input passed over, from the thread that met it.
-  std::function<void(const SkippedInput&)> on_skip;
+  std::function<void(const SkippedInput&)> on_skip = warn_of;
 };
 
 // Images from a list of paths, in the order of the list. A path is
 // - an image file (anything read_image reads),
 // - a folder: its image files, told by suffix, sorted by name bytewise; hidden ones are left out,
+//   and what cannot be read of it is passed over, remembered as skipped,
 // - an IDX file, plain or gzip (told by content), or a CIFAR-10 file (told by ".bin" and its size),
 // - "-" or a pipe: one of the former except a folder or CIFAR, read from there,
 // each optionally followed by a slice of its images, [begin:end], [begin:], [:end] or [index],
@@ -83,9 +87,8 @@ class ImageSource {
   std::optional<Image> try_load(std::size_t i) const;
 
   // Images from `first` on as they were read: at least one and at most `most`, all of one part.
-  // What their files held besides is added to `dropped`. Throws like read_image.
-  ImageBatch load_batch(std::size_t first, std::size_t most,
-                        std::vector<std::string>* dropped) const;
+  // What a file held besides goes to `besides`, whose image is left empty. Throws like read_image.
+  ImageBatch load_batch(std::size_t first, std::size_t most, ImageFile* besides) const;
 
   // Writes image `i` in planar order to `to`, which has room for `required.elements()` bytes.
   // Throws like load, ShapeError naming the image if it has another shape or 16 bits: nothing is

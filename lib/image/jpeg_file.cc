@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <csetjmp>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
+#include <optional>
+#include <string>
 #include <vector>
 
 // Behind <cstdio>, which it needs.
@@ -139,7 +143,7 @@ class Reader {
     }
 
     ImageFile file;
-    list_segments(&file);
+    collect_metadata(&file);
     file.image = Image(header_.shape);
     std::vector<JSAMPROW> rows;
     for (std::size_t start = 0; start < file.image.samples.size();
@@ -171,8 +175,10 @@ class Reader {
       jpeg_create_decompress(&jpeg_);
       jpeg_.src = &input_.manager;
       jpeg_.progress = &progress_;
-      jpeg_save_markers(&jpeg_, kExif, kKept);
-      jpeg_save_markers(&jpeg_, kIcc, kKept);
+      for (int marker = kFirst; marker <= kLast; ++marker) {
+        if (marker != kAdobe) jpeg_save_markers(&jpeg_, marker, kWhole);
+      }
+      jpeg_save_markers(&jpeg_, JPEG_COM, kWhole);
       jpeg_read_header(&jpeg_, TRUE);
     });
     if (!read) fail();
@@ -187,18 +193,65 @@ class Reader {
                      static_cast<int>(jpeg_.image_width)};
   }
 
-  void list_segments(ImageFile* file) const {
-    const auto list = [file](const char* what) {
+  // Keeps what segments say that PNG could say too, and lists the others.
+  void collect_metadata(ImageFile* file) {
+    const auto drop = [file](const std::string& what) {
       auto& dropped = file->dropped;
       if (std::find(dropped.begin(), dropped.end(), what) == dropped.end()) dropped.push_back(what);
     };
+    Metadata& metadata = file->metadata;
+    collect_profile(file);
+    bool exif = false, xmp = false;
     for (auto* marker = jpeg_.marker_list; marker != nullptr; marker = marker->next) {
-      const auto starts = [marker](const char* text, std::size_t size) {
-        return marker->data_length >= size && std::memcmp(marker->data, text, size) == 0;
+      const auto rest_of = [marker](const std::string& name) -> std::optional<Bytes> {
+        const std::size_t size = name.size();
+        if (marker->data_length < size || std::memcmp(marker->data, name.data(), size) != 0) {
+          return std::nullopt;
+        }
+        return Bytes(marker->data + size, marker->data + marker->data_length);
       };
-      if (marker->marker == kExif && starts("Exif", 5)) list("eXIf");
-      if (marker->marker == kIcc && starts("ICC_PROFILE", 12)) list("iCCP");
+      if (marker->marker == JPEG_COM) {
+        metadata.push_back(comment_item(*rest_of("")));
+      } else if (const auto block = rest_of({"Exif\0", 5}); block && !exif && !block->empty()) {
+        exif = true;
+        metadata.push_back(exif_item({block->begin() + 1, block->end()}));
+      } else if (const auto packet = rest_of({"http://ns.adobe.com/xap/1.0/\0", 29});
+                 packet && !xmp) {
+        xmp = true;
+        metadata.push_back(xmp_item(*packet));
+      } else if (!rest_of({"ICC_PROFILE\0", 12})) {
+        drop("segment APP" + std::to_string(marker->marker - JPEG_APP0));
+      }
     }
+    collect_density(metadata);
+  }
+
+  void collect_profile(ImageFile* file) {
+    JOCTET* profile = nullptr;
+    unsigned size = 0;
+    bool sound = false;
+    const bool read = guarded(&failure_, [this, &profile, &size, &sound] {
+      sound = jpeg_read_icc_profile(&jpeg_, &profile, &size) != FALSE;
+    });
+    const std::unique_ptr<JOCTET, decltype(&std::free)> owner(profile, std::free);
+    if (read && sound) file->metadata.push_back(icc_profile_item(Bytes(profile, profile + size)));
+    const auto is_profile = [](const jpeg_marker_struct* marker) {
+      return marker->data_length >= 12 && std::memcmp(marker->data, "ICC_PROFILE", 12) == 0;
+    };
+    for (auto* marker = jpeg_.marker_list; marker != nullptr && !sound; marker = marker->next) {
+      if (is_profile(marker)) return file->dropped.push_back("incomplete ICC profile");
+    }
+  }
+
+  void collect_density(Metadata& metadata) const {
+    constexpr int kRatio = 0, kPerInch = 1, kPerCentimetre = 2;
+    const std::uint32_t x = jpeg_.X_density, y = jpeg_.Y_density;
+    const int unit = jpeg_.density_unit;
+    if (jpeg_.saw_JFIF_marker == FALSE || x == 0 || y == 0) return;
+    if (unit == kRatio && x != y) metadata.push_back(density_item(x, y, false));
+    const auto from_inches = [](std::uint32_t n) { return (n * 10000 + 127) / 254; };
+    if (unit == kPerInch) metadata.push_back(density_item(from_inches(x), from_inches(y), true));
+    if (unit == kPerCentimetre) metadata.push_back(density_item(100 * x, 100 * y, true));
   }
 
   [[noreturn]] void fail() const {
@@ -226,9 +279,10 @@ class Reader {
     }
   }
 
-  static constexpr int kExif = JPEG_APP0 + 1;
-  static constexpr int kIcc = JPEG_APP0 + 2;
-  static constexpr unsigned kKept = 16;  // bytes of each such segment: enough for its name
+  // Segments of applications but for the first, JFIF's, and the one that says how colours are
+  // stored: libjpeg reads these.
+  static constexpr int kFirst = JPEG_APP0 + 1, kLast = JPEG_APP0 + 15, kAdobe = JPEG_APP0 + 14;
+  static constexpr unsigned kWhole = 0xffff;
 
   std::size_t size_;
   std::string name_;

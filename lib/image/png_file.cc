@@ -6,6 +6,7 @@
 #include <csetjmp>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "lib/base/error.h"
 
@@ -48,6 +49,11 @@ void read_input(png_structp png, png_bytep to, png_size_t count) {
 }
 
 void ignore_warning(png_structp, png_const_charp) {}
+
+// What libpng knows beside what samples are made of: names of five bytes.
+constexpr png_byte kNotForLibpng[] =
+    "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0tEXt\0"
+    "tIME\0zTXt";
 
 // A PNG file opened for reading, with the header read.
 class Reader {
@@ -102,7 +108,7 @@ class Reader {
       png_read_end(png_, info_);
     });
     if (!read) fail();
-    describe(&file);
+    collect_metadata(&file);
     return file;
   }
 
@@ -111,11 +117,11 @@ class Reader {
     const bool read = guarded(png_, [this] {
       png_set_read_fn(png_, &input_, read_input);
       png_set_crc_action(png_, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-      // Dimensions are judged below, with a better message; libpng's own limits guard memory
-      // (text and profile chunks may be compressed bombs).
+      // Dimensions are judged below, with a better message. Metadata is only skipped here: what is
+      // compressed in it may be a bomb.
       png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-      png_set_chunk_malloc_max(png_, 1 << 26);
-      png_set_chunk_cache_max(png_, 256);
+      png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, kNotForLibpng,
+                                  sizeof kNotForLibpng / 5);
       png_read_info(png_, info_);
     });
     if (!read) fail();
@@ -124,25 +130,57 @@ class Reader {
     stored_depth_ = png_get_bit_depth(png_, info_);
     const int color_type = png_get_color_type(png_, info_);
     const bool color = (color_type & PNG_COLOR_MASK_COLOR) != 0;
-    const bool alpha =
-        (color_type & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
+    palette_ = color_type == PNG_COLOR_TYPE_PALETTE;
+    transparency_ = png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
+    const bool alpha = (color_type & PNG_COLOR_MASK_ALPHA) != 0 || transparency_;
     header_.shape = {(color ? 3 : 1) + (alpha ? 1 : 0),
                      static_cast<int>(png_get_image_height(png_, info_)),
                      static_cast<int>(png_get_image_width(png_, info_))};
     header_.bits = stored_depth_ == 16 ? 16 : 8;
   }
 
-  void describe(ImageFile* file) const {
-    // An sRGB chunk, with the gAMA and cHRM that accompany it, says only what an image without
-    // colour chunks means anyway.
-    const bool srgb = has(PNG_INFO_sRGB);
-    if (has(PNG_INFO_iCCP)) file->dropped.push_back("iCCP");
-    if (has(PNG_INFO_gAMA) && !srgb) file->dropped.push_back("gAMA");
-    if (has(PNG_INFO_cHRM) && !srgb) file->dropped.push_back("cHRM");
-    if (has(PNG_INFO_eXIf)) file->dropped.push_back("eXIf");
+  // Keeps what is no part of the samples. The file has been read to its end: its chunks are sound.
+  void collect_metadata(ImageFile* file) const {
+    constexpr std::size_t kSignature = 8, kFrame = 12;  // a chunk's length, type and checksum
+    const FileView view{input_.data, input_.size, name_};
+    for (std::size_t at = kSignature; at < input_.offset;) {
+      const std::size_t size = view.big32(at);
+      const auto* type = view.bytes(at + 4, 4);
+      MetadataItem item{std::string(type, type + 4), {}};
+      const bool animation = item.type == "acTL";
+      if (animation || item.type == "hIST") {
+        file->dropped.push_back(animation ? "further frames" : item.type);
+      } else if (is_metadata_type(item.type)) {
+        const auto* data = view.bytes(at + 8, size);
+        item.data.assign(data, data + size);
+        if (fit_to_samples(&item)) {
+          file->metadata.push_back(std::move(item));
+        } else {
+          file->dropped.push_back(item.type);
+        }
+      }
+      at += kFrame + size;
+    }
   }
 
-  bool has(png_uint_32 chunk) const { return png_get_valid(png_, info_, chunk) != 0; }
+  // Rewrites what speaks of stored samples where these have been expanded; false if it is nonsense.
+  bool fit_to_samples(MetadataItem* item) const {
+    Bytes& data = item->data;
+    if (item->type == "sBIT" && transparency_) {
+      data.push_back(static_cast<std::uint8_t>(header_.bits));
+    } else if (item->type == "bKGD" && palette_) {
+      png_colorp colors = nullptr;
+      int count = 0;
+      png_get_PLTE(png_, info_, &colors, &count);
+      if (data.size() != 1 || data[0] >= count) return false;
+      const png_color& color = colors[data[0]];
+      data = {0, color.red, 0, color.green, 0, color.blue};
+    } else if (item->type == "bKGD" && stored_depth_ < 8) {
+      if (data.size() != 2 || data[1] >> stored_depth_ != 0) return false;
+      data[1] = static_cast<std::uint8_t>(data[1] * 255 / ((1 << stored_depth_) - 1));
+    }
+    return true;
+  }
 
   [[noreturn]] void fail() const {
     if (input_.ended) throw TruncatedError(name_ + ": the PNG file ends early");
@@ -155,6 +193,7 @@ class Reader {
   png_infop info_ = nullptr;
   ImageHeader header_;
   int stored_depth_ = 8;
+  bool palette_ = false, transparency_ = false;
 };
 
 void append_output(png_structp png, png_bytep from, png_size_t count) {
@@ -182,7 +221,7 @@ ImageFile decode_png(const FileView& file, std::uint64_t max_pixels) {
   return Reader(file, max_pixels).decode();
 }
 
-Bytes encode_png(const Image& image) {
+Bytes encode_png(const Image& image, const Metadata& metadata) {
   static const int kColorTypes[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA,
                                     PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
   char message[sizeof(Input::message)] = "";
@@ -190,20 +229,25 @@ Bytes encode_png(const Image& image) {
       png_create_write_struct(PNG_LIBPNG_VER_STRING, message, keep_message, ignore_warning);
   png_infop info = png == nullptr ? nullptr : png_create_info_struct(png);
   Bytes out;
-  const bool written = info != nullptr && guarded(png, [png, info, &image, &out] {
-                         png_set_write_fn(png, &out, append_output, flush_nothing);
-                         png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-                         png_set_IHDR(png, info, static_cast<png_uint_32>(image.shape.width),
-                                      static_cast<png_uint_32>(image.shape.height), image.bits,
-                                      kColorTypes[image.shape.channels - 1], PNG_INTERLACE_NONE,
-                                      PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-                         png_write_info(png, info);
-                         const std::size_t row = image.row_bytes();
-                         for (std::size_t start = 0; start < image.samples.size(); start += row) {
-                           png_write_row(png, image.samples.data() + start);
-                         }
-                         png_write_end(png, info);
-                       });
+  const bool written =
+      info != nullptr && guarded(png, [png, info, &image, &metadata, &out] {
+        png_set_write_fn(png, &out, append_output, flush_nothing);
+        png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+        png_set_IHDR(png, info, static_cast<png_uint_32>(image.shape.width),
+                     static_cast<png_uint_32>(image.shape.height), image.bits,
+                     kColorTypes[image.shape.channels - 1], PNG_INTERLACE_NONE,
+                     PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+        png_write_info(png, info);
+        for (const MetadataItem& item : metadata) {
+          png_write_chunk(png, reinterpret_cast<png_const_bytep>(item.type.c_str()),
+                          item.data.data(), item.data.size());
+        }
+        const std::size_t row = image.row_bytes();
+        for (std::size_t start = 0; start < image.samples.size(); start += row) {
+          png_write_row(png, image.samples.data() + start);
+        }
+        png_write_end(png, info);
+      });
   png_destroy_write_struct(&png, &info);
   if (!written) throw OperationError(std::string("a PNG image cannot be encoded: ") + message);
   return out;

@@ -18,7 +18,7 @@ ImageHeader probe_png(const FileView& file, std::uint64_t max_pixels);
 // TruncatedError, DamagedError.
 ImageFile decode_png(const FileView& file, std::uint64_t max_pixels);
 
-// A PNG file of any image, with nothing but the samples.
-Bytes encode_png(const Image& image);
+// A PNG file of any image and its metadata.
+Bytes encode_png(const Image& image, const Metadata& metadata = {});
 
 }  // namespace pie

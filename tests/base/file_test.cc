@@ -74,6 +74,27 @@ TEST_F(FileTest, RefusesToOverwriteWithoutFlag) {
   EXPECT_EQ(read_file(path("a")), (Bytes{'n', 'e', 'w'}));
 }
 
+TEST_F(FileTest, ALinkToNothingIsFollowed) {
+  fs::create_directory(folder_ / "deep");
+  fs::create_symlink("deep/target", path("link"));
+  for (const bool overwrite : {false, true}) {
+    OutputFile out(path("link"), overwrite);
+    out.write("x", 1);
+    out.commit();
+    EXPECT_TRUE(fs::is_symlink(path("link")));
+    EXPECT_EQ(read_file(path("deep/target")), Bytes{'x'});
+    fs::remove(path("deep/target"));
+  }
+}
+
+TEST_F(FileTest, TemporaryNamesCannotBeGuessed) {
+  const auto name_of_temporary = [&] {
+    OutputFile out(path("a"), false);
+    return fs::directory_iterator(folder_)->path().string();
+  };
+  EXPECT_NE(name_of_temporary(), name_of_temporary());
+}
+
 TEST_F(FileTest, RefusesAFileThatAppearsMeanwhile) {
   {
     OutputFile out(path("a"), false);

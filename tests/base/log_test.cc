@@ -11,6 +11,16 @@ TEST(Log, NamesToolAndFileOnce) {
   EXPECT_EQ(log_line("a.pie", "", "damaged"), "pie-test: a.pie: damaged");
   EXPECT_EQ(log_line("a.pie", "", "a.pie: cannot read"), "pie-test: a.pie: cannot read");
   EXPECT_EQ(log_line("", "warning: ", "slow"), "pie-test: warning: slow");
+  EXPECT_EQ(log_line("a.pie", "warning: ", "a.pie: cut"), "pie-test: a.pie: warning: cut");
+}
+
+TEST(Log, RemembersThatThereWasAWarning) {
+  set_verbosity(Verbosity::kQuiet);
+  log_note("n");
+  EXPECT_FALSE(has_warned());
+  log_warning("w");
+  EXPECT_TRUE(has_warned());
+  set_verbosity(Verbosity::kNormal);
 }
 
 TEST(Log, ReplacesControlCharacters) {

@@ -63,6 +63,28 @@ for limit in 100000 300000 500000 600000 700000 800000 850000; do
 done
 says 'out of memory' 'ulimit -v'
 
+# Every signal that ends a process leaves nothing unfinished, and the shell sees it.
+{ printf 'P6\n1500 1500\n255\n'; head -c 6750000 /dev/urandom; } >large.ppm # takes seconds
+for signal in HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 PIPE ALRM TERM XCPU VTALRM PROF IO PWR SYS; do
+  mkdir sub
+  env --default-signal="$signal" bash -c 'ulimit -c 0; exec "$@"' - \
+    "$tools/pie-encode" -T 1 -m pie-photo large.ppm -o sub/large.pie 2>/dev/null &
+  process=$!
+  for _ in $(seq 1000); do [ -n "$(ls -A sub)" ] && break; sleep 0.02; done
+  [ -n "$(ls -A sub)" ] || fail "no unfinished file to be removed"
+  kill -s "$signal" $process
+  code=0
+  wait $process 2>/dev/null || code=$?
+  [ "$code" = $((128 + $(kill -l "$signal"))) ] || fail "SIG$signal: exit code $code"
+  [ -z "$(ls -A sub)" ] || fail "SIG$signal leaves $(ls -A sub)"
+  rmdir sub
+done
+rm large.ppm
+# A file that may not grow is an error like a full disk.
+expect 1 bash -c 'ulimit -f 1; exec "$1/pie-encode" -T 1 -m tiny "$2" -o all.pie' - "$tools" "$digits"
+says 'all.pie: cannot write: File too large'
+folder_has a.png b.png colour.png short.png text.png a.png.pie b.png.pie
+
 # Configurations that are none, or deeper than any.
 echo '[1]' >array.json
 expect 2 pie-train --config array.json --data "$digits" -o x
@@ -76,6 +98,17 @@ for deep in deep deep-object; do
   expect 2 pie-train --preset pie-mnist --set "name=$(head -c 60000 $deep.json)" --set train.lr=x --data "$digits" -o x
 done
 rm array.json deep*.json
+# More keys than any configuration has cost no time.
+python <<'P'
+import json, struct
+many = {"k%d" % i: "v" for i in range(300000)}
+json.dump({"k%d" % i: 0 for i in range(60000)}, open("keys.json", "w"))
+text = json.dumps({"__metadata__": many}).encode()
+open("keys.safetensors", "wb").write(struct.pack("<Q", len(text)) + text)
+P
+expect 2 timeout 60 "$tools/pie-train" --config keys.json --data "$digits" -o x
+expect 3 timeout 60 "$tools/pie-encode" -m ./keys.safetensors a.png -o x
+rm keys.*
 
 # Usage.
 for tool in pie-encode pie-decode flow-eval 'pie-sample -m x -o x' 'pie-train --data x -o x'; do
@@ -85,6 +118,14 @@ for tool in pie-encode pie-decode flow-eval 'pie-sample -m x -o x' 'pie-train --
   expect 2 $tool --device cuda
 done
 expect 2 pie-decode -t -l a.png.pie
+expect 2 pie-encode -m tiny a.png -o ""
+says '--output: is empty'
+# Far more threads than help are as many as help.
+expect 0 "$tools/pie-encode" -f -T 4096 -m tiny a.png
+if [ "$(id -u)" != 0 ]; then
+  expect 1 bash -c 'ulimit -u 1; exec "$1/pie-encode" -T 8 -m tiny a.png -o x' - "$tools"
+  says 'cannot start 8 threads'
+fi
 expect 2 pie-encode -c -o x.pie -m tiny a.png
 expect 2 pie-decode --layers 0 a.png.pie
 expect 2 pie-decode -f a.png.pie b.png.pie -o x.png

@@ -112,6 +112,13 @@ expect 0 pie-encode -f -r -m tiny tree
 same tree/digit-0.png.pie y.pie
 [ -e tree/deep/digit-1.png.pie ] || fail "-r left a folder out"
 
+# What cannot be read there is named, and the exit code says so.
+ln -s nowhere tree/dangling.png
+mkfifo tree/deep/pipe.png
+expect 6 pie-encode -f -r -m tiny tree
+says 'tree/dangling.png: warning: a symbolic link to nothing; passed over' 'tree/deep/pipe.png: warning: neither a file nor a folder; passed over'
+rm tree/dangling.png tree/deep/pipe.png
+
 # Folders below a folder stay; two inputs never share an output, even with -f.
 mkdir -p tree/a tree/b
 cp "$testdata/digit-0.png" tree/a/x.png

@@ -16,7 +16,7 @@ TEST(ImageFormat, WhatIsWrittenIsRecognisedAndReadBack) {
       for (const int bits : {8, 16}) {
         const Image image = noise_image({channels, 3, 5}, bits);
         if (!format.can_hold(image)) continue;
-        const Bytes file = format.encode(image);
+        const Bytes file = format.encode(image, {});
         EXPECT_TRUE(format.is(view_of(file))) << format.name;
         EXPECT_EQ(decode_image(file, "x").image, image) << format.name;
         EXPECT_EQ(probe_image(in(file)).shape, image.shape) << format.name;

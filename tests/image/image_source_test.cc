@@ -92,17 +92,35 @@ TEST_F(ImageSourceTest, MixesAllKindsInOrder) {
   streaming.hold_archives = false;
   const ImageSource other({file, cifar, idx + "[1]"}, streaming);
   for (const ImageSource* from : {&source, &other}) {
-    std::vector<std::string> dropped;
-    EXPECT_EQ(from->load_batch(0, 9, &dropped).size(), 1u);
-    const ImageBatch batch = from->load_batch(1, 9, &dropped);
+    ImageFile besides;
+    EXPECT_EQ(from->load_batch(0, 9, &besides).size(), 1u);
+    const ImageBatch batch = from->load_batch(1, 9, &besides);
     ASSERT_EQ(batch.size(), 2u);
     Bytes second;
     append_interleaved(batch.high(1), second);
     EXPECT_EQ(second, images.image(1).samples);
-    EXPECT_EQ(from->load_batch(1, 1, &dropped).size(), 1u);
+    EXPECT_EQ(from->load_batch(1, 1, &besides).size(), 1u);
     EXPECT_EQ(from->load(3), images.image(1));
-    EXPECT_TRUE(dropped.empty());
+    EXPECT_TRUE(besides.dropped.empty());
+    EXPECT_TRUE(besides.metadata.empty());
   }
+}
+
+TEST_F(ImageSourceTest, WhatCannotBeReadInAFolderIsNamed) {
+  put("in/a.pgm", encode_image(noise_image({1, 2, 2}), "pgm"));
+  put("in/deep/b.pgm", encode_image(noise_image({1, 2, 2}), "pgm"));
+  std::filesystem::create_symlink("nowhere", path("in/dangling.png"));
+  ASSERT_EQ(::mkfifo(path("in/deep/pipe.png").c_str(), 0600), 0);
+  std::vector<std::string> skipped;
+  SourceOptions options;
+  options.recursive = true;
+  options.on_skip = [&](const SkippedInput& input) { skipped.push_back(input.cause); };
+  const ImageSource source({path("in")}, options);
+  EXPECT_EQ(source.size(), 2u);
+  std::sort(skipped.begin(), skipped.end());
+  EXPECT_EQ(skipped,
+            (std::vector<std::string>{path("in/dangling.png") + ": a symbolic link to nothing",
+                                      path("in/deep/pipe.png") + ": neither a file nor a folder"}));
 }
 
 TEST_F(ImageSourceTest, SlicesArchivesAndFolders) {

@@ -168,18 +168,49 @@ TEST(JpegFile, FillBytesBeforeMarkersMeanNothing) {
   EXPECT_THROW(decode(shifted), DamagedError);
 }
 
-TEST(JpegFile, ListsWhatIsNotKept) {
+TEST(JpegFile, KeepsWhatPngCanSay) {
   const Bytes plain = encode_jpeg(noise_image({3, 8, 8}), 95);
   const auto with_segment = [&plain](std::uint8_t marker, const std::string& text) {
     const Bytes header{0xff, marker, 0, static_cast<std::uint8_t>(text.size() + 2)};
     const Bytes segment = concatenate(header, Bytes(text.begin(), text.end()));
     return insert(insert(plain, 2, segment), 2, segment);
   };
+  const auto only_item = [](const Bytes& file) {
+    const ImageFile read = decode(file);
+    EXPECT_TRUE(read.dropped.empty());
+    EXPECT_EQ(read.metadata.size(), 1U);
+    return read.metadata.at(0);
+  };
+  const auto once = [&](std::uint8_t marker, const std::string& text) {
+    const Bytes header{0xff, marker, 0, static_cast<std::uint8_t>(text.size() + 2)};
+    return insert(plain, 2, concatenate(header, Bytes(text.begin(), text.end())));
+  };
+  const MetadataItem exif = only_item(once(0xe1, std::string("Exif\0\0II*", 9)));
+  EXPECT_EQ(exif.type, "eXIf");
+  EXPECT_EQ(exif.data, (Bytes{'I', 'I', '*'}));
+  const MetadataItem xmp =
+      only_item(once(0xe1, std::string("http://ns.adobe.com/xap/1.0/\0<x/>", 33)));
+  EXPECT_EQ(xmp.type, "iTXt");
+  EXPECT_EQ(std::string(xmp.data.begin(), xmp.data.end()),
+            std::string("XML:com.adobe.xmp\0\0\0\0\0<x/>", 26));
+  const MetadataItem comment = only_item(once(0xfe, "hello"));
+  EXPECT_EQ(std::string(comment.data.begin(), comment.data.end()),
+            std::string("Comment\0\0\0\0\0hello", 17));
+  const MetadataItem profile = only_item(once(0xe2, std::string("ICC_PROFILE\0\1\1abc", 17)));
+  EXPECT_EQ(profile.type, "iCCP");
+  Bytes unpacked(3);
+  uLongf size = 3;
+  EXPECT_EQ(uncompress(unpacked.data(), &size, profile.data.data() + 13,
+                       static_cast<uLong>(profile.data.size() - 13)),
+            Z_OK);
+  EXPECT_EQ(unpacked, (Bytes{'a', 'b', 'c'}));
+
   using Names = std::vector<std::string>;
   EXPECT_EQ(decode(with_segment(0xe2, std::string("ICC_PROFILE\0\1\1", 14))).dropped,
-            Names{"iCCP"});
-  EXPECT_EQ(decode(with_segment(0xe1, std::string("Exif\0\0", 6))).dropped, Names{"eXIf"});
-  EXPECT_TRUE(decode(with_segment(0xe1, "http:")).dropped.empty());
+            Names{"incomplete ICC profile"});
+  EXPECT_EQ(decode(with_segment(0xe1, std::string("Exif\0\0II*", 9))).dropped,
+            Names{"segment APP1"});
+  EXPECT_EQ(decode(with_segment(0xed, "Photoshop")).dropped, Names{"segment APP13"});
   EXPECT_EQ(decode(insert(plain, plain.size() - 2, Bytes(40, 7))).dropped, Names{"stray bytes"});
 }
 

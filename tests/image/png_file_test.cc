@@ -83,15 +83,44 @@ TEST(PngFile, FewBitsAreScaledAndNoted) {
   EXPECT_EQ(file.image.samples, (Bytes{255, 0, 255}));
 }
 
-TEST(PngFile, ReportsColourChunks) {
-  const Bytes gamma = chunk("gAMA", {0, 1, 0x86, 0xa0});
-  const ImageFile file = decode(raw_png(1, 1, 8, PNG_COLOR_TYPE_GRAY, {0, 9}, gamma));
-  EXPECT_EQ(file.dropped, (std::vector<std::string>{"gAMA"}));
-  EXPECT_EQ(file.image.samples, Bytes{9});
+TEST(PngFile, KeepsWhatIsNoSampleAsItIs) {
+  Bytes chunks;
+  const std::vector<std::string> types{"gAMA", "cHRM", "sRGB", "iCCP", "cICP", "mDCV", "cLLI",
+                                       "eXIf", "pHYs", "tEXt", "zTXt", "iTXt", "tIME", "prVt"};
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    chunks = concatenate(chunks, chunk(types[i], Bytes(i, 7)));
+  }
+  const ImageFile file = decode(raw_png(1, 1, 8, PNG_COLOR_TYPE_GRAY, {0, 9}, chunks));
+  EXPECT_TRUE(file.dropped.empty());
+  const ImageFile again = decode(encode_png(file.image, file.metadata));
+  EXPECT_EQ(again.image.samples, Bytes{9});
+  for (const ImageFile* read : {&file, &again}) {
+    ASSERT_EQ(read->metadata.size(), types.size());
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      EXPECT_EQ(read->metadata[i].type, types[i]);
+      EXPECT_EQ(read->metadata[i].data, Bytes(i, 7));
+    }
+  }
+}
 
-  // sRGB is what an image without colour chunks means.
-  const Bytes srgb = concatenate(chunk("sRGB", {0}), chunk("gAMA", {0, 0, 0xb1, 0x8f}));
-  EXPECT_TRUE(decode(raw_png(1, 1, 8, PNG_COLOR_TYPE_GRAY, {0, 9}, srgb)).dropped.empty());
+TEST(PngFile, BackgroundAndDepthFollowTheSamples) {
+  const auto first = [](const Bytes& file) { return decode(file).metadata.at(0).data; };
+  const Bytes palette = chunk("PLTE", {1, 2, 3, 40, 50, 60}), rows{0, 0};
+  const auto of_palette = [&](const Bytes& more) {
+    return raw_png(1, 1, 8, PNG_COLOR_TYPE_PALETTE, rows, concatenate(palette, more));
+  };
+  EXPECT_EQ(first(of_palette(chunk("bKGD", {1}))), (Bytes{0, 40, 0, 50, 0, 60}));
+  EXPECT_EQ(decode(of_palette(chunk("bKGD", {2}))).dropped, (std::vector<std::string>{"bKGD"}));
+  EXPECT_EQ(first(of_palette(concatenate(chunk("tRNS", {7}), chunk("sBIT", {5, 6, 5})))),
+            (Bytes{5, 6, 5, 8}));
+  EXPECT_EQ(first(raw_png(1, 1, 2, PNG_COLOR_TYPE_GRAY, rows, chunk("bKGD", {0, 2}))),
+            (Bytes{0, 170}));
+}
+
+TEST(PngFile, SaysWhatOtherPicturesItHolds) {
+  const Bytes animation = chunk("acTL", {0, 0, 0, 2, 0, 0, 0, 0});
+  EXPECT_EQ(decode(raw_png(1, 1, 8, PNG_COLOR_TYPE_GRAY, {0, 9}, animation)).dropped,
+            (std::vector<std::string>{"further frames"}));
 }
 
 TEST(PngFile, EveryFlippedByteIsNoticed) {

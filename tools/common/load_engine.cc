@@ -7,10 +7,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 #include "lib/base/error.h"
 
@@ -41,10 +46,42 @@ void require_memory() {
   munmap(room, kLeast);
 }
 
+// LibTorch and its libraries start as many threads each, and wait for ever for those that cannot be
+// started.
+void require_threads(int count) {
+  constexpr int kPools = 2;
+  std::mutex gate;
+  std::vector<std::thread> threads;
+  bool started = true;
+  {
+    const std::lock_guard<std::mutex> closed(gate);  // until all run side by side
+    try {
+      while (static_cast<int>(threads.size()) < kPools * (count - 1)) {
+        threads.emplace_back([&gate] { const std::lock_guard<std::mutex> passed(gate); });
+      }
+    } catch (const std::system_error&) {
+      started = false;
+    }
+  }
+  for (auto& thread : threads) thread.join();
+  if (!started) {
+    throw OperationError("cannot start " + std::to_string(count) +
+                         " threads; use -T 1, or raise the limit (ulimit -u)");
+  }
+}
+
 }  // namespace
+
+int thread_count(const CommonOptions& common) {
+  constexpr int kAlways = 16;  // so that results can be compared on any machine
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  if (common.threads == 0) return cores;
+  return std::min(common.threads, std::max(cores, kAlways));
+}
 
 const Engine& load_engine(const CommonOptions& common) {
   require_memory();
+  require_threads(thread_count(common));
 #ifdef PIE_MIMALLOC
   // Training frees and allocates the same large blocks at every step: huge pages take a tenth off.
   mi_option_enable(mi_option_large_os_pages);

@@ -23,8 +23,11 @@ struct Engine {
   int (*eval)(const CommonOptions&, const EvalOptions&);
 };
 
+// The threads that the options ask for, bounded to what can help.
+int thread_count(const CommonOptions& common);
+
 // Loads the engine, which then computes with as many threads as the options say. Throws
-// OperationError if there is none, or no LibTorch.
+// OperationError if there is none, or no LibTorch, or neither memory nor threads for it.
 const Engine& load_engine(const CommonOptions& common);
 
 }  // namespace pie

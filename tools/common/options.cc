@@ -15,7 +15,8 @@ void add_common_options(CLI::App& app, CommonOptions& options, const std::string
   app.add_flag("-V,--version", "Print the version and exit; with -v also the loaded LibTorch");
   app.add_flag("-v,--verbose", options.verbose, "Say more on stderr");
   app.add_flag("-q,--quiet", options.quiet, "Say only errors on stderr");
-  app.add_option("-T,--threads", options.threads, "Threads; 0 is all cores")
+  app.add_option("-T,--threads", options.threads,
+                 "Threads; 0 is all cores, and so is what is above their number and 16")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   app.add_option("--seed", options.seed, "Seed of all random numbers")->capture_default_str();
@@ -39,9 +40,24 @@ CLI::Validator finite_number() {
   return CLI::Validator(check, "");
 }
 
+namespace {
+
+// `-o "$unset"` is a slip, and not the same as no -o.
+void refuse_empty_values(const CLI::App& app) {
+  for (const auto* option :
+       app.get_options([](const CLI::Option* o) { return !o->get_positional(); })) {
+    for (const auto& value : option->results()) {
+      if (value.empty()) throw CLI::ValidationError(option->get_name(), "is empty");
+    }
+  }
+}
+
+}  // namespace
+
 int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** argv) {
   try {
     app.parse(argc, argv);
+    refuse_empty_values(app);
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
     return 0;

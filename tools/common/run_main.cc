@@ -17,6 +17,14 @@ namespace {
 
 volatile std::sig_atomic_t interrupt = 0;
 
+// Asked from outside: work can be saved before they end the process.
+constexpr std::initializer_list<int> kRequests{SIGINT,    SIGTERM, SIGHUP,  SIGQUIT,
+                                               SIGALRM,   SIGUSR1, SIGUSR2, SIGXCPU,
+                                               SIGVTALRM, SIGPROF, SIGIO,   SIGPWR};
+// What went wrong within: nothing but the removal of files can be done about it.
+constexpr std::initializer_list<int> kFaults{SIGABRT, SIGSEGV, SIGBUS,  SIGFPE,
+                                             SIGILL,  SIGSYS,  SIGTRAP, SIGSTKFLT};
+
 void on_fatal_signal(int signal) {
   remove_temporary_files();
   std::signal(signal, SIG_DFL);
@@ -65,7 +73,10 @@ ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body)
 
 int run_main(const std::string& tool, const std::function<int()>& body) {
   set_program_name(tool);
-  handle({SIGINT, SIGTERM, SIGHUP, SIGPIPE}, on_fatal_signal);
+  handle(kRequests, on_fatal_signal);
+  handle(kFaults, on_fatal_signal);
+  handle({SIGPIPE}, on_fatal_signal);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a failing write, with a message
   int code = 0;
   auto outcome = guarded("", [&] {
     code = body();
@@ -77,7 +88,8 @@ int run_main(const std::string& tool, const std::function<int()>& body) {
     log_error("stdout", "cannot write all of the output: " + std::string(std::strerror(errno)));
     outcome = ExitCode::kFailed;
   }
-  return outcome == ExitCode::kOk ? code : static_cast<int>(outcome);
+  outcome = worse(outcome, static_cast<ExitCode>(code));
+  return static_cast<int>(has_warned() ? worse(outcome, ExitCode::kWarnings) : outcome);
 }
 
 ExitCode run_for_file(const std::string& file, const std::function<ExitCode()>& work) {
@@ -86,12 +98,12 @@ ExitCode run_for_file(const std::string& file, const std::function<ExitCode()>& 
 
 InterruptFlag::InterruptFlag() {
   interrupt = 0;
-  handle({SIGINT, SIGTERM, SIGHUP}, on_interrupt);
+  handle(kRequests, on_interrupt);
   before_ = std::signal(SIGPIPE, SIG_IGN);
 }
 
 InterruptFlag::~InterruptFlag() {
-  handle({SIGINT, SIGTERM, SIGHUP}, on_fatal_signal);
+  handle(kRequests, on_fatal_signal);
   std::signal(SIGPIPE, before_);
 }
 

@@ -79,9 +79,9 @@ class ImageWriter {
     if (!numbered_) file_ = open_output(path_, options.destination.overwrite);
   }
 
-  void add(uint64_t index, const Image& image) {
+  void add(uint64_t index, const Image& image, const Metadata& metadata = {}) {
     if (format_ == "idx") return add_to_idx(image);
-    const auto bytes = encode_image(image, format_);
+    const auto bytes = encode_image(image, format_, metadata);
     if (!numbered_) {
       file_->write(bytes);
       return;
@@ -137,7 +137,6 @@ class DecodeRun {
 
   ExitCode decode_file(const std::string& path) {
     const CodeFile file{Input(path)};
-    ExitCode outcome = ExitCode::kOk;
     size_t frames = file.frames().size();
     if (file.truncated() && !options_.allow_partial) {
       try {
@@ -147,7 +146,6 @@ class DecodeRun {
       }
     } else if (file.truncated()) {
       log_warning(path, "is cut; decoding the whole layers only");
-      outcome = ExitCode::kWarnings;
       if (frames > 1 && file.frames().back().whole_layers() == 0) --frames;
     }
     if (options_.test_all) {
@@ -157,7 +155,7 @@ class DecodeRun {
         decode(frame, parse_selection("", frame.header().images), [](uint64_t, const Image&) {});
       }
       log_detail(path, "decodes, and all hashes of symbols agree");
-      return outcome;
+      return ExitCode::kOk;
     }
     uint64_t images = 0;
     for (size_t k = 0; k < frames; ++k) images += file.frames()[k].header().images;
@@ -175,20 +173,17 @@ class DecodeRun {
            ++k) {
         indices.push_back(selection[k] - first);
       }
+      const auto metadata = stored_metadata(*frame);
       const auto notes = decode(*frame, indices, [&](uint64_t index, const Image& image) {
-        writer.add(first + index, image);
+        writer.add(first + index, image, metadata);
       });
       if (!notes.complete) {
         log_warning(path, "is cut before its alpha channel or the low bytes of its samples");
-        outcome = ExitCode::kWarnings;
       }
-      for (const auto& warning : notes.warnings) {
-        log_warning(path, warning);
-        outcome = ExitCode::kWarnings;
-      }
+      for (const auto& warning : notes.warnings) log_warning(path, warning);
     }
     writer.finish();
-    return outcome;
+    return ExitCode::kOk;
   }
 
   ExitCode decode_matrix() {

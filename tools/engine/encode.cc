@@ -62,7 +62,7 @@ class EncodeRun {
     }
     if (!options_.latents.empty()) {
       worst = worse(worst, run_for_file(options_.latents, [&] {
-                      if (worst != ExitCode::kOk && worst != ExitCode::kWarnings) {
+                      if (worst != ExitCode::kOk) {
                         throw OperationError(
                             "not written, because its rows would not be those of "
                             "the images given; leave out what failed");
@@ -108,16 +108,21 @@ class EncodeRun {
     return worst;
   }
 
-  // The images of a job, from the first. Says, if `warnings`, what their files held that is not
-  // kept.
-  ImageFeed feed_for(const ImageSource& source, const Job& job, ExitCode* warnings) const {
-    const auto load = [&source, warnings](size_t first, size_t wanted) {
-      std::vector<std::string> dropped;
-      auto batch = source.load_batch(first, wanted, &dropped);
-      for (const auto& chunk : dropped) {
-        if (warnings == nullptr) break;
-        log_warning(source.name(first), "its " + chunk + " is not kept");
-        *warnings = ExitCode::kWarnings;
+  // The images of a job, from the first. What their files held besides goes to `metadata` if they
+  // are one, and where it cannot be kept that is said; null: only samples are wanted.
+  ImageFeed feed_for(const ImageSource& source, const Job& job, Metadata* metadata) const {
+    const bool together = job.count > 1 || job.archive;
+    const auto load = [&source, metadata, together](size_t first, size_t wanted) {
+      ImageFile besides;
+      auto batch = source.load_batch(first, wanted, &besides);
+      if (metadata == nullptr) return batch;
+      if (together) {
+        for (const auto& item : besides.metadata) besides.dropped.push_back(item.type);
+      } else {
+        *metadata = std::move(besides.metadata);
+      }
+      for (const auto& what : besides.dropped) {
+        log_warning(source.name(first), "its " + what + " is not kept");
       }
       return batch;
     };
@@ -142,22 +147,21 @@ class EncodeRun {
   }
 
   ExitCode encode_job(const ImageSource& source, const Job& job) {
-    ExitCode outcome = ExitCode::kOk;
     if (!options_.latents.empty())
       add_latents(encode_latents(model_, feed_for(source, job, nullptr)));
     const auto& destination = options_.destination;
     const bool code_wanted = options_.latents.empty() || destination.to_stdout ||
                              !destination.file.empty() || !destination.folder.empty();
-    const auto feed = feed_for(source, job, &outcome);
-    if (!code_wanted) return outcome;
+    auto coding = coding_;
+    coding.archive = job.archive;
+    const auto feed = feed_for(source, job, options_.strip ? nullptr : &coding.metadata);
+    if (!code_wanted) return ExitCode::kOk;
     const auto output = destination.path_for(job.name + ".pie", job.root);
     outputs_.claim(output, job.name);
     if (!destination.folder.empty()) {
       make_folder(std::filesystem::path(output).parent_path().string());
     }
     const auto file = open_output(output, destination.overwrite);
-    auto coding = coding_;
-    coding.archive = job.archive;
     uint64_t bytes = 0;
     const auto layers = encode_images(model_, feed, coding, [&](ByteSpan piece) {
       file->write(piece.data, piece.size);
@@ -166,7 +170,7 @@ class EncodeRun {
     if (source.size() == 1 || !job.archive) file->take_after(job.name);
     file->commit();
     report(job, feed, layers, bytes, output);
-    return outcome;
+    return ExitCode::kOk;
   }
 
   void add_latents(const torch::Tensor& z) {

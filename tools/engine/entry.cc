@@ -2,9 +2,7 @@
 #include <ATen/Parallel.h>
 #include <torch/torch.h>
 
-#include <algorithm>
 #include <iostream>
-#include <thread>
 
 #include "tools/common/load_engine.h"
 #include "tools/engine/commands.h"
@@ -28,8 +26,6 @@ constexpr pie::Engine kEngine{print_version,   pie::run_train,  pie::run_encode,
 
 const pie::Engine* pie_open_engine(const pie::CommonOptions& common) {
   // LibTorch starts with one thread in some builds; the option decides.
-  at::set_num_threads(common.threads > 0
-                          ? common.threads
-                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  at::set_num_threads(pie::thread_count(common));
   return &kEngine;
 }

@@ -104,7 +104,7 @@ class PassedOver {
   void add(const SkippedInput& input) {
     if (++count_ > kShown) return;
     clear_progress();
-    log_warning(input.name, input.cause + "; passed over");
+    warn_of(input);
   }
   // Says how many more there were since the last call.
   void count_the_rest() {
@@ -218,10 +218,14 @@ class Progress {
     }
     if (log_.is_open() && !(log_ << line.dump() << std::endl)) {
       clear_progress();
-      log_warning(log_path_, "cannot be written; training goes on without it");
+      log_error(log_path_, "cannot be written; training goes on without it");
       log_.close();
+      lost_ = true;
     }
   }
+
+  // Whether lines of the log are missing.
+  bool lost() const { return lost_; }
 
  private:
   static constexpr int64_t kLogEvery = 50;
@@ -240,6 +244,7 @@ class Progress {
   int64_t count_ = 0;
   std::string log_path_;
   std::ofstream log_;
+  bool lost_ = false;
 };
 
 // Figures of the averaged weights on the held-out images, for the model file and the final report.
@@ -277,8 +282,8 @@ Bytes labels_of(const ImageSource& images, const std::string& option, const std:
 }
 
 // Trains, and saves from time to time and whatever ends it; what is thrown goes on from here. An
-// interrupt, once all is saved, ends the process.
-void train(Trainer& trainer, const TrainRun& run, const TrainOptions& options,
+// interrupt, once all is saved, ends the process. Returns whether the log is whole.
+bool train(Trainer& trainer, const TrainRun& run, const TrainOptions& options,
            const Results& results) {
   const double save_every = parse_seconds("--save-every", options.save_every);
   const int64_t first_step = trainer.step();
@@ -317,12 +322,14 @@ void train(Trainer& trainer, const TrainRun& run, const TrainOptions& options,
     }
     throw;
   }
+  const bool whole = !progress->lost();
   progress.reset();
   results.save(trainer);
   if (end == TrainEnd::kInterrupted && !options.dry_run) {
     log_note("interrupted " + how_to_go_on());
     interrupt.reraise();
   }
+  return whole;
 }
 
 }  // namespace
@@ -378,7 +385,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
            " images, " + std::to_string(trainer.config().steps) + " steps of " +
            std::to_string(batch) + (run.bfloat16 ? ", bfloat16" : ", float32") + " subnetworks");
 
-  train(trainer, run, options, results);
+  const bool log_whole = train(trainer, run, options, results);
   passed_over.count_the_rest();
   if (options.dry_run) {
     log_note("dry run: one step done, nothing written");
@@ -403,7 +410,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
     log_note("final, on held-out images: " + figures.dump());
   }
   std::cout << options.output << std::endl;
-  return 0;
+  return static_cast<int>(log_whole ? ExitCode::kOk : ExitCode::kFailed);
 }
 
 }  // namespace pie

@@ -1,0 +1,52 @@
+#include "lib/codec/metadata_chunk.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "lib/base/error.h"
+#include "lib/coding/coded_block.h"
+#include "lib/coding/layer_coder.h"
+
+namespace pie {
+namespace {
+
+constexpr const char* kMetadata = "meta";
+
+}  // namespace
+
+Chunk metadata_chunk(const Metadata& metadata) {
+  ByteWriter content;
+  for (const auto& item : metadata) {
+    content.raw(item.type.data(), item.type.size());
+    content.varint(item.data.size());
+    content.raw(item.data);
+  }
+  ByteWriter data;
+  data.varint(content.size());
+  data.raw(pack_bytes(content.bytes()));
+  return {kMetadata, data.take()};
+}
+
+Metadata metadata_in(const std::vector<Chunk>& chunks) {
+  Metadata metadata;
+  for (const auto& chunk : chunks) {
+    if (chunk.type != kMetadata) continue;
+    ByteReader reader(chunk.data.data(), chunk.data.size());
+    const uint64_t size = reader.varint();
+    if (size > kMostMetadata) throw DamagedError("its metadata is impossibly long");
+    const auto content = unpack_bytes(reader.raw(reader.remaining()), static_cast<size_t>(size));
+    ByteReader items(content.data(), content.size());
+    while (!items.at_end()) {
+      const auto type = items.raw(4);
+      const auto data = items.raw(items.varint());
+      metadata.push_back(
+          {std::string(type.data, type.data + type.size), Bytes(data.data, data.data + data.size)});
+      if (!is_metadata_type(metadata.back().type)) {
+        throw DamagedError("its metadata has a chunk of an impossible type");
+      }
+    }
+  }
+  return metadata;
+}
+
+}  // namespace pie
