@@ -45,7 +45,9 @@ Json describe(const std::string& path, const CodeFile& file) {
                       {"channels", h.channels},
                       {"bits", h.sample_bits},
                       {"tiles_per_image", h.tiles_per_image()},
-                      {"model", to_hex(h.fingerprint.data(), h.fingerprint.size())},
+                      {"model", h.fingerprint == kFloorFingerprint
+                                    ? kFloorName
+                                    : to_hex(h.fingerprint.data(), h.fingerprint.size())},
                       {"step", h.step / static_cast<double>(kUnitsPerSigma)},
                       {"lossless", h.lossless()},
                       {"model_layers", h.total_layers},

@@ -76,6 +76,18 @@ int run(int argc, char** argv) {
   app.add_option("--layers", options.layers, "Keep the first K layers, coarse to fine; 1 is z only")
       ->check(CLI::Range(1, kMaxLayers))
       ->excludes(lossless);
+  app.add_option(
+         "--coder", options.coder,
+         "Who codes: model; floor, which is JPEG XL without a model; or auto, what is smaller "
+         "of a single image that is kept whole")
+      ->check(CLI::IsMember({"auto", "model", "floor"}))
+      ->capture_default_str();
+  app.add_option(
+         "--effort", options.effort,
+         "How hard to search where that can be chosen, 1 to 9: at 9, auto always tries both "
+         "coders")
+      ->check(CLI::Range(kLeastJxlEffort, kMostJxlEffort))
+      ->capture_default_str();
   app.add_option("--step", options.step,
                  "Quantization step in standard deviations of the latents (default 0.1015625)")
       ->check(finite_number())

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/image/jxl_code.h"
 #include "lib/image/slice.h"
 #include "tools/common/files.h"
 
@@ -14,7 +15,9 @@ struct EncodeOptions {
   std::string model;
   Destination destination;
   bool lossless = false, recursive = false;
-  bool strip = false;   // keep samples only
+  bool strip = false;  // keep samples only
+  std::string coder = "auto";
+  int effort = kJxlEffort;
   int layers = 0;       // 0: all
   double step = 0;      // in standard deviations; 0: the default
   std::string latents;  // .npy file to write

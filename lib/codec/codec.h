@@ -23,11 +23,21 @@ namespace pie {
 // held-out images; models/RESULTS.md).
 inline constexpr uint32_t kDefaultStep = 104;
 
+// Who codes an image.
+enum class CoderChoice {
+  kModel,
+  kFloor,     // JPEG XL, without the model
+  kSmallest,  // the one that makes the smaller frame of a single image, of which all bits are kept;
+              // where the model is sure to win, as in plain photographs, only that is tried
+};
+
 struct CodingOptions {
   int layers = 0;        // keep the first `layers`, coarse to fine; 0: all
   uint32_t step = 0;     // of z; r_l is quantized with step * eps0; 0: kDefaultStep, or exact
   bool archive = false;  // a set of images, even if it holds one
   Metadata metadata;     // to keep with the image
+  CoderChoice coder = CoderChoice::kModel;
+  int effort = kJxlEffort;  // of the floor; kMostJxlEffort: kSmallest always tries both
 };
 
 // One layer of an encoded frame, for reports.
@@ -40,18 +50,23 @@ struct LayerReport {
   uint64_t plain_blocks = 0;
 };
 
+// What has been encoded.
+struct EncodingReport {
+  bool floor = false;  // without the model
+  std::vector<LayerReport> layers;
+};
+
 // Encodes images as one frame, whose bytes go to `sink` when all are coded. Images of another size
 // than the model's are cut into tiles with their edges repeated. A frame of all layers of an exact
 // coder has the hashes of the pixels. Blocks are read, coded and set aside, so memory does not grow
 // with the number of images. Throws ShapeError if the model cannot code such images, UsageError for
 // an impossible step or number of layers, and what the feed throws.
-std::vector<LayerReport> encode_images(const LoadedModel& model, const ImageFeed& images,
-                                       const CodingOptions& options, const Sink& sink);
+EncodingReport encode_images(const LoadedModel& model, const ImageFeed& images,
+                             const CodingOptions& options, const Sink& sink);
 
 // The same in memory.
-struct EncodedImages {
+struct EncodedImages : EncodingReport {
   Bytes frame;
-  std::vector<LayerReport> layers;
 };
 EncodedImages encode_images(const LoadedModel& model, const ImageFeed& images,
                             const CodingOptions& options);

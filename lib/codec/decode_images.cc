@@ -179,7 +179,8 @@ DecodingNotes decode_images(const LoadedModel& loaded, const StoredFrame& frame,
     for (uint64_t t = 0; t < tiles; ++t) {
       const uint64_t at = index * tiles + t;
       layout.tiling.paste(blocks.block(at / each).data(static_cast<size_t>(at % each)),
-                          static_cast<size_t>(t), high_bytes(image));
+                          static_cast<size_t>(t),
+                          layout.shares.all ? all_bytes(image) : high_bytes(image));
     }
     extra.complete(image, index);
     check.add(index, std::move(image));

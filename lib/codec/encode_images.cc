@@ -10,6 +10,8 @@
 #include "lib/codec/metadata_chunk.h"
 #include "lib/codec/pixel_hash.h"
 #include "lib/container/frame_writer.h"
+#include "lib/image/sample_view.h"
+#include "lib/model/model_store.h"
 #include "lib/numerics/batches.h"
 
 namespace pie {
@@ -90,12 +92,13 @@ class GroupHashes {
 };
 
 // Codes all blocks, as many at once as the coder likes, and reports about them.
-void encode_blocks(const Plan& plan, ItemReader& items, FrameWriter& writer,
+void encode_blocks(const Plan& plan, ItemReader& items, int effort, FrameWriter& writer,
                    std::vector<LayerReport>& reports) {
   // Several rounds for each thread, so that those that are done do not wait for long.
   constexpr size_t kRounds = 4;
   const size_t most = plan.coder->blocks_at_once() > 1 ? kRounds * plan.coder->blocks_at_once() : 1;
   const FrameHeader header = writer.header();
+  const ItemCoding how{static_cast<int>(reports.size()), header.step, header.sample_bits, effort};
   for (uint64_t first = 0; first < header.blocks(); first += most) {
     const auto count = static_cast<size_t>(std::min<uint64_t>(most, header.blocks() - first));
     std::vector<ImageSet> blocks;
@@ -103,9 +106,8 @@ void encode_blocks(const Plan& plan, ItemReader& items, FrameWriter& writer,
       blocks.push_back(items.next(static_cast<size_t>(header.items_in_block(first + k))));
     }
     std::vector<EncodedItems> encoded(count);
-    for_each_batch(count, 1, [&](size_t k, size_t) {
-      encoded[k] = plan.coder->encode(blocks[k], static_cast<int>(reports.size()), header.step);
-    });
+    for_each_batch(count, 1,
+                   [&](size_t k, size_t) { encoded[k] = plan.coder->encode(blocks[k], how); });
     for (const auto& block : encoded) {
       for (size_t layer = 0; layer < reports.size(); ++layer) {
         auto& report = reports[layer];
@@ -119,10 +121,8 @@ void encode_blocks(const Plan& plan, ItemReader& items, FrameWriter& writer,
   }
 }
 
-}  // namespace
-
-std::vector<LayerReport> encode_images(const LoadedModel& loaded, const ImageFeed& images,
-                                       const CodingOptions& options, const Sink& sink) {
+EncodingReport encode_frame(const LoadedModel& loaded, const ImageFeed& images,
+                            const CodingOptions& options, const Sink& sink) {
   const auto plan = make_plan(loaded, images.shape, images.bits);
   const auto counts = plan.coder->symbols_per_item(plan.item);
   const auto total_layers = static_cast<int>(counts.size());
@@ -140,24 +140,75 @@ std::vector<LayerReport> encode_images(const LoadedModel& loaded, const ImageFee
     if (plan.shares.any_extra()) extra.add(batch, i);
   });
 
-  std::vector<LayerReport> reports(static_cast<size_t>(layers));
+  EncodingReport result;
+  result.floor = loaded.fingerprint == kFloorFingerprint;
+  auto& reports = result.layers;
+  reports.resize(static_cast<size_t>(layers));
   for (size_t layer = 0; layer < reports.size(); ++layer) {
     reports[layer].name = layer_name(static_cast<int>(layer), total_layers);
     reports[layer].symbols = writer.header().items() * counts[layer];
   }
-  encode_blocks(plan, items, writer, reports);
+  encode_blocks(plan, items, options.effort, writer, reports);
   if (plan.shares.any_extra()) writer.add(extra.chunk());
   if (!options.metadata.empty()) writer.add(metadata_chunk(options.metadata));
   writer.write(sink);
-  return reports;
+  return result;
+}
+
+EncodedImages encode_frame(const LoadedModel& loaded, const ImageFeed& images,
+                           const CodingOptions& options) {
+  EncodedImages encoded;
+  static_cast<EncodingReport&>(encoded) =
+      encode_frame(loaded, images, options, [&](ByteSpan bytes) {
+        encoded.frame.insert(encoded.frame.end(), bytes.data, bytes.data + bytes.size);
+      });
+  return encoded;
+}
+
+// Whether the floor may be the smaller one. Of colour photographs it never was; those of which more
+// than a tenth is flat are few.
+bool floor_may_win(const ImageBatch& image) {
+  constexpr double kFlat = 0.35;       // of drawings and screenshots, less is rare
+  constexpr int64_t kSmall = 1 << 16;  // in pixels: both are done at once
+  return image.bits() == 16 || image.shape().channels < 3 || image.shape().pixels() <= kSmall ||
+         flat_share(image.high(0)) > kFlat;
+}
+
+// Of one image.
+EncodedImages encode_smallest(const LoadedModel& loaded, const ImageFeed& images,
+                              const CodingOptions& options) {
+  const auto batch = std::make_shared<ImageBatch>(images.next(1));
+  auto again = images;
+  again.next = [batch](size_t) { return *batch; };
+  auto best = encode_frame(loaded, again, options);
+  if (options.effort < kMostJxlEffort && !floor_may_win(*batch)) return best;
+  auto floor = encode_frame(floor_model(), again, options);
+  return floor.frame.size() < best.frame.size() ? floor : best;
+}
+
+}  // namespace
+
+EncodingReport encode_images(const LoadedModel& loaded, const ImageFeed& images,
+                             const CodingOptions& options, const Sink& sink) {
+  if (options.coder == CoderChoice::kFloor) {
+    return encode_frame(floor_model(), images, options, sink);
+  }
+  const bool all = options.layers == 0 && images.count == 1 && !options.archive;
+  if (options.coder == CoderChoice::kModel || !all || !coder_for(loaded)->exact()) {
+    return encode_frame(loaded, images, options, sink);
+  }
+  const auto encoded = encode_smallest(loaded, images, options);
+  sink({encoded.frame.data(), encoded.frame.size()});
+  return encoded;
 }
 
 EncodedImages encode_images(const LoadedModel& loaded, const ImageFeed& images,
                             const CodingOptions& options) {
   EncodedImages encoded;
-  encoded.layers = encode_images(loaded, images, options, [&](ByteSpan bytes) {
-    encoded.frame.insert(encoded.frame.end(), bytes.data, bytes.data + bytes.size);
-  });
+  static_cast<EncodingReport&>(encoded) =
+      encode_images(loaded, images, options, [&](ByteSpan bytes) {
+        encoded.frame.insert(encoded.frame.end(), bytes.data, bytes.data + bytes.size);
+      });
   return encoded;
 }
 

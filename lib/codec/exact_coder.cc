@@ -91,7 +91,7 @@ class ExactCoder final : public ItemCoder {
 
   // The symbols of a layer are the samples of its planes, plane by plane, and in each plane item by
   // item, row by row.
-  EncodedItems encode(const ImageSet& items, int layers, uint32_t) override {
+  EncodedItems encode(const ImageSet& items, const ItemCoding& how) override {
     const auto& item = items.shape();
     const auto planes = planes_of(item);
     PlaneCoder coder(*pie_.mixture, item.channels, items.size() == 1, rows_of_threads);
@@ -114,8 +114,8 @@ class ExactCoder final : public ItemCoder {
           coder.encode(encoder, planes[plane], around, mixtures, known);
           return known;
         },
-        coded_scale(layers));
-    go_to(static_cast<size_t>(layers));
+        coded_scale(how.layers));
+    go_to(static_cast<size_t>(how.layers));
     return result;
   }
 

@@ -16,12 +16,13 @@ namespace pie {
 
 // How the samples of a frame are shared out between the layers and the chunk.
 struct SampleShares {
-  int coded_channels;  // of the layers, in high bytes
-  bool alpha;          // its high bytes are in the chunk
-  bool low_bytes;      // of all channels: in the chunk
+  bool all;        // the layers have all bytes of all samples, and not only high ones
+  bool alpha;      // its high bytes are in the chunk
+  bool low_bytes;  // of all channels: in the chunk
 
+  // `coded`: the channels of items.
   SampleShares(int coded, int channels, int sample_bits)
-      : coded_channels(coded), alpha(channels > coded), low_bytes(sample_bits == 16) {}
+      : all(coded > channels), alpha(channels > coded), low_bytes(sample_bits == 16 && !all) {}
   bool any_extra() const { return alpha || low_bytes; }
 };
 

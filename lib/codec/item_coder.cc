@@ -2,11 +2,13 @@
 
 #include "lib/base/error.h"
 #include "lib/codec/exact_coder.h"
+#include "lib/codec/floor_coder.h"
 #include "lib/codec/latent_coder.h"
 
 namespace pie {
 
 std::shared_ptr<ItemCoder> coder_for(const LoadedModel& loaded) {
+  if (!loaded.model) return make_floor_coder();
   if (loaded.model->likelihood() == Likelihood::kNone) {
     throw UsageError("the model " + loaded.name() +
                      " has no density, it only classifies; choose another model");

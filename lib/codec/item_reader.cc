@@ -38,8 +38,9 @@ SampleView ItemReader::image(uint64_t index, uint64_t last_wanted) {
   }
   auto found = held_.begin();
   while (found->first + found->images.size() <= index) ++found;
-  return first_channels(found->images.high(static_cast<size_t>(index - found->first)),
-                        item_.channels);
+  const auto i = static_cast<size_t>(index - found->first);
+  if (item_.channels > feed_.shape.channels) return found->images.all(i);
+  return first_channels(found->images.high(i), item_.channels);
 }
 
 ImageSet ItemReader::next(size_t count) {

@@ -17,7 +17,8 @@ class ItemReader {
   // Called with each image when it is read, in order.
   using OnImage = std::function<void(const ImageBatch& batch, size_t i)>;
 
-  // Items of shape `item`, of the first `item.channels` channels of the images.
+  // Items of shape `item`, of the first `item.channels` channels of the images, or of all bytes of
+  // their samples if these are more.
   ItemReader(ImageFeed feed, const Shape& item, OnImage on_image);
 
   // The next `count` items, of which there must be as many left. Throws ShapeError if an image has

@@ -92,10 +92,11 @@ class LatentCoder final : public ItemCoder {
   // One block keeps all threads busy.
   size_t blocks_at_once() const override { return 1; }
 
-  EncodedItems encode(const ImageSet& items, int layers, uint32_t step) override {
-    const NormalSymbols table(step);
+  EncodedItems encode(const ImageSet& items, const ItemCoding& how) override {
+    const NormalSymbols table(how.step);
     EncodedItems result;
-    for (const auto& symbols : quantized(items, static_cast<size_t>(layers), step_size(step))) {
+    for (const auto& symbols :
+         quantized(items, static_cast<size_t>(how.layers), step_size(how.step))) {
       result.layers.push_back(encode_symbols(symbols.data(), symbols.size(), table));
       result.ideal_bits.push_back(ideal_bits(symbols, table));
     }

@@ -10,6 +10,9 @@
 namespace pie {
 
 using Fingerprint = std::array<std::uint8_t, 8>;  // of the model: first bytes of a SHA-256
+// Stands where there is no model, and JPEG XL codes the images (FORMAT.md, 13).
+inline constexpr Fingerprint kFloorFingerprint = {'J', 'P', 'E', 'G', ' ', 'X', 'L', 0};
+inline constexpr const char* kFloorName = "JPEG XL, no model";
 
 // An item is one input of the model: a tile, or a whole image where images are not tiled. A block
 // holds the symbols that one layer has for at most this many items.

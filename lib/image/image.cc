@@ -8,8 +8,10 @@
 namespace pie {
 namespace {
 
-void check_shape(const Shape& shape) {
-  if (shape.channels < 1 || shape.channels > 4 || shape.height < 1 || shape.width < 1) {
+constexpr std::int64_t kMostChannels = 4;
+
+void check_shape(const Shape& shape, std::int64_t most_channels) {
+  if (shape.channels < 1 || shape.channels > most_channels || shape.height < 1 || shape.width < 1) {
     throw UsageError("an image cannot have the shape " + to_string(shape) +
                      "; it needs 1 to 4 channels and at least one pixel");
   }
@@ -27,7 +29,7 @@ void copy_reversed(const std::uint8_t* from, std::uint8_t* to, std::size_t count
 
 Image::Image(const Shape& image_shape, int bits_per_sample)
     : shape(image_shape), bits(bits_per_sample) {
-  check_shape(shape);
+  check_shape(shape, kMostChannels);
   if (bits != 8 && bits != 16) {
     throw UsageError("an image cannot have " + std::to_string(bits) +
                      " bits per sample; it has 8 or 16");
@@ -65,7 +67,7 @@ bool operator!=(const Image& a, const Image& b) { return !(a == b); }
 
 ImageSet::ImageSet(const Shape& shape, std::size_t count)
     : shape_(shape), stride_(static_cast<std::size_t>(shape.elements())), count_(count) {
-  check_shape(shape);
+  check_shape(shape, 2 * kMostChannels);
   pixels_.resize(count * stride_);
 }
 

@@ -35,7 +35,8 @@ bool operator==(const Image& a, const Image& b);
 bool operator!=(const Image& a, const Image& b);
 
 // Any number of 8-bit images of one shape in one contiguous buffer, each planar (channel,
-// height, width): the memory order of an [N, C, H, W] tensor.
+// height, width): the memory order of an [N, C, H, W] tensor. Images of 16 bits have two channels
+// here for each of theirs, the high bytes and the low ones.
 class ImageSet {
  public:
   ImageSet() = default;

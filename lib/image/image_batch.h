@@ -27,6 +27,7 @@ class ImageBatch {
     return image_.samples.empty() ? planar_view(shape_, images_.data(i)) : high_bytes(image_);
   }
   SampleView low(std::size_t) const { return low_bytes(image_); }
+  SampleView all(std::size_t i) const { return bits_ == 16 ? all_bytes(image_) : high(i); }
 
  private:
   Shape shape_;

@@ -30,12 +30,19 @@ SampleView low_bytes(const Image& image);
 MutableSampleView high_bytes(Image& image);
 MutableSampleView low_bytes(Image& image);
 
+// All bytes of samples, in 16 bits two channels for each: the high one first.
+SampleView all_bytes(const Image& image);
+MutableSampleView all_bytes(Image& image);
+
 // Planar samples: channel, row, column.
 SampleView planar_view(const Shape& shape, const std::uint8_t* samples);
 
 // The same view of the first `channels` channels, or of the one channel `channel`.
 SampleView first_channels(const SampleView& view, std::int64_t channels);
 SampleView one_channel(const SampleView& view, std::int64_t channel);
+
+// The share of pixels that equal both their left and their upper neighbour, of those that have both.
+double flat_share(const SampleView& view);
 
 // Appends all samples of the view in reading order, channels interleaved.
 void append_interleaved(const SampleView& view, Bytes& bytes);

@@ -17,7 +17,7 @@ namespace pie {
 
 // A trained model together with what its file says about it.
 struct LoadedModel {
-  std::shared_ptr<Model> model;
+  std::shared_ptr<Model> model;  // none in floor_model()
   Json preset;    // the full configuration, training section included
   Json training;  // summary of the training run: steps, seconds, images, ...
   Json measured;  // figures measured on held-out data

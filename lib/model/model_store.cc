@@ -78,7 +78,15 @@ LoadedModel find_model(const std::string& name_or_path) {
                          join(model_folders()) + ")");
 }
 
+LoadedModel floor_model() {
+  LoadedModel loaded{};
+  loaded.preset = {{"name", kFloorName}};
+  loaded.fingerprint = kFloorFingerprint;
+  return loaded;
+}
+
 LoadedModel find_model(const Fingerprint& wanted) {
+  if (wanted == kFloorFingerprint) return floor_model();
   for (const auto& folder : model_folders()) {
     std::vector<std::string> paths;
     std::error_code ignored;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sizes and speeds of lossless coding, side by side with JPEG XL, WebP, PNG and xz on the same images.
 
-  lossless.py BUILD MODEL IMAGES [--speed] [--images N]
+  lossless.py BUILD MODEL IMAGES [--speed] [--coder CODER] [--images N]
 
 IMAGES is an IDX file or a folder of PNG files. A set of small images is given to the baselines as one
 large picture of all images, to JPEG XL also one by one. Every size is that of a file on disk; every
@@ -24,6 +24,7 @@ parser.add_argument("build")
 parser.add_argument("model")
 parser.add_argument("images")
 parser.add_argument("--speed", action="store_true", help="time the coders instead of measuring sizes")
+parser.add_argument("--coder", default="model", help="of pie-encode: model, floor or auto")
 parser.add_argument("--images", dest="count", type=int, help="only the first N images")
 args = parser.parse_args()
 tools = pathlib.Path(args.build) / "bin"
@@ -83,7 +84,7 @@ def pie(threads):
     for old in scratch.glob("*.pie"):
         old.unlink()
     out = ["-o", scratch / "set.pie"] if small else ["-O", scratch]
-    told, encode = run(tools / "pie-encode", "-q", "-f", "--json", "-T", threads, "-m", args.model, *out, *inputs)
+    told, encode = run(tools / "pie-encode", "-q", "-f", "--json", "-T", threads, "--coder", args.coder, "-m", args.model, *out, *inputs)
     codes = [scratch / "set.pie"] if small else [scratch / (p.name + ".pie") for p in pngs]
     decoded = scratch / "decoded"
     decoded.mkdir(exist_ok=True)
@@ -127,7 +128,7 @@ if args.speed:
     # What starting a process with the model costs: one tiny image.
     tiny = scratch / "tiny.png"
     Image.fromarray(images[0][:28, :28]).save(tiny)
-    load_encode = min(run(tools / "pie-encode", "-q", "-f", "-m", args.model, tiny, "-o", scratch / "t.pie")[1] for _ in range(3))
+    load_encode = min(run(tools / "pie-encode", "-q", "-f", "--coder", "model", "-m", args.model, tiny, "-o", scratch / "t.pie")[1] for _ in range(3))
     load_decode = min(run(tools / "pie-decode", "-q", "-f", "-m", args.model, scratch / "t.pie", "-o", scratch / "t.pgm" if images[0].ndim == 2 else scratch / "t.ppm")[1] for _ in range(3))
     print(f"load: encode {load_encode:.2f} s, decode {load_decode:.2f} s (taken off below)")
     rows = []

@@ -66,13 +66,13 @@ if path.is_dir():
     files = sorted(path.glob("*.png"))[: args.count]
     images = [np.array(Image.open(f)) for f in files]
     codes = [scratch / (f.name + ".pie") for f in files]
-    run(tools / "pie-encode", "-q", "-m", args.model, "-O", scratch, *files)
+    run(tools / "pie-encode", "-q", "--coder", "model", "-m", args.model, "-O", scratch, *files)
 else:
     images = read_idx(path)
     plain = scratch / "set.idx"
     plain.write_bytes(struct.pack(">4I", 0x803, len(images), *images[0].shape[:2]) + b"".join(i.tobytes() for i in images))
     codes = [scratch / "set.pie"]
-    run(tools / "pie-encode", "-q", "-m", args.model, plain, "-o", codes[0])
+    run(tools / "pie-encode", "-q", "--coder", "model", "-m", args.model, plain, "-o", codes[0])
 
 ends = {}
 for code in codes:

@@ -5,7 +5,7 @@ train tiny
 expect 0 pie-train --preset pie-exact-mnist --set 'networks=[{"hidden":8,"first_blocks":0,"phase_blocks":0}]' --batch 8 \
   --lr 0.02 --steps 50 --data "$digits" -o "$scratch/models/int.safetensors"
 expect 0 pie-encode -m tiny "$testdata/digit-0.png" -o full.pie
-expect 0 pie-encode -m int "$testdata/digit-0.png" -o int.pie
+expect 0 pie-encode --coder model -m int "$testdata/digit-0.png" -o int.pie
 expect 0 pie-encode --layers 1 full.pie -o z.pie
 expect 0 pie-encode --layers 1 -m tiny "$digits" -o set.pie
 

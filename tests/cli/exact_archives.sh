@@ -12,8 +12,8 @@ expect 0 pie-train "${tiny[@]}" --data "$digits" --val "$digits[:5]" --steps 150
   --log log.jsonl --set train.validate_every=50 -o "$PIE_MODEL_PATH/int.safetensors"
 expect 0 pie-train "${tiny[@]}" --data "$digits" --steps 150 --stop-at 71 -o parts.safetensors
 expect 0 pie-train --resume parts.safetensors.state --precision f32 --data "$digits" -o parts.safetensors
-expect 0 pie-encode -m parts.safetensors "$digits" -o parts.pie
-expect 0 pie-encode -m int "$digits" -o set.pie
+expect 0 pie-encode --coder model -m parts.safetensors "$digits" -o parts.pie
+expect 0 pie-encode --coder model -m int "$digits" -o set.pie
 same parts.pie set.pie
 python log.jsonl <<'P'
 import json, sys
@@ -23,7 +23,7 @@ assert len(bits) == 3 and bits[2] < bits[0] < 8, bits
 P
 
 # Lossless, by default and when asked for.
-expect 0 pie-encode -m int --lossless "$digits" -o lossless.pie
+expect 0 pie-encode --coder model -m int --lossless "$digits" -o lossless.pie
 same set.pie lossless.pie
 expect 0 pie-decode set.pie -o set.idx
 gzip -dc "$digits" | cmp - set.idx || fail "pixels differ"
@@ -35,7 +35,7 @@ grep -q 'lossless' "$out" || fail "-l does not say lossless"
 for k in 1 2; do expect 0 pie-decode --layers $k set.pie -o prefix-$k.idx; done
 for setting in X=1 OPENBLAS_CORETYPE=Nehalem OPENBLAS_CORETYPE=Haswell \
                ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41; do
-  expect 0 env "$setting" "$tools/pie-encode" -f -T 2 -m int "$digits" -o there.pie
+  expect 0 env "$setting" "$tools/pie-encode" -f -T 2 --coder model -m int "$digits" -o there.pie
   same set.pie there.pie
   expect 0 env "$setting" "$tools/pie-decode" -f -T 2 set.pie -o there.idx
   same set.idx there.idx
@@ -46,7 +46,7 @@ for setting in X=1 OPENBLAS_CORETYPE=Nehalem OPENBLAS_CORETYPE=Haswell \
 done
 
 # One image alone, a selection, and sizes that are not the model's.
-expect 0 pie-encode -m int "$testdata/digit-1.png" -o one.pie
+expect 0 pie-encode --coder model -m int "$testdata/digit-1.png" -o one.pie
 expect 0 pie-decode one.pie -o one.pgm
 expect 0 pie-decode --select 1 set.pie -o same.pgm
 same one.pgm same.pgm
@@ -57,7 +57,7 @@ w, h = map(int, sys.argv[1:])
 random.seed(w)
 open("odd.pgm", "wb").write(b"P5\n%d %d\n255\n" % (w, h) + bytes(random.randrange(256) for _ in range(w * h)))
 P
-  expect 0 pie-encode -f -m int odd.pgm
+  expect 0 pie-encode -f --coder model -m int odd.pgm
   expect 0 pie-decode -f odd.pgm.pie -o again.pgm
   same odd.pgm again.pgm
 done
@@ -71,7 +71,7 @@ expect 3 pie-decode cut.pie -o x.idx
 expect 6 pie-decode --allow-partial cut.pie -o partial.idx
 same partial.idx prefix-2.idx
 expect 0 pie-encode --layers 2 set.pie -o shorter.pie
-expect 0 pie-encode -m int --layers 2 "$digits" -o encoded.pie
+expect 0 pie-encode --coder model -m int --layers 2 "$digits" -o encoded.pie
 same shorter.pie encoded.pie
 expect 0 pie-decode shorter.pie -o shorter.idx
 same shorter.idx prefix-2.idx
@@ -104,12 +104,12 @@ assert code["layers"][-1]["psnr_db"] is None  # infinite
 P
 
 # Latents are coarse samples.
-expect 0 pie-encode -m int "$digits" --latents z.npy
+expect 0 pie-encode --coder model -m int "$digits" --latents z.npy
 expect 0 pie-decode -m int --latents z.npy -o z.idx
 same z.idx prefix-1.idx
 
 # Refusals.
-expect 2 pie-encode -m int --step 0.1 "$digits" -o x.pie
+expect 2 pie-encode --coder model -m int --step 0.1 "$digits" -o x.pie
 says '--step is of real-valued models'
 expect 2 pie-sample -m int --temperature 0.5 -o x.png
 expect 0 pie-sample -m int --residual-temperature 1 -n 4 -o x.png

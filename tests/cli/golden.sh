@@ -23,7 +23,7 @@ for setting in X=1 OPENBLAS_CORETYPE=Nehalem OPENBLAS_CORETYPE=Haswell ATEN_CPU_
   # What this processor lacks cannot be forced on it.
   case $setting in *=avx2 | *=avx512) grep -qw "${setting#*=}f\?" /proc/cpuinfo || continue ;; esac
   for threads in 1 2; do
-    check "$setting" "$tools/pie-encode" -q -f -T $threads
+    check "$setting" "$tools/pie-encode" -q -f --coder model -T $threads
     expect 0 env "$setting" "$tools/pie-decode" -q -T $threads -tt "${codes[@]}"
     expect 0 env "$setting" "$tools/pie-decode" -q -T $threads --layers 2 --select 0 -c "${codes[@]}"
     same "$golden/two-layers.pnm" "$out"
@@ -60,7 +60,7 @@ for w, h in ((1, 1), (7, 1), (33, 31), (3, 4097)):
         random.randrange(256) for _ in range(3 * w * h)))
     open(f"size-{w}-{h}.pgm", "wb").write(b"P5\n%d %d\n255\n" % (w, h) + bytes(w * h))
 P
-expect 0 pie-encode -q ./*.png size-*
+expect 0 pie-encode -q --coder model ./*.png size-*
 expect 0 pie-decode -q -tt ./*.pie
 for pnm in ./*.pnm; do
   expect 0 pie-decode -q "${pnm%.pnm}.png.pie" -c
@@ -68,7 +68,7 @@ for pnm in ./*.pnm; do
 done
 for png in ./*.png; do # its hash of the pixels is in the code, so equal codes are equal images
   expect 0 pie-decode -q "$png.pie" -o again.png
-  expect 0 pie-encode -q -f again.png -o again.pie
+  expect 0 pie-encode -q -f --coder model again.png -o again.pie
   same "$png.pie" again.pie
   rm again.png
 done

@@ -6,7 +6,7 @@ train two --seed 1
 mkdir empty
 # Without -m: a model for any image.
 expect 0 pie-encode "$testdata/digit-0.png" -o x.pie
-expect 0 pie-encode -m pie-photo "$testdata/digit-0.png" -o same.pie
+expect 0 pie-encode --coder model -m pie-photo "$testdata/digit-0.png" -o same.pie
 same x.pie same.pie
 rm x.pie same.pie
 expect 4 pie-encode -m three "$testdata/digit-0.png" -o x.pie

@@ -36,7 +36,7 @@ folder_has whole.safetensors whole.safetensors.state parts.safetensors parts.saf
   log.jsonl
 expect 1 pie-train --resume parts.safetensors.state --data "$digits" -o whole.safetensors
 says 'whole.safetensors: exists already: use -f to overwrite'
-expect 0 pie-encode -q -m ./parts.safetensors "$testdata/digit-0.png" -c
+expect 0 pie-encode -q --coder model -m ./parts.safetensors "$testdata/digit-0.png" -c
 expect 0 pie-train --resume parts.safetensors.state --data "$digits" -o parts.safetensors \
   --log log.jsonl
 same parts.safetensors whole.safetensors

@@ -37,16 +37,16 @@ write("flat.pnm", 70, 67, 3, lambda x, y, c: (x // 9 * 31 + y // 7 * 17) * (c + 
 write("gray.pnm", 50, 41, 1, lambda x, y, c: x * y // 9 + random.randrange(3))
 P
 for image in smooth row noise flat gray; do
-  expect 0 pie-encode -m ./photo.safetensors $image.pnm -o $image.pie
+  expect 0 pie-encode --coder model -m ./photo.safetensors $image.pnm -o $image.pie
   check photo $image.pie 1 3 5
 done
-expect 0 pie-encode -m ./photo.safetensors "$photo" -o photo.pie
+expect 0 pie-encode --coder model -m ./photo.safetensors "$photo" -o photo.pie
 check photo photo.pie 1 2 3 4 5
 grep -q ' 0 0$' modes || fail "the photograph does not need the model: $(cat modes)"
 
-expect 0 pie-encode -m ./digits.safetensors "$testdata/digit-0.png" -o digit.pie
+expect 0 pie-encode --coder model -m ./digits.safetensors "$testdata/digit-0.png" -o digit.pie
 check digits digit.pie 1 2 4
-expect 0 pie-encode -m ./digits.safetensors "$testdata"/digit-{0,1,2}.png -o digits.pie
+expect 0 pie-encode --coder model -m ./digits.safetensors "$testdata"/digit-{0,1,2}.png -o digits.pie
 "$reader" digits.safetensors digits.pie >theirs.pnm 2>modes || fail "cannot be read"
 for i in 0 1 2; do
   expect 0 pie-decode -f -m ./digits.safetensors --select $i -c digits.pie

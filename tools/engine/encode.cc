@@ -33,9 +33,13 @@ class EncodeRun {
   EncodeRun(const CommonOptions& common, const EncodeOptions& options)
       : common_(common),
         options_(options),
-        model_(find_model(options.model.empty() ? kDefaultModel : options.model)),
+        model_(options.coder == "floor"
+                   ? floor_model()
+                   : find_model(options.model.empty() ? kDefaultModel : options.model)),
         outputs_(options.outputs) {
     coding_.layers = options.layers;
+    coding_.effort = options.effort;
+    if (options.coder == "auto") coding_.coder = CoderChoice::kSmallest;
     coding_.step = static_cast<uint32_t>(std::lround(options.step * kUnitsPerSigma));
     const bool exact = coder_for(model_)->exact();
     if (exact && options.step > 0) {
@@ -163,13 +167,13 @@ class EncodeRun {
     }
     const auto file = open_output(output, destination.overwrite);
     uint64_t bytes = 0;
-    const auto layers = encode_images(model_, feed, coding, [&](ByteSpan piece) {
+    const auto encoded = encode_images(model_, feed, coding, [&](ByteSpan piece) {
       file->write(piece.data, piece.size);
       bytes += piece.size;
     });
     if (source.size() == 1 || !job.archive) file->take_after(job.name);
     file->commit();
-    report(job, feed, layers, bytes, output);
+    report(job, feed, encoded, bytes, output);
     return ExitCode::kOk;
   }
 
@@ -182,8 +186,9 @@ class EncodeRun {
     latents_.push_back(z);
   }
 
-  void report(const Job& job, const ImageFeed& images, const std::vector<LayerReport>& layers,
+  void report(const Job& job, const ImageFeed& images, const EncodingReport& encoded,
               uint64_t file_bytes, const std::string& output) {
+    const auto& layers = encoded.layers;
     const uint64_t samples = images.count * static_cast<uint64_t>(images.shape.elements());
     const uint64_t raw_bytes = samples * static_cast<uint64_t>(images.bits / 8);
     const double bits_per_dim = 8 * static_cast<double>(file_bytes) / static_cast<double>(samples);
@@ -201,14 +206,17 @@ class EncodeRun {
                         {"raw_bytes", raw_bytes},
                         {"file_bytes", file_bytes},
                         {"bits_per_dim", bits_per_dim},
+                        {"coder", encoded.floor ? "floor" : "model"},
                         {"layers", layer_reports}});
     if (output == "-") return;
     char text[160];
-    std::snprintf(text, sizeof text, "%llu -> %llu B, %.3f bits/dim, z %llu B, %zu layer(s)",
+    std::snprintf(text, sizeof text, "%llu -> %llu B, %.3f bits/dim, ",
                   static_cast<unsigned long long>(raw_bytes),
-                  static_cast<unsigned long long>(file_bytes), bits_per_dim,
-                  static_cast<unsigned long long>(layers[0].payload_bytes), layers.size());
-    log_note(job.name, text);
+                  static_cast<unsigned long long>(file_bytes), bits_per_dim);
+    log_note(job.name,
+             text + (encoded.floor ? std::string(kFloorName)
+                                   : "z " + std::to_string(layers[0].payload_bytes) + " B, " +
+                                         std::to_string(layers.size()) + " layer(s)"));
   }
 
   const CommonOptions& common_;

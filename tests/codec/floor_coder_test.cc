@@ -1,0 +1,119 @@
+// The floor keeps images of all channels and depths without a model, and is taken where it is
+// smaller.
+#include "lib/codec/floor_coder.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "lib/codec/codec.h"
+#include "lib/container/code_file.h"
+#include "lib/model/model_store.h"
+#include "tests/image/image_test_files.h"
+#include "tests/support/tiny_exact.h"
+
+namespace pie {
+namespace {
+
+const LoadedModel& tiny_photo() {
+  static const LoadedModel model = random_loaded_exact_pie(tiny_photo_preset(), 4);
+  return model;
+}
+
+CodingOptions with(CoderChoice choice) {
+  CodingOptions options;
+  options.coder = choice;
+  return options;
+}
+
+Image decoded(const Bytes& file) {
+  const CodeFile code(file);
+  const auto& frame = code.frames().front();
+  Image image;
+  const auto model = frame.header().fingerprint == kFloorFingerprint ? floor_model() : tiny_photo();
+  decode_images(model, frame, 0, {0}, [&](uint64_t, const Image& found) { image = found; });
+  return image;
+}
+
+// Wide stripes: cheap for the floor, dear for a model that has learned nothing.
+Image striped(const Shape& shape, int bits) {
+  Image image(shape, bits);
+  for (int64_t y = 0; y < shape.height; ++y) {
+    for (int64_t x = 0; x < shape.width; ++x) {
+      for (int64_t c = 0; c < shape.channels; ++c) image.set(y, x, c, (y / 5 % 2) * 199);
+    }
+  }
+  return image;
+}
+
+TEST(FloorCoder, KeepsAllChannelsAndDepths) {
+  for (const int bits : {8, 16}) {
+    for (const int channels : {1, 2, 3, 4}) {
+      for (const auto& image :
+           {noise_image({channels, 9, 14}, bits), striped({channels, 9, 14}, bits)}) {
+        const auto encoded = encode_images(tiny_photo(), feed_of(image), with(CoderChoice::kFloor));
+        EXPECT_TRUE(encoded.floor);
+        EXPECT_TRUE(CodeFile(encoded.frame).frames().front().header().lossless());
+        EXPECT_EQ(decoded(encoded.frame), image);
+      }
+    }
+  }
+}
+
+TEST(FloorCoder, TheSmallerOneIsTaken) {
+  for (const int bits : {8, 16}) {
+    for (const auto& image : {noise_image({3, 16, 16}, bits), striped({3, 16, 16}, bits)}) {
+      const auto by = [&](CoderChoice choice) {
+        return encode_images(tiny_photo(), feed_of(image), with(choice));
+      };
+      const auto floor = by(CoderChoice::kFloor), model = by(CoderChoice::kModel),
+                 smallest = by(CoderChoice::kSmallest);
+      EXPECT_EQ(smallest.frame.size(), std::min(floor.frame.size(), model.frame.size()));
+      EXPECT_EQ(smallest.floor, floor.frame.size() < model.frame.size());
+      EXPECT_EQ(decoded(smallest.frame), image);
+    }
+  }
+  EXPECT_TRUE(
+      encode_images(tiny_photo(), feed_of(striped({3, 16, 16}, 8)), with(CoderChoice::kSmallest))
+          .floor);
+}
+
+TEST(FloorCoder, ArchivesAndPrefixesStayWithTheModel) {
+  const ImageSet two(Shape{3, 8, 8}, 2);
+  auto options = with(CoderChoice::kSmallest);
+  options.archive = true;
+  EXPECT_FALSE(encode_images(tiny_photo(), feed_of(two), options).floor);
+  options.archive = false;
+  options.layers = 1;
+  EXPECT_FALSE(encode_images(tiny_photo(), feed_of(two.slice(0, 1)), options).floor);
+}
+
+TEST(FloorCoder, AnArchiveHasAStreamForEachImage) {
+  const auto images = noise_set({3, 8, 9}, 5);
+  auto options = with(CoderChoice::kFloor);
+  options.archive = true;
+  const auto encoded = encode_images(tiny_photo(), feed_of(images), options);
+  const CodeFile code(encoded.frame);
+  size_t count = 0;
+  decode_images(floor_model(), code.frames().front(), 0, {4, 1},
+                [&](uint64_t i, const Image& image) {
+                  EXPECT_EQ(image, images.image(i));
+                  ++count;
+                });
+  EXPECT_EQ(count, 2U);
+}
+
+TEST(FloorCoder, DamageBehindTheChecksumsIsADisagreement) {
+  const auto image = noise_image({3, 8, 9});
+  const auto encoded = encode_images(tiny_photo(), feed_of(image), with(CoderChoice::kFloor));
+  const CodeFile code(encoded.frame);
+  EXPECT_THROW(
+      decode_images(tiny_photo(), code.frames().front(), 0, {0}, [](uint64_t, const Image&) {}),
+      UnsupportedError);
+  const auto coder = make_floor_coder();
+  EXPECT_THROW(coder->draw(1, {}), UsageError);
+  EXPECT_THROW(coder->latents(ImageSet(Shape{3, 8, 9}, 1)), UsageError);
+}
+
+}  // namespace
+}  // namespace pie
