@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/base/checksum.h"
+#include "lib/base/folder.h"
 #include "lib/base/log.h"
 #include "lib/coding/normal_table.h"
 #include "lib/image/image_io.h"
@@ -23,6 +24,7 @@ constexpr const char* kExamples =
     "  pie-decode digit.png.pie                   writes digit.png\n"
     "  pie-decode --layers 1 digit.png.pie -o rough.png\n"
     "  pie-decode --select 5,10-20 test.pie -O digits/ --format png\n"
+    "  pie-decode -r codes/ -O images/            undoes pie-encode -r images/ -O codes/\n"
     "  pie-decode -l test.pie                     lists layers and sizes, without a model\n"
     "  pie-decode < digit.pie | pnmtopng > digit.png\n";
 
@@ -75,6 +77,33 @@ void print_list(const Json& file) {
                 << (layer["whole"] ? "" : "  (cut)") << "\n";
     }
   }
+}
+
+// The code files that `paths` name, and with `recursive` those in folders among them. What is wrong
+// with one path is said, and the others are kept.
+std::vector<CodeInput> code_inputs(const std::vector<std::string>& paths, bool recursive,
+                                   ExitCode& worst) {
+  std::vector<CodeInput> files;
+  const auto is_code = [](const std::string& path) { return suffix_of(path) == "pie"; };
+  const auto skip = [](const std::string& path, const std::string& cause) {
+    log_warning(path, cause + "; passed over");
+  };
+  for (const auto& path : paths) {
+    if (!Input(path).is_folder()) {
+      files.push_back({path, ""});
+      continue;
+    }
+    worst = worse(worst, run_for_file(path, [&] {
+                    if (!recursive) {
+                      throw UsageError("is a folder; with -r its code files are decoded");
+                    }
+                    const auto found = list_files(path, true, is_code, skip);
+                    if (found.empty()) throw OperationError("no code files in this folder");
+                    for (const auto& file : found) files.push_back({file, path});
+                    return ExitCode::kOk;
+                  }));
+  }
+  return files;
 }
 
 // --list, --test and --breakpoints of one file.
@@ -153,7 +182,10 @@ int run(int argc, char** argv) {
     latents->excludes(one);
   }
   app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");
-  latents->excludes(app.add_option("FILE", options.files, "Code files; - is stdin"));
+  bool recursive = false;
+  app.add_flag("-r,--recursive", recursive, "Descend into folders; with -O, keep them");
+  std::vector<std::string> paths;
+  latents->excludes(app.add_option("FILE", paths, "Code files, with -r folders; - is stdin"));
   // "-tt" is xz's and zstd's way of saying "test harder"; to the parser it is -t twice.
   std::vector<char*> arguments(argv, argv + argc);
   std::string test_all_text = "--test-all";
@@ -163,22 +195,25 @@ int run(int argc, char** argv) {
   const int code = parse_command_line(app, common, argc, arguments.data());
   if (code >= 0) return code;
   if (options.destination.file == "-") options.destination = {"", "", true, false};
-  if (options.files.empty() && options.latents.empty()) options.files = {"-"};
-  if (options.files == std::vector<std::string>{"-"} && options.destination.file.empty() &&
+  if (paths.empty() && options.latents.empty()) paths = {"-"};
+  if (paths == std::vector<std::string>{"-"} && options.destination.file.empty() &&
       options.destination.folder.empty()) {
     options.destination.to_stdout = true;
   }
+  ExitCode worst = ExitCode::kOk;
+  options.files = code_inputs(paths, recursive, worst);
+  if (options.files.empty() && options.latents.empty()) return static_cast<int>(worst);
   if (options.files.size() > 1 && !options.destination.file.empty()) {
     throw UsageError("-o takes one code file; use -O or -c for several");
   }
   if (!options.list && !options.test && !options.breakpoints) {
-    return load_engine(common).decode(common, options);
+    const auto rest = static_cast<ExitCode>(load_engine(common).decode(common, options));
+    return static_cast<int>(worse(worst, rest));
   }
-  ExitCode worst = ExitCode::kOk;
   Json reports = Json::array();
-  for (const auto& path : options.files) {
-    worst = worse(worst, run_for_file(path == "-" ? "stdin" : path, [&] {
-                    return inspect(path, options, common.json, reports);
+  for (const auto& file_in : options.files) {
+    worst = worse(worst, run_for_file(file_in.name(), [&] {
+                    return inspect(file_in.path, options, common.json, reports);
                   }));
   }
   if (common.json) std::cout << reports.dump(1) << "\n";

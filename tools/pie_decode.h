@@ -9,6 +9,12 @@
 
 namespace pie {
 
+struct CodeInput {
+  std::string path;
+  std::string root;  // the folder that was given, if it lies in one
+  std::string name() const { return path == "-" ? "stdin" : path; }
+};
+
 struct DecodeOptions {
   std::string model;
   Destination destination;
@@ -18,7 +24,7 @@ struct DecodeOptions {
   std::string select;   // "5,10-20"
   std::string latents;  // .npy file to decode instead of code files
   bool list = false, test = false, test_all = false, breakpoints = false;
-  std::vector<std::string> files;
+  std::vector<CodeInput> files;
 };
 
 // What to do about a cut file, to be added to the message that says so.

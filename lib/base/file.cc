@@ -31,13 +31,15 @@ struct Slot {
 static_assert(std::atomic<int>::is_always_lock_free, "the signal handler must not wait");
 std::array<Slot, 64> slots;
 
+constexpr int kNoSlot = -1, kNoFile = -2;
+
 int claim_slot() {
   for (std::size_t i = 0; i < slots.size(); ++i) {
     int expected = Slot::kFree;
     if (slots[i].state.compare_exchange_strong(expected, Slot::kClaimed))
       return static_cast<int>(i);
   }
-  return -1;
+  return kNoSlot;
 }
 
 void free_slot(int slot) {
@@ -61,15 +63,19 @@ class SignalsBlocked {
 };
 
 // Makes a file and registers it as temporary, in one step as signal handlers see it: they remove
-// what is ours, and never a file of that name that was there before. -1, with errno, if it cannot.
-int make_registered(const std::string& path, int slot) {
+// what is ours, and never a file of that name that was there before. -1 if it cannot: `claimed` is
+// then kNoSlot, or kNoFile with errno.
+int make_registered(const std::string& path, int* claimed) {
   const SignalsBlocked blocked;
+  const int slot = *claimed = claim_slot();
+  if (slot < 0) return -1;
   auto& own = slots[static_cast<std::size_t>(slot)];
   std::memcpy(own.path.data(), path.c_str(), path.size() + 1);
   // Not mkstemp: the final file gets the mode that the umask asks for.
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   const int error_number = errno;
   own.state = fd >= 0 ? Slot::kInUse : Slot::kFree;
+  if (fd < 0) *claimed = kNoFile;
   errno = error_number;
   return fd;
 }
@@ -123,6 +129,9 @@ OutputFile::OutputFile(std::string path, bool overwrite)
     }
     if (!overwrite_) throw ExistsError(path_ + ": exists already");
   }
+  struct stat link {};
+  const bool dangling = status.st_ino == 0 && ::lstat(path_.c_str(), &link) == 0;
+  if (dangling && !overwrite_) throw ExistsError(path_ + ": is a symbolic link to nothing");
   target_ = resolved(path_);
   const std::size_t slash = target_.rfind('/');
   open_temporary(slash == std::string::npos ? "" : target_.substr(0, slash + 1));
@@ -154,11 +163,9 @@ void OutputFile::open_temporary(const std::string& folder) {
     std::snprintf(name.data(), name.size(), ".pie-%08x%08x.tmp", random(), random());
     temporary_ = folder + name.data();
     if (temporary_.size() >= PATH_MAX) fail("cannot write", ENAMETOOLONG);
-    slot_ = claim_slot();
-    if (slot_ < 0) throw OperationError(path_ + ": cannot write: too many unfinished files");
-    fd_ = make_registered(temporary_, slot_);
+    fd_ = make_registered(temporary_, &slot_);
     if (fd_ >= 0) return;
-    slot_ = -1;
+    if (slot_ == kNoSlot) throw OperationError(path_ + ": cannot write: too many unfinished files");
     if (errno != EEXIST) fail("cannot write", errno);
   }
   fail("cannot write", EEXIST);

@@ -8,7 +8,8 @@ namespace pie {
 namespace {
 
 std::atomic<Verbosity> current_verbosity{Verbosity::kNormal};
-std::atomic<bool> warned{false};
+std::atomic<bool> warned{false}, status_shown{false};
+constexpr const char* kEmptyLine = "\r\033[K";
 std::mutex name_mutex;
 
 std::string& program_name() {
@@ -18,7 +19,8 @@ std::string& program_name() {
 
 void print(const std::string& file, const std::string& kind, const std::string& message) {
   // One call for the whole line keeps lines of several threads apart.
-  const std::string line = log_line(file, kind, message) + "\n";
+  const std::string line =
+      (status_shown.exchange(false) ? kEmptyLine : "") + log_line(file, kind, message) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
@@ -31,6 +33,11 @@ void set_program_name(const std::string& name) {
 
 void set_verbosity(Verbosity verbosity) { current_verbosity = verbosity; }
 Verbosity verbosity() { return current_verbosity; }
+
+void show_status(const std::string& text) {
+  if (!status_shown.exchange(!text.empty()) && text.empty()) return;
+  std::fputs((kEmptyLine + text).c_str(), stderr);
+}
 
 std::string log_line(const std::string& file, const std::string& kind, const std::string& message) {
   std::string line;

@@ -32,6 +32,10 @@ inline void log_warning(const std::string& message) { log_warning({}, message); 
 inline void log_note(const std::string& message) { log_note({}, message); }
 inline void log_detail(const std::string& message) { log_detail({}, message); }
 
+// A line of a terminal's own that stands below the messages: the next one takes its place. Empty
+// text removes it.
+void show_status(const std::string& text);
+
 // The line that the functions above print, without its newline; `kind` is "" or "warning: ".
 std::string log_line(const std::string& file, const std::string& kind, const std::string& message);
 

@@ -38,6 +38,7 @@ struct CodingOptions {
   Metadata metadata;     // to keep with the image
   CoderChoice coder = CoderChoice::kModel;
   int effort = kJxlEffort;  // of the floor; kMostJxlEffort: kSmallest always tries both
+  std::function<void(double)> progress = [](double) {};  // called with the share that is coded
 };
 
 // One layer of an encoded frame, for reports.
@@ -78,17 +79,20 @@ struct DecodingNotes {
   std::vector<std::string> warnings;  // damage that leaves the pixels intact
 };
 
-// What was kept with the image of a frame. What cannot be read of it is left out; decode_images
-// says so.
-Metadata stored_metadata(const StoredFrame& frame);
+// What was kept with the image of a frame. What cannot be read of it is left out, with a warning of
+// one line.
+Metadata stored_metadata(const StoredFrame& frame, std::vector<std::string>* warnings);
 
 // Decodes the images `indices` (each below frame.header().images) from the first `layers` layers
 // (0: all that are stored) and hands them over one by one in that order; only the blocks they need
 // are read. Throws UnsupportedError if the frame was made by another model or has a chunk that must
 // be understood, DamagedError, TruncatedError or VerificationError for what is wrong with it.
-DecodingNotes decode_images(const LoadedModel& model, const StoredFrame& frame, int layers,
-                            const std::vector<uint64_t>& indices,
-                            const std::function<void(uint64_t index, const Image& image)>& use);
+// `progress` is called with the share that is decoded.
+DecodingNotes decode_images(
+    const LoadedModel& model, const StoredFrame& frame, int layers,
+    const std::vector<uint64_t>& indices,
+    const std::function<void(uint64_t index, const Image& image)>& use,
+    const std::function<void(double)>& progress = [](double) {});
 
 // The latents z [items, d] of all items of images, in order. Throws like encode_images.
 torch::Tensor encode_latents(const LoadedModel& model, const ImageFeed& images);

@@ -60,13 +60,18 @@ class BlockReader {
   using Decode = std::function<ImageSet(uint64_t block)>;
   // `order`: every block that will be asked for, in order; `side_by_side`: how many to decode at
   // once.
-  BlockReader(std::vector<uint64_t> order, size_t side_by_side, Decode decode)
-      : order_(std::move(order)), side_by_side_(side_by_side), decode_(std::move(decode)) {}
+  BlockReader(std::vector<uint64_t> order, size_t side_by_side, Decode decode,
+              const std::function<void(double)>& progress)
+      : order_(std::move(order)),
+        side_by_side_(side_by_side),
+        decode_(std::move(decode)),
+        progress_(progress) {}
 
   // Valid until the next call.
   const ImageSet& block(uint64_t wanted) {
     if (const auto found = decoded_.find(wanted); found != decoded_.end()) return found->second;
     while (order_[next_] != wanted) ++next_;
+    progress_(static_cast<double>(next_) / static_cast<double>(order_.size()));
     std::vector<uint64_t> wave;
     for (size_t k = next_; k < order_.size() && wave.size() < side_by_side_; ++k) {
       if (std::find(wave.begin(), wave.end(), order_[k]) == wave.end()) wave.push_back(order_[k]);
@@ -84,6 +89,7 @@ class BlockReader {
   std::vector<uint64_t> order_;
   size_t side_by_side_;
   Decode decode_;
+  const std::function<void(double)>& progress_;
   size_t next_ = 0;
   std::map<uint64_t, ImageSet> decoded_;
 };
@@ -131,18 +137,22 @@ std::vector<uint64_t> blocks_of(const FrameHeader& header, const std::vector<uin
 
 }  // namespace
 
-Metadata stored_metadata(const StoredFrame& frame) {
-  std::vector<std::string> said_elsewhere;
+Metadata stored_metadata(const StoredFrame& frame, std::vector<std::string>* warnings) {
+  std::vector<std::string> of_chunks;  // decode_images has these
   try {
-    return metadata_in(frame.chunks(&said_elsewhere));
-  } catch (const DamagedError&) {
+    const auto metadata = metadata_in(frame.chunks(&of_chunks));
+    if (frame.header().archive && !metadata.empty()) throw DamagedError("an archive has metadata");
+    return metadata;
+  } catch (const DamagedError& error) {
+    warnings->emplace_back(error.what());
     return {};
   }
 }
 
 DecodingNotes decode_images(const LoadedModel& loaded, const StoredFrame& frame, int layers,
                             const std::vector<uint64_t>& indices,
-                            const std::function<void(uint64_t index, const Image& image)>& use) {
+                            const std::function<void(uint64_t index, const Image& image)>& use,
+                            const std::function<void(double)>& progress) {
   const auto& header = frame.header();
   if (header.fingerprint != loaded.fingerprint) {
     throw UnsupportedError("was made by the model with fingerprint " +
@@ -157,11 +167,6 @@ DecodingNotes decode_images(const LoadedModel& loaded, const StoredFrame& frame,
 
   DecodingNotes notes;
   const auto chunks = frame.chunks(&notes.warnings);
-  try {
-    metadata_in(chunks);
-  } catch (const DamagedError& error) {
-    notes.warnings.emplace_back(error.what());
-  }
   if (frame.truncated()) notes.warnings.clear();  // that it is cut is known
   const ExtraSamples extra(layout.shares, header, chunks);
   notes.complete = !layout.shares.any_extra() || extra.found();
@@ -169,9 +174,9 @@ DecodingNotes decode_images(const LoadedModel& loaded, const StoredFrame& frame,
     throw DamagedError("lacks the samples that its layers do not hold");
   }
 
-  BlockReader blocks(blocks_of(header, indices), coder->blocks_at_once(), [&](uint64_t block) {
-    return coder->decode(frame, block, layout.item, used);
-  });
+  BlockReader blocks(
+      blocks_of(header, indices), coder->blocks_at_once(),
+      [&](uint64_t block) { return coder->decode(frame, block, layout.item, used); }, progress);
   PixelCheck check(frame, used == header.total_layers && notes.complete, use);
   const uint64_t tiles = header.tiles_per_image(), each = header.items_per_block();
   for (const uint64_t index : indices) {

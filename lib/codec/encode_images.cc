@@ -92,13 +92,14 @@ class GroupHashes {
 };
 
 // Codes all blocks, as many at once as the coder likes, and reports about them.
-void encode_blocks(const Plan& plan, ItemReader& items, int effort, FrameWriter& writer,
-                   std::vector<LayerReport>& reports) {
+void encode_blocks(const Plan& plan, ItemReader& items, const CodingOptions& options,
+                   FrameWriter& writer, std::vector<LayerReport>& reports) {
   // Several rounds for each thread, so that those that are done do not wait for long.
   constexpr size_t kRounds = 4;
   const size_t most = plan.coder->blocks_at_once() > 1 ? kRounds * plan.coder->blocks_at_once() : 1;
   const FrameHeader header = writer.header();
-  const ItemCoding how{static_cast<int>(reports.size()), header.step, header.sample_bits, effort};
+  const ItemCoding how{static_cast<int>(reports.size()), header.step, header.sample_bits,
+                       options.effort};
   for (uint64_t first = 0; first < header.blocks(); first += most) {
     const auto count = static_cast<size_t>(std::min<uint64_t>(most, header.blocks() - first));
     std::vector<ImageSet> blocks;
@@ -118,6 +119,7 @@ void encode_blocks(const Plan& plan, ItemReader& items, int effort, FrameWriter&
       }
       writer.add(block.layers);
     }
+    options.progress(static_cast<double>(first + count) / static_cast<double>(header.blocks()));
   }
 }
 
@@ -148,7 +150,7 @@ EncodingReport encode_frame(const LoadedModel& loaded, const ImageFeed& images,
     reports[layer].name = layer_name(static_cast<int>(layer), total_layers);
     reports[layer].symbols = writer.header().items() * counts[layer];
   }
-  encode_blocks(plan, items, options.effort, writer, reports);
+  encode_blocks(plan, items, options, writer, reports);
   if (plan.shares.any_extra()) writer.add(extra.chunk());
   if (!options.metadata.empty()) writer.add(metadata_chunk(options.metadata));
   writer.write(sink);
@@ -165,13 +167,14 @@ EncodedImages encode_frame(const LoadedModel& loaded, const ImageFeed& images,
   return encoded;
 }
 
-// Whether the floor may be the smaller one. Of colour photographs it never was; those of which more
-// than a tenth is flat are few.
-bool floor_may_win(const ImageBatch& image) {
+// Whether the floor may be the smaller one. Of colour photographs it never was, and they are never
+// as flat as kFlat says.
+bool floor_may_win(const ImageBatch& image, bool always) {
   constexpr double kFlat = 0.35;       // of drawings and screenshots, less is rare
   constexpr int64_t kSmall = 1 << 16;  // in pixels: both are done at once
-  return image.bits() == 16 || image.shape().channels < 3 || image.shape().pixels() <= kSmall ||
-         flat_share(image.high(0)) > kFlat;
+  return image.shape().elements() <= kMostJxlSamples &&
+         (always || image.bits() == 16 || image.shape().channels < 3 ||
+          image.shape().pixels() <= kSmall || flat_share(image.high(0)) > kFlat);
 }
 
 // Of one image.
@@ -181,9 +184,14 @@ EncodedImages encode_smallest(const LoadedModel& loaded, const ImageFeed& images
   auto again = images;
   again.next = [batch](size_t) { return *batch; };
   auto best = encode_frame(loaded, again, options);
-  if (options.effort < kMostJxlEffort && !floor_may_win(*batch)) return best;
-  auto floor = encode_frame(floor_model(), again, options);
-  return floor.frame.size() < best.frame.size() ? floor : best;
+  if (!floor_may_win(*batch, options.effort == kMostJxlEffort)) return best;
+  try {
+    auto floor = encode_frame(floor_model(), again, options);
+    if (floor.frame.size() < best.frame.size()) return floor;
+  } catch (const OperationError&) {
+  } catch (const std::bad_alloc&) {
+  }
+  return best;  // is there, whatever becomes of the other
 }
 
 }  // namespace

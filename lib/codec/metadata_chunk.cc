@@ -29,20 +29,22 @@ Chunk metadata_chunk(const Metadata& metadata) {
 
 Metadata metadata_in(const std::vector<Chunk>& chunks) {
   Metadata metadata;
+  bool found = false;
   for (const auto& chunk : chunks) {
     if (chunk.type != kMetadata) continue;
+    if (std::exchange(found, true)) throw DamagedError("it has metadata twice");
     ByteReader reader(chunk.data.data(), chunk.data.size());
     const uint64_t size = reader.varint();
     if (size > kMostMetadata) throw DamagedError("its metadata is impossibly long");
     const auto content = unpack_bytes(reader.raw(reader.remaining()), static_cast<size_t>(size));
     ByteReader items(content.data(), content.size());
-    while (!items.at_end()) {
+    for (size_t kept = 0; !items.at_end(); kept += metadata_bytes(metadata.back())) {
       const auto type = items.raw(4);
       const auto data = items.raw(items.varint());
       metadata.push_back(
           {std::string(type.data, type.data + type.size), Bytes(data.data, data.data + data.size)});
-      if (!is_metadata_type(metadata.back().type)) {
-        throw DamagedError("its metadata has a chunk of an impossible type");
+      if (!is_metadata_type(metadata.back().type) || kept > kMostMetadata) {
+        throw DamagedError("its metadata has a chunk that no encoder writes");
       }
     }
   }

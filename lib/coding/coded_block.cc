@@ -126,15 +126,15 @@ std::vector<std::int32_t> decode_zstd(ByteSpan bytes, std::size_t count) {
   return symbols;
 }
 
-}  // namespace
-
-std::uint64_t symbol_hash(const std::int32_t* symbols, std::size_t count) {
+// Of numbers less `middle`, as little-endian 32-bit integers.
+template <typename Number>
+std::uint64_t hash_of(const Number* first, const Number* last, std::int32_t middle) {
   Xxh3 hash;
   std::array<std::uint8_t, 4096> piece{};
-  for (std::size_t i = 0; i < count;) {
+  while (first != last) {
     std::size_t used = 0;
-    for (; used < piece.size() && i < count; ++i) {
-      const auto value = static_cast<std::uint32_t>(symbols[i]);
+    for (; used < piece.size() && first != last; ++first) {
+      const auto value = static_cast<std::uint32_t>(*first - middle);
       for (int shift = 0; shift < 32; shift += 8) {
         piece[used++] = static_cast<std::uint8_t>(value >> shift);
       }
@@ -142,6 +142,16 @@ std::uint64_t symbol_hash(const std::int32_t* symbols, std::size_t count) {
     hash.update(piece.data(), used);
   }
   return hash.digest();
+}
+
+}  // namespace
+
+std::uint64_t symbol_hash(const std::int32_t* symbols, std::size_t count) {
+  return hash_of(symbols, symbols + count, 0);
+}
+
+std::uint64_t byte_symbol_hash(const Bytes& bytes) {
+  return hash_of(bytes.data(), bytes.data() + bytes.size(), kMiddleByte);
 }
 
 CodedBlock plain_block(const std::int32_t* symbols, std::size_t count) {

@@ -25,6 +25,9 @@ struct CodedBlock {
 // XXH3-64 of the symbols as little-endian 32-bit integers.
 std::uint64_t symbol_hash(const std::int32_t* symbols, std::size_t count);
 
+// The same of bytes less 128.
+std::uint64_t byte_symbol_hash(const Bytes& bytes);
+
 // The smaller of the modes that need no model.
 CodedBlock plain_block(const std::int32_t* symbols, std::size_t count);
 

@@ -70,8 +70,11 @@ CodedBlock StoredFrame::block(int layer, std::uint64_t block) const {
 
 void StoredFrame::verify_symbols(int layer, std::uint64_t block,
                                  const std::vector<std::int32_t>& symbols) const {
-  const std::uint64_t kept =
-      low_bytes(symbol_hash(symbols.data(), symbols.size()), symbol_hash_bytes(header_, block));
+  verify_symbols(layer, block, symbol_hash(symbols.data(), symbols.size()));
+}
+
+void StoredFrame::verify_symbols(int layer, std::uint64_t block, std::uint64_t hash) const {
+  const std::uint64_t kept = low_bytes(hash, symbol_hash_bytes(header_, block));
   if (kept != entry(layer, block).symbol_hash) {
     throw VerificationError(
         "decoder disagrees in " + place(layer, block) +

@@ -61,6 +61,7 @@ class StoredFrame {
   // Throws VerificationError unless the symbols of a block are those that were encoded.
   void verify_symbols(int layer, std::uint64_t block,
                       const std::vector<std::int32_t>& symbols) const;
+  void verify_symbols(int layer, std::uint64_t block, std::uint64_t hash) const;
 
   // What to throw where a block has the right CRC and still raised `error` when it was decoded.
   VerificationError disagreement(int layer, std::uint64_t block, const DamagedError& error) const;

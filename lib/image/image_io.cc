@@ -52,9 +52,15 @@ std::vector<std::string> suffixes_of_formats(IsMeant is_meant) {
 ImageFile decode_image(const Bytes& file, const std::string& name, std::uint64_t max_pixels) {
   const FileView view{file.data(), file.size(), name};
   auto result = format_of(view).decode(view, max_pixels);
-  while (metadata_bytes(result.metadata) > kMostMetadata) {
-    result.dropped.push_back(result.metadata.back().type);
-    result.metadata.pop_back();
+  std::size_t kept = 0, count = 0;
+  for (const MetadataItem& item : result.metadata) {
+    kept += metadata_bytes(item);
+    if (kept > kMostMetadata) break;
+    ++count;
+  }
+  if (count < result.metadata.size()) {
+    result.metadata.resize(count);
+    result.dropped.push_back("metadata beyond " + std::to_string(kMostMetadata >> 20) + " MiB");
   }
   return result;
 }

@@ -1,14 +1,13 @@
 #include "lib/image/image_source.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <mutex>
 #include <set>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 
 #include "lib/base/error.h"
+#include "lib/base/folder.h"
 #include "lib/base/log.h"
 #include "lib/image/archive.h"
 #include "lib/image/gzip.h"
@@ -17,8 +16,6 @@
 
 namespace pie {
 namespace {
-
-namespace fs = std::filesystem;
 
 // The image files of one input, or the archive that it is.
 struct Content {
@@ -37,57 +34,17 @@ Values part_of(const Values& all, const IndexRange& range) {
                 all.begin() + static_cast<std::ptrdiff_t>(range.end));
 }
 
-bool is_hidden(const fs::path& path) {
-  const std::string name = path.filename().string();
-  return !name.empty() && name[0] == '.';
-}
-
 using OnSkip = std::function<void(const SkippedInput&)>;
 
-// Why an entry of a folder that looks like an image is none.
-std::string unreadable_because(const fs::directory_entry& entry) {
-  std::error_code error;
-  const auto status = entry.status(error);
-  if (fs::is_regular_file(status)) return "";
-  if (error || !fs::exists(status)) {
-    return entry.is_symlink(error) ? "a symbolic link to nothing" : "cannot be read";
-  }
-  return "neither a file nor a folder";
-}
-
-void collect_files(const std::string& folder, bool recursive, const OnSkip& skip,
-                   std::vector<std::string>* files) {
-  std::error_code error;
-  fs::directory_iterator it(folder, error);
-  for (; !error && it != fs::directory_iterator(); it.increment(error)) {
-    if (is_hidden(it->path())) continue;
-    std::error_code ignored;
-    const std::string path = it->path().string();
-    if (it->is_directory(ignored)) {
-      if (recursive && !it->is_symlink(ignored)) collect_files(path, true, skip, files);
-    } else if (has_image_suffix(path)) {
-      const auto cause = unreadable_because(*it);
-      if (cause.empty()) {
-        files->push_back(path);
-      } else {
-        skip({path, path + ": " + cause});
-      }
-    }
-  }
-  if (error) skip({folder, folder + ": " + error.message()});
-}
-
 std::vector<Input> list_folder(const std::string& folder, bool recursive, const OnSkip& skip) {
-  std::vector<std::string> files;
-  std::error_code error;
-  const fs::directory_iterator can_be_read(folder, error);
-  if (error) throw OperationError(folder + ": " + error.message());
-  collect_files(folder, recursive, skip, &files);
+  const auto files = list_files(folder, recursive, has_image_suffix,
+                                [&skip](const std::string& path, const std::string& cause) {
+                                  skip({path, path + ": " + cause});
+                                });
   if (files.empty()) {
     throw OperationError(folder + ": no image files in this folder" +
                          (recursive ? "" : "; the folders in it were not searched"));
   }
-  std::sort(files.begin(), files.end());
   return std::vector<Input>(files.begin(), files.end());
 }
 

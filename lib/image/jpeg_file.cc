@@ -212,7 +212,7 @@ class Reader {
       };
       if (marker->marker == JPEG_COM) {
         metadata.push_back(comment_item(*rest_of("")));
-      } else if (const auto block = rest_of({"Exif\0", 5}); block && !exif && !block->empty()) {
+      } else if (const auto block = rest_of({"Exif\0", 5}); block && !exif && block->size() > 1) {
         exif = true;
         metadata.push_back(exif_item({block->begin() + 1, block->end()}));
       } else if (const auto packet = rest_of({"http://ns.adobe.com/xap/1.0/\0", 29});

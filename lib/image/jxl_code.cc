@@ -5,6 +5,7 @@
 #include <jxl/encode.h>
 #include <jxl/encode_cxx.h>
 
+#include <new>
 #include <string>
 
 #include "lib/base/error.h"
@@ -63,7 +64,12 @@ void give_image(JxlEncoder* encoder, const Image& image, int effort) {
 }  // namespace
 
 Bytes encode_jxl(const Image& image, int effort) {
+  if (image.shape.elements() > kMostJxlSamples) {
+    throw OperationError("too large for JPEG XL here; at most " + std::to_string(kMostJxlSamples) +
+                         " samples are given to it");
+  }
   const auto encoder = JxlEncoderMake(nullptr);
+  if (!encoder) throw std::bad_alloc();
   give_image(encoder.get(), image, effort);
   Bytes code(1 << 16);
   std::size_t used = 0;
@@ -83,9 +89,16 @@ Bytes encode_jxl(const Image& image, int effort) {
 Image decode_jxl(ByteSpan code, const Shape& shape, int bits) {
   const auto damaged = [] { return DamagedError("not the JPEG XL code of such an image"); };
   const auto decoder = JxlDecoderMake(nullptr);
-  JxlDecoderSubscribeEvents(decoder.get(), JXL_DEC_BASIC_INFO | JXL_DEC_FULL_IMAGE);
-  JxlDecoderSetKeepOrientation(decoder.get(), JXL_TRUE);
-  JxlDecoderSetInput(decoder.get(), code.data, code.size);
+  if (!decoder) throw std::bad_alloc();
+  const auto require_done = [&](JxlDecoderStatus status) {
+    if (status != JXL_DEC_SUCCESS) throw damaged();
+  };
+  // Frames as they are, so that their size shows before they are decoded.
+  require_done(JxlDecoderSubscribeEvents(decoder.get(),
+                                         JXL_DEC_BASIC_INFO | JXL_DEC_FRAME | JXL_DEC_FULL_IMAGE));
+  require_done(JxlDecoderSetCoalescing(decoder.get(), JXL_FALSE));
+  require_done(JxlDecoderSetKeepOrientation(decoder.get(), JXL_TRUE));
+  require_done(JxlDecoderSetInput(decoder.get(), code.data, code.size));
   JxlDecoderCloseInput(decoder.get());
   const JxlPixelFormat format = format_of(shape, bits);
   Image image;
@@ -104,10 +117,17 @@ Image decode_jxl(ByteSpan code, const Shape& shape, int bits) {
         }
         break;
       }
+      case JXL_DEC_FRAME: {
+        JxlFrameHeader frame;
+        require_done(JxlDecoderGetFrameHeader(decoder.get(), &frame));
+        if (frame.is_last == JXL_FALSE || frame.layer_info.have_crop != JXL_FALSE) throw damaged();
+        break;
+      }
       case JXL_DEC_NEED_IMAGE_OUT_BUFFER:
+        if (!image.samples.empty()) throw damaged();
         image = Image(shape, bits);
-        JxlDecoderSetImageOutBuffer(decoder.get(), &format, image.samples.data(),
-                                    image.samples.size());
+        require_done(JxlDecoderSetImageOutBuffer(decoder.get(), &format, image.samples.data(),
+                                                 image.samples.size()));
         break;
       case JXL_DEC_FULL_IMAGE:
         break;

@@ -11,12 +11,15 @@ namespace pie {
 // How hard libjxl searches: 1 to 9.
 inline constexpr int kLeastJxlEffort = 1, kMostJxlEffort = 9, kJxlEffort = 7;
 
-// A codestream that holds every sample of an image and nothing else. Throws OperationError if
-// libjxl cannot make it.
+// The largest image that is given to libjxl, in samples: it ends the process where memory ends.
+inline constexpr std::int64_t kMostJxlSamples = std::int64_t{1} << 26;
+
+// A codestream, in 16 bits in a container, that holds every sample of an image and nothing else.
+// Throws OperationError if libjxl cannot make it, or the image is above kMostJxlSamples.
 Bytes encode_jxl(const Image& image, int effort = kJxlEffort);
 
-// The image that a codestream holds, which has to have this shape and depth: nothing is allocated
-// for another. Throws DamagedError.
+// The image that a codestream holds, which has to be one frame of this shape and depth. Throws
+// DamagedError.
 Image decode_jxl(ByteSpan code, const Shape& shape, int bits);
 
 }  // namespace pie

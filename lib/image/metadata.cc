@@ -28,21 +28,41 @@ MetadataItem text_item(const std::string& keyword, const Bytes& text) {
   return item;
 }
 
+bool is_utf8(const Bytes& text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const std::uint8_t first = text[i++];
+    const int more = first < 0x80   ? 0
+                     : first < 0xC2 ? -1
+                     : first < 0xE0 ? 1
+                     : first < 0xF0 ? 2
+                     : first < 0xF5 ? 3
+                                    : -1;
+    if (more < 0) return false;
+    for (int k = 0; k < more; ++k, ++i) {
+      if (i >= text.size() || (text[i] & 0xC0U) != 0x80) return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 bool is_metadata_type(const std::string& type) {
-  // Of the image that was stored, of animations, and of a palette.
-  constexpr std::array<const char*, 6> kOthers{"tRNS", "hIST", "acTL", "fcTL", "fdAT", "dSIG"};
+  // What is not safe to copy says something of the stored image, as iDOT does of where its parts
+  // are; of those these say it of the samples.
+  constexpr std::array<const char*, 16> kOfSamples{"cHRM", "gAMA", "iCCP", "sRGB", "cICP", "mDCV",
+                                                   "mDCv", "cLLI", "cLLi", "sBIT", "bKGD", "sPLT",
+                                                   "tIME", "pCAL", "sCAL", "sTER"};
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  return type.size() == 4 && std::all_of(type.begin(), type.end(), is_letter) && type[0] >= 'a' &&
-         std::find(kOthers.begin(), kOthers.end(), type) == kOthers.end();
+  if (type.size() != 4 || !std::all_of(type.begin(), type.end(), is_letter)) return false;
+  const bool safe_to_copy = type[3] >= 'a';
+  return type[0] >= 'a' && (safe_to_copy || std::find(kOfSamples.begin(), kOfSamples.end(), type) !=
+                                                kOfSamples.end());
 }
 
-std::size_t metadata_bytes(const Metadata& metadata) {
-  constexpr std::size_t kEach = 16;  // for type and length
-  std::size_t sum = 0;
-  for (const MetadataItem& item : metadata) sum += kEach + item.data.size();
-  return sum;
+std::size_t metadata_bytes(const MetadataItem& item) {
+  constexpr std::size_t kTypeAndLength = 16;  // at most, and a good part of what it takes in memory
+  return kTypeAndLength + item.data.size();
 }
 
 MetadataItem icc_profile_item(const Bytes& profile) {
@@ -64,7 +84,16 @@ MetadataItem exif_item(Bytes exif) { return {"eXIf", std::move(exif)}; }
 
 MetadataItem xmp_item(const Bytes& packet) { return text_item("XML:com.adobe.xmp", packet); }
 
-MetadataItem comment_item(const Bytes& text) { return text_item("Comment", text); }
+MetadataItem comment_item(Bytes text) {
+  while (!text.empty() && text.back() == 0) text.pop_back();
+  std::replace(text.begin(), text.end(), std::uint8_t{0}, std::uint8_t{' '});
+  if (is_utf8(text)) return text_item("Comment", text);
+  MetadataItem item{"tEXt", {}};
+  append(item.data, "Comment");
+  item.data.push_back(0);
+  item.data.insert(item.data.end(), text.begin(), text.end());
+  return item;
+}
 
 MetadataItem density_item(std::uint32_t x, std::uint32_t y, bool per_metre) {
   MetadataItem item{"pHYs", {}};

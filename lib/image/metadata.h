@@ -20,19 +20,20 @@ using Metadata = std::vector<MetadataItem>;
 
 // What is kept of one file, in bytes, at most: colour profiles take kilobytes.
 inline constexpr std::size_t kMostMetadata = std::size_t{1} << 24;
-std::size_t metadata_bytes(const Metadata& metadata);
+std::size_t metadata_bytes(const MetadataItem& item);  // with its type and length
 
 // Whether `type` is one that a MetadataItem may have, in a file that any PNG reader takes: not one
-// that has to do with how the samples are stored, such as the transparency of a palette.
+// that has to do with how the samples are stored, such as the transparency of a palette or the
+// frames of an animation.
 bool is_metadata_type(const std::string& type);
 
 // An item each of an ICC profile, of an Exif block (from its "II" or "MM" on), of XMP, of a comment
-// (taken for UTF-8), and of pixels per metre (`per_metre` false: only the ratio of the sides is
-// meant).
+// (UTF-8, or else taken for Latin-1), and of pixels per metre (`per_metre` false: only the ratio of
+// the sides is meant).
 MetadataItem icc_profile_item(const Bytes& profile);
 MetadataItem exif_item(Bytes exif);
 MetadataItem xmp_item(const Bytes& packet);
-MetadataItem comment_item(const Bytes& text);
+MetadataItem comment_item(Bytes text);
 MetadataItem density_item(std::uint32_t x, std::uint32_t y, bool per_metre);
 
 }  // namespace pie

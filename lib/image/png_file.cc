@@ -55,6 +55,11 @@ constexpr png_byte kNotForLibpng[] =
     "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0tEXt\0"
     "tIME\0zTXt";
 
+// Whether a chunk says how samples are stored, by one file or in each frame of an animation.
+bool is_of_storage(const std::string& type) {
+  return type == "tRNS" || type == "iDOT" || type == "fcTL" || type == "fdAT";
+}
+
 // A PNG file opened for reading, with the header read.
 class Reader {
  public:
@@ -147,17 +152,14 @@ class Reader {
       const std::size_t size = view.big32(at);
       const auto* type = view.bytes(at + 4, 4);
       MetadataItem item{std::string(type, type + 4), {}};
-      const bool animation = item.type == "acTL";
-      if (animation || item.type == "hIST") {
-        file->dropped.push_back(animation ? "further frames" : item.type);
-      } else if (is_metadata_type(item.type)) {
-        const auto* data = view.bytes(at + 8, size);
-        item.data.assign(data, data + size);
-        if (fit_to_samples(&item)) {
-          file->metadata.push_back(std::move(item));
-        } else {
-          file->dropped.push_back(item.type);
-        }
+      const auto* data = view.bytes(at + 8, size);
+      item.data.assign(data, data + size);
+      if (is_metadata_type(item.type) && fit_to_samples(&item)) {
+        file->metadata.push_back(std::move(item));
+      } else if (item.type == "acTL") {
+        file->dropped.push_back("animation");
+      } else if (item.type[0] >= 'a' && !is_of_storage(item.type)) {
+        file->dropped.push_back(item.type);
       }
       at += kFrame + size;
     }

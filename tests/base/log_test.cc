@@ -23,6 +23,19 @@ TEST(Log, RemembersThatThereWasAWarning) {
   set_verbosity(Verbosity::kNormal);
 }
 
+TEST(Log, MessagesTakeThePlaceOfTheStatusLine) {
+  set_program_name("pie-test");
+  testing::internal::CaptureStderr();
+  show_status("");
+  show_status("half");
+  log_note("done");
+  log_note("more");
+  show_status("half");
+  show_status("");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "\r\033[Khalf\r\033[Kpie-test: done\npie-test: more\n\r\033[Khalf\r\033[K");
+}
+
 TEST(Log, ReplacesControlCharacters) {
   set_program_name("pie-test");
   EXPECT_EQ(log_line("a\n\x1B[1m.pie", "", "x"), "pie-test: a??[1m.pie: x");

@@ -16,10 +16,12 @@ declare -A arguments=(
   [lossless]="--images 5"
   [partial]="--images 5 -o picture.png"
   [rate_distortion]="-o curve.png --steps 1"
+  [sizes]=""
   [train_speed]="--steps 50 --rounds 1"
 )
 # Those that compare builds.
 declare -A comparisons=([footprint]="--quick" [same_bytes]="$build/bin --quick")
+declare -A images=([sizes]="${digits%/*}/photo-48x32.png")
 declare -A model=([lossless]=pie-exact-mnist [partial]=pie-exact-mnist [rate_distortion]=pie-mnist)
 for script in "$here"/*.py; do
   name=$(basename "$script" .py)
@@ -31,7 +33,7 @@ for script in "$here"/*.py; do
   fi
   [ -n "${arguments[$name]+known}" ] || { echo "smoke.sh does not know $name.py"; exit 1; }
   # shellcheck disable=SC2086
-  python3 "$script" "$build" ${model[$name]-} "$digits" ${arguments[$name]}
+  python3 "$script" "$build" ${model[$name]-} "${images[$name]-$digits}" ${arguments[$name]}
 done
 echo "== lossless.py --speed"
 python3 "$here/lossless.py" "$build" pie-exact-mnist "$digits" --images 5 --speed

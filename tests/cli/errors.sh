@@ -70,7 +70,7 @@ for signal in HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 PIPE ALRM TERM X
   env --default-signal="$signal" bash -c 'ulimit -c 0; exec "$@"' - \
     "$tools/pie-encode" -T 1 -m pie-photo large.ppm -o sub/large.pie 2>/dev/null &
   process=$!
-  for _ in $(seq 1000); do [ -n "$(ls -A sub)" ] && break; sleep 0.02; done
+  while [ -z "$(ls -A sub)" ] && kill -0 $process; do sleep 0.02; done
   [ -n "$(ls -A sub)" ] || fail "no unfinished file to be removed"
   kill -s "$signal" $process
   code=0

@@ -55,7 +55,7 @@ P
 expect 6 pie-encode -m tiny rich.png "$testdata/digit-1.png" -o all.pie
 says 'rich.png: warning: its iCCP is not kept'
 expect 6 pie-encode -m tiny moving.png
-says 'moving.png: warning: its further frames is not kept'
+says 'moving.png: warning: its animation is not kept'
 
 # Damage there leaves the pixels intact: a warning, and the image without.
 python <<'P'

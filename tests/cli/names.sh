@@ -137,3 +137,19 @@ mkdir tree/c
 cp packed/a/x.png.pie tree/c/x.png.pie
 expect 2 pie-encode -f -m tiny --layers 1 tree/c/x.png.pie tree/b/x.png -O mixed
 says 'mixed/x.png.pie: is the output of tree/c/x.png.pie already'
+
+# What went in by -r comes out by -r, in the same folders.
+mkdir -p photos/a/b
+cp "$testdata/digit-0.png" photos/one.png
+cp "$testdata/digit-1.png" photos/a/b/two.png
+expect 0 pie-encode -r -m tiny photos -O codes2
+says 'photos/one.png: ' ' => ' ' bits/dim, pie-mnist; the input was smaller: keep that' '2 files: '
+expect 2 pie-decode codes2 -O back2
+says 'codes2: is a folder; with -r'
+expect 0 pie-decode -v -r codes2 -O back2
+says 'codes2/a/b/two.png.pie: 1 image(s) -> back2/a/b/two.png'
+[ "$(cd back2 && find . -type f | LC_ALL=C sort)" = $'./a/b/two.png\n./one.png' ] || fail "other folders came out"
+expect 0 pie-decode -t -r codes2
+mkdir nothing
+expect 1 pie-decode -r nothing -O back3
+says 'nothing: no code files in this folder'

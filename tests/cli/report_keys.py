@@ -56,7 +56,7 @@ HELD_OUT = "held_out_bits_per_dim held_out_bits_per_dim_stderr"
 TIMES = "load samples encode decode_z"
 
 TABLE = {
-    "pie-encode": [keys("input output images raw_bytes file_bytes bits_per_dim",
+    "pie-encode": [keys("input output images raw_bytes file_bytes bits_per_dim coder",
                         layers=[keys(CODED_LAYER)])],
     "pie-decode-list": [keys(
         "file file_bytes images payload_bytes overhead_bytes truncated",

@@ -8,6 +8,7 @@
 
 #include "lib/codec/codec.h"
 #include "lib/container/code_file.h"
+#include "lib/container/frame_writer.h"
 #include "lib/model/model_store.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/tiny_exact.h"
@@ -40,7 +41,7 @@ Image striped(const Shape& shape, int bits) {
   Image image(shape, bits);
   for (int64_t y = 0; y < shape.height; ++y) {
     for (int64_t x = 0; x < shape.width; ++x) {
-      for (int64_t c = 0; c < shape.channels; ++c) image.set(y, x, c, (y / 5 % 2) * 199);
+      for (int64_t c = 0; c < shape.channels; ++c) image.set(y, x, c, y / 5 % 2 == 0 ? 0 : 199);
     }
   }
   return image;
@@ -103,7 +104,31 @@ TEST(FloorCoder, AnArchiveHasAStreamForEachImage) {
   EXPECT_EQ(count, 2U);
 }
 
-TEST(FloorCoder, DamageBehindTheChecksumsIsADisagreement) {
+// A frame whose bytes are sound, and of another image than its header says.
+TEST(FloorCoder, AnotherImageIsADisagreement) {
+  const auto coder = make_floor_coder();
+  const auto right = noise_set({3, 8, 9}, 1), wrong = noise_set({3, 9, 8}, 1),
+             other = noise_set({3, 8, 9}, 1, 7);
+  for (const auto* coded : {&wrong, &other}) {
+    FrameHeader header;
+    header.fingerprint = kFloorFingerprint;
+    header.channels = 3;
+    header.height = 8;
+    header.width = 9;
+    header.total_layers = 1;
+    FrameWriter writer(header, 1);
+    auto block = coder->encode(*coded, {1}).layers;
+    block[0].symbol_hash = coder->encode(right, {1}).layers[0].symbol_hash;
+    writer.add(block);
+    writer.add_pixel_hash(1);
+    Bytes file;
+    writer.write(
+        [&](ByteSpan bytes) { file.insert(file.end(), bytes.data, bytes.data + bytes.size); });
+    EXPECT_THROW(decoded(file), VerificationError);
+  }
+}
+
+TEST(FloorCoder, NeedsNoModelAndHasNone) {
   const auto image = noise_image({3, 8, 9});
   const auto encoded = encode_images(tiny_photo(), feed_of(image), with(CoderChoice::kFloor));
   const CodeFile code(encoded.frame);

@@ -50,5 +50,12 @@ TEST(MetadataChunk, HoldsNoCriticalChunks) {
   EXPECT_THROW(metadata_in({metadata_chunk({{"IHDR", {1}}})}), DamagedError);
 }
 
+TEST(MetadataChunk, CostsNoMoreThanAnEncoderMayWrite) {
+  const auto chunk = metadata_chunk(kExample);
+  EXPECT_THROW(metadata_in({chunk, chunk}), DamagedError);
+  const Metadata many(kMostMetadata / metadata_bytes({"tEXt", {}}) + 2, {"tEXt", {}});
+  EXPECT_THROW(metadata_in({metadata_chunk(many)}), DamagedError);
+}
+
 }  // namespace
 }  // namespace pie

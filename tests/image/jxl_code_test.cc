@@ -8,11 +8,11 @@ namespace {
 
 ByteSpan span(const Bytes& bytes) { return {bytes.data(), bytes.size()}; }
 
-// Noise in some rows, and none in others; alpha that is transparent in places.
+// Noise in one half, and none in the other, which is transparent if there is alpha.
 Image mixed_image(const Shape& shape, int bits) {
   Image image = noise_image(shape, bits);
   std::fill(image.samples.begin(),
-            image.samples.begin() + static_cast<std::ptrdiff_t>(image.row_bytes() * 2),
+            image.samples.begin() + static_cast<std::ptrdiff_t>(image.samples.size() / 2),
             std::uint8_t{0});
   return image;
 }

@@ -117,10 +117,18 @@ TEST(PngFile, BackgroundAndDepthFollowTheSamples) {
             (Bytes{0, 170}));
 }
 
+// Apple's iDOT says where in the file parts of the image are, and nothing else.
+TEST(PngFile, WhatIsNotSafeToCopyIsNot) {
+  const Bytes chunks = concatenate(chunk("iDOT", Bytes(28, 1)), chunk("caBX", {1}));
+  const ImageFile file = decode(raw_png(1, 1, 8, PNG_COLOR_TYPE_GRAY, {0, 9}, chunks));
+  EXPECT_TRUE(file.metadata.empty());
+  EXPECT_EQ(file.dropped, (std::vector<std::string>{"caBX"}));
+}
+
 TEST(PngFile, SaysWhatOtherPicturesItHolds) {
   const Bytes animation = chunk("acTL", {0, 0, 0, 2, 0, 0, 0, 0});
   EXPECT_EQ(decode(raw_png(1, 1, 8, PNG_COLOR_TYPE_GRAY, {0, 9}, animation)).dropped,
-            (std::vector<std::string>{"further frames"}));
+            (std::vector<std::string>{"animation"}));
 }
 
 TEST(PngFile, EveryFlippedByteIsNoticed) {

@@ -11,9 +11,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -56,17 +56,19 @@ void require_threads(int count) {
   {
     const std::lock_guard<std::mutex> closed(gate);  // until all run side by side
     try {
-      while (static_cast<int>(threads.size()) < kPools * (count - 1)) {
+      const auto wanted = static_cast<std::size_t>(kPools * (count - 1));
+      threads.reserve(wanted);
+      while (threads.size() < wanted) {
         threads.emplace_back([&gate] { const std::lock_guard<std::mutex> passed(gate); });
       }
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
       started = false;
     }
   }
   for (auto& thread : threads) thread.join();
   if (!started) {
     throw OperationError("cannot start " + std::to_string(count) +
-                         " threads; use -T 1, or raise the limit (ulimit -u)");
+                         " threads; use -T 1, or raise the limits (ulimit -u, ulimit -v)");
   }
 }
 

@@ -1,5 +1,7 @@
 #include "tools/common/options.h"
 
+#include <unistd.h>
+
 #include <cmath>
 #include <iostream>
 
@@ -10,13 +12,21 @@
 
 namespace pie {
 
+bool CommonOptions::shows_progress() const {
+  return !quiet && !no_progress && (progress || isatty(STDERR_FILENO) != 0);
+}
+
 void add_common_options(CLI::App& app, CommonOptions& options, const std::string& examples) {
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.add_flag("-V,--version", "Print the version and exit; with -v also the loaded LibTorch");
   app.add_flag("-v,--verbose", options.verbose, "Say more on stderr");
   app.add_flag("-q,--quiet", options.quiet, "Say only errors on stderr");
-  app.add_option("-T,--threads", options.threads,
-                 "Threads; 0 is all cores, and so is what is above their number and 16")
+  auto* progress = app.add_flag("--progress", options.progress,
+                                "Show how far long jobs are; default: if stderr is a terminal");
+  app.add_flag("--no-progress", options.no_progress, "Do not")->excludes(progress);
+  app.add_option(
+         "-T,--threads", options.threads,
+         "Threads, at most as many as there are cores, or 16 if these are fewer; 0 is all cores")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   app.add_option("--seed", options.seed, "Seed of all random numbers")->capture_default_str();

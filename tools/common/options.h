@@ -15,6 +15,9 @@ struct CommonOptions {
   bool json = false;
   bool quiet = false;
   int verbose = 0;
+  bool progress = false, no_progress = false;  // neither: where stderr is a terminal
+
+  bool shows_progress() const;
 };
 
 // Adds the shared options; `examples` stands at the top of --help.

@@ -32,9 +32,9 @@ void on_fatal_signal(int signal) {
 }
 
 void on_interrupt(int signal) {
-  interrupt = signal;
   // A closing terminal may send SIGHUP twice, with nobody there who is impatient.
-  if (signal != SIGHUP) std::signal(signal, on_fatal_signal);
+  if (interrupt != 0 && signal != SIGHUP) on_fatal_signal(signal);
+  interrupt = signal;
 }
 
 // A signal that was ignored when the tool was started, as SIGHUP is under nohup, stays ignored.

@@ -14,6 +14,7 @@
 #include "lib/model/model_store.h"
 #include "tools/common/run_main.h"
 #include "tools/engine/commands.h"
+#include "tools/engine/progress.h"
 #include "tools/pie_decode.h"
 
 namespace pie {
@@ -51,12 +52,11 @@ std::vector<uint64_t> parse_selection(const std::string& text, uint64_t count) {
 // Collects decoded images and writes them: one file, numbered files, or a stream.
 class ImageWriter {
  public:
-  // `input` is the code file's name; `set`: it holds an archive.
-  ImageWriter(const DecodeOptions& options, std::string input, bool set, size_t count,
+  // `set`: the input holds an archive.
+  ImageWriter(const DecodeOptions& options, const CodeInput& input, bool set, size_t count,
               OutputPaths& outputs)
-      : options_(options), outputs_(outputs), input_(std::move(input)), set_(set), count_(count) {
-    const auto name = decoded_name(input_ == "-" ? "stdin" : input_, set);
-    path_ = options.destination.path_for(name);
+      : options_(options), outputs_(outputs), input_(input.path), set_(set), count_(count) {
+    path_ = options.destination.path_for(decoded_name(input.name(), set), input.root);
     format_ = options.format;
     if (format_.empty()) {
       format_ = suffix_of(path_);  // none if it is stdout
@@ -67,7 +67,7 @@ class ImageWriter {
     }
     outputs.claim(path_, input_);
     if (path_ != "-" && !options.destination.folder.empty()) {
-      make_folder(options.destination.folder);
+      make_folder(std::filesystem::path(path_).parent_path().string());
     }
     numbered_ = format_ != "idx" && path_ != "-" && (count_ > 1 || set_) &&
                 !options.destination.folder.empty();
@@ -80,6 +80,7 @@ class ImageWriter {
   }
 
   void add(uint64_t index, const Image& image, const Metadata& metadata = {}) {
+    lost_metadata_ = lost_metadata_ || (!metadata.empty() && format_ != "png");
     if (format_ == "idx") return add_to_idx(image);
     const auto bytes = encode_image(image, format_, metadata);
     if (!numbered_) {
@@ -96,9 +97,16 @@ class ImageWriter {
 
   // Puts the complete output in place.
   void finish() {
-    if (!file_) return;
-    file_->take_after(input_);
-    file_->commit();
+    if (file_) {
+      file_->take_after(input_);
+      file_->commit();
+    }
+    if (path_ == "-") return;
+    if (lost_metadata_) {
+      log_note(input_, "its colour profile, text or other metadata is only in PNG files");
+    }
+    log_detail(input_,
+               std::to_string(count_) + " image(s) -> " + path_ + (numbered_ ? ", numbered" : ""));
   }
 
  private:
@@ -120,7 +128,7 @@ class ImageWriter {
   const DecodeOptions& options_;
   OutputPaths& outputs_;
   std::string input_, path_, format_;
-  bool set_, numbered_ = false;
+  bool set_, numbered_ = false, lost_metadata_ = false;
   size_t count_;
   std::unique_ptr<OutputFile> file_;
   Shape shape_;   // of the images in an IDX file; none before the first
@@ -129,13 +137,15 @@ class ImageWriter {
 
 class DecodeRun {
  public:
-  explicit DecodeRun(const DecodeOptions& options) : options_(options) {
-    for (const auto& path : options.files) outputs_.add_input(path);
+  DecodeRun(const CommonOptions& common, const DecodeOptions& options)
+      : common_(common), options_(options) {
+    for (const auto& input : options.files) outputs_.add_input(input.path);
     for (const auto& path : {options.model, options.latents}) outputs_.add_input(path);
     if (!options.model.empty()) remember(find_model(options.model));
   }
 
-  ExitCode decode_file(const std::string& path) {
+  ExitCode decode_file(const CodeInput& input) {
+    const std::string& path = input.path;
     const CodeFile file{Input(path)};
     size_t frames = file.frames().size();
     if (file.truncated() && !options_.allow_partial) {
@@ -152,7 +162,11 @@ class DecodeRun {
       if (!file.truncated()) file.check();
       for (size_t k = 0; k < frames; ++k) {
         const auto& frame = file.frames()[k];
-        decode(frame, parse_selection("", frame.header().images), [](uint64_t, const Image&) {});
+        std::vector<std::string> faults;
+        stored_metadata(frame, &faults);
+        if (!faults.empty()) throw DamagedError(path + ": " + faults.front());
+        decode(input, frame, parse_selection("", frame.header().images),
+               [](uint64_t, const Image&) {});
       }
       log_detail(path, "decodes, and all hashes of symbols agree");
       return ExitCode::kOk;
@@ -161,7 +175,7 @@ class DecodeRun {
     for (size_t k = 0; k < frames; ++k) images += file.frames()[k].header().images;
     const auto selection = parse_selection(options_.select, images);
     const bool set = frames > 1 || file.frames()[0].header().archive;
-    ImageWriter writer(options_, path, set, selection.size(), outputs_);
+    ImageWriter writer(options_, input, set, selection.size(), outputs_);
     // The selection counts through the frames; each run of indices in one frame is decoded at once.
     for (size_t k = 0; k < selection.size();) {
       uint64_t first = 0;
@@ -173,14 +187,16 @@ class DecodeRun {
            ++k) {
         indices.push_back(selection[k] - first);
       }
-      const auto metadata = stored_metadata(*frame);
-      const auto notes = decode(*frame, indices, [&](uint64_t index, const Image& image) {
+      std::vector<std::string> warnings;
+      const auto metadata = stored_metadata(*frame, &warnings);
+      const auto notes = decode(input, *frame, indices, [&](uint64_t index, const Image& image) {
         writer.add(first + index, image, metadata);
       });
       if (!notes.complete) {
         log_warning(path, "is cut before its alpha channel or the low bytes of its samples");
       }
-      for (const auto& warning : notes.warnings) log_warning(path, warning);
+      warnings.insert(warnings.end(), notes.warnings.begin(), notes.warnings.end());
+      for (const auto& warning : warnings) log_warning(path, warning);
     }
     writer.finish();
     return ExitCode::kOk;
@@ -191,21 +207,24 @@ class DecodeRun {
     const auto z = read_npy(read_file(options_.latents), options_.latents);
     const auto images = coder_for(models_.begin()->second)->from_latents(z);
     const auto selection = parse_selection(options_.select, images.size());
-    ImageWriter writer(options_, options_.latents, true, selection.size(), outputs_);
+    ImageWriter writer(options_, {options_.latents, ""}, true, selection.size(), outputs_);
     for (const auto i : selection) writer.add(i, images.image(i));
     writer.finish();
     return ExitCode::kOk;
   }
 
  private:
-  DecodingNotes decode(const StoredFrame& frame, const std::vector<uint64_t>& indices,
+  DecodingNotes decode(const CodeInput& input, const StoredFrame& frame,
+                       const std::vector<uint64_t>& indices,
                        const std::function<void(uint64_t, const Image&)>& use) {
     int layers = options_.layers;
     if (layers == 0 && options_.allow_partial) {
       layers = frame.whole_layers();
       if (layers == 0) frame.require_layers(1);
     }
-    return decode_images(model_for(frame), frame, layers, indices, use);
+    Progress progress(common_, input.name());
+    return decode_images(model_for(frame), frame, layers, indices, use,
+                         [&progress](double done) { progress.show(done); });
   }
 
   const LoadedModel& remember(LoadedModel model) {
@@ -214,6 +233,7 @@ class DecodeRun {
   }
 
   const LoadedModel& model_for(const StoredFrame& frame) {
+    if (frame.header().fingerprint == kFloorFingerprint) return floor_;
     // A model given with -m is the one to use; if it is another, decoding says so.
     if (!options_.model.empty()) return models_.begin()->second;
     const auto found = models_.find(frame.header().fingerprint);
@@ -221,22 +241,23 @@ class DecodeRun {
                                   : remember(find_model(frame.header().fingerprint));
   }
 
+  const CommonOptions& common_;
   const DecodeOptions& options_;
   std::map<Fingerprint, LoadedModel> models_;
+  const LoadedModel floor_ = floor_model();
   OutputPaths outputs_;
 };
 
 }  // namespace
 
-int run_decode(const CommonOptions&, const DecodeOptions& options) {
-  DecodeRun run(options);
+int run_decode(const CommonOptions& common, const DecodeOptions& options) {
+  DecodeRun run(common, options);
   if (!options.latents.empty()) {
     return static_cast<int>(run_for_file(options.latents, [&] { return run.decode_matrix(); }));
   }
   ExitCode worst = ExitCode::kOk;
-  for (const auto& path : options.files) {
-    worst = worse(
-        worst, run_for_file(path == "-" ? "stdin" : path, [&] { return run.decode_file(path); }));
+  for (const auto& input : options.files) {
+    worst = worse(worst, run_for_file(input.name(), [&] { return run.decode_file(input); }));
   }
   return static_cast<int>(worst);
 }

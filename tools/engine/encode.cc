@@ -1,5 +1,7 @@
 // The second half of pie-encode: reads images, codes them, writes code files.
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -12,6 +14,7 @@
 #include "lib/model/model_store.h"
 #include "tools/common/run_main.h"
 #include "tools/engine/commands.h"
+#include "tools/engine/progress.h"
 #include "tools/pie_encode.h"
 
 namespace pie {
@@ -22,9 +25,10 @@ constexpr const char* kDefaultModel = "pie-photo";
 
 // Images that become one frame of one output file.
 struct Job {
-  std::string name;     // of the input
-  std::string root;     // the folder that was given, if it lies in one
-  size_t first, count;  // images of the source
+  std::string name;                // of the input
+  std::string root;                // the folder that was given, if it lies in one
+  std::vector<std::string> files;  // all that it reads; none if not whole files
+  size_t first, count;             // images of the source
   bool archive;
 };
 
@@ -77,6 +81,9 @@ class EncodeRun {
                       return ExitCode::kOk;
                     }));
     }
+    if (reports_.size() > 1 && bytes_after_ > 0) {
+      log_note(std::to_string(reports_.size()) + " files: " + ratio(bytes_before_, bytes_after_));
+    }
     if (common_.json && !options_.destination.to_stdout) std::cout << reports_.dump(1) << "\n";
     return static_cast<int>(worst);
   }
@@ -89,20 +96,29 @@ class EncodeRun {
     source_options.recursive = options_.recursive;
     source_options.hold_archives = false;
     const ImageSource source(inputs, source_options);
+    const bool whole = std::none_of(inputs.begin(), inputs.end(),
+                                    [](const SlicedInput& input) { return input.slice; });
     std::vector<Job> jobs;
     for (const auto& part : source.parts()) outputs_.add_input(part.path);
     for (const auto& part : source.parts()) {
       if (part.archive) {
-        jobs.push_back({part.path, "", part.first, part.count, true});
+        jobs.push_back({part.path, "", {part.path}, part.first, part.count, true});
         continue;
       }
       for (size_t i = part.first; i < part.first + part.count; ++i) {
         const auto name = source.name(i);
-        jobs.push_back({name, name == part.path ? "" : part.path, i, 1, false});
+        jobs.push_back({name, name == part.path ? "" : part.path, {name}, i, 1, false});
       }
     }
     if (together || (jobs.size() > 1 && !options_.destination.file.empty())) {
-      jobs = {{source.parts()[0].path, "", 0, source.size(), true}};
+      Job all{source.parts()[0].path, "", {}, 0, source.size(), true};
+      for (const auto& job : jobs) {
+        all.files.insert(all.files.end(), job.files.begin(), job.files.end());
+      }
+      jobs = {std::move(all)};
+    }
+    for (auto& job : jobs) {
+      if (!whole) job.files.clear();
     }
     ExitCode worst = ExitCode::kOk;
     for (const auto& job : jobs) {
@@ -156,16 +172,18 @@ class EncodeRun {
     const auto& destination = options_.destination;
     const bool code_wanted = options_.latents.empty() || destination.to_stdout ||
                              !destination.file.empty() || !destination.folder.empty();
+    if (!code_wanted) return ExitCode::kOk;
     auto coding = coding_;
     coding.archive = job.archive;
     const auto feed = feed_for(source, job, options_.strip ? nullptr : &coding.metadata);
-    if (!code_wanted) return ExitCode::kOk;
     const auto output = destination.path_for(job.name + ".pie", job.root);
     outputs_.claim(output, job.name);
     if (!destination.folder.empty()) {
       make_folder(std::filesystem::path(output).parent_path().string());
     }
     const auto file = open_output(output, destination.overwrite);
+    Progress progress(common_, job.name);
+    coding.progress = [&progress](double done) { progress.show(done); };
     uint64_t bytes = 0;
     const auto encoded = encode_images(model_, feed, coding, [&](ByteSpan piece) {
       file->write(piece.data, piece.size);
@@ -184,6 +202,26 @@ class EncodeRun {
                        "; --latents needs images of one size");
     }
     latents_.push_back(z);
+  }
+
+  // What the files of a job take, or their samples if that is not known.
+  static uint64_t input_bytes(const Job& job, uint64_t raw_bytes) {
+    uint64_t sum = 0;
+    for (const auto& path : job.files) {
+      std::error_code error;
+      const auto bytes = std::filesystem::file_size(path, error);
+      if (error) return raw_bytes;
+      sum += bytes;
+    }
+    return job.files.empty() ? raw_bytes : sum;
+  }
+
+  static std::string ratio(uint64_t before, uint64_t after) {
+    char text[80];
+    std::snprintf(text, sizeof text, "%.2f %% (%llu => %llu B)",
+                  100 * static_cast<double>(after) / static_cast<double>(before),
+                  static_cast<unsigned long long>(before), static_cast<unsigned long long>(after));
+    return text;
   }
 
   void report(const Job& job, const ImageFeed& images, const EncodingReport& encoded,
@@ -209,14 +247,14 @@ class EncodeRun {
                         {"coder", encoded.floor ? "floor" : "model"},
                         {"layers", layer_reports}});
     if (output == "-") return;
-    char text[160];
-    std::snprintf(text, sizeof text, "%llu -> %llu B, %.3f bits/dim, ",
-                  static_cast<unsigned long long>(raw_bytes),
-                  static_cast<unsigned long long>(file_bytes), bits_per_dim);
-    log_note(job.name,
-             text + (encoded.floor ? std::string(kFloorName)
-                                   : "z " + std::to_string(layers[0].payload_bytes) + " B, " +
-                                         std::to_string(layers.size()) + " layer(s)"));
+    const uint64_t before = input_bytes(job, raw_bytes);
+    bytes_before_ += before;
+    bytes_after_ += file_bytes;
+    char bits[40];
+    std::snprintf(bits, sizeof bits, ", %.3f bits/dim, ", bits_per_dim);
+    log_note(job.name, ratio(before, file_bytes) + bits +
+                           (encoded.floor ? kFloorName : model_.name()) +
+                           (file_bytes > before ? "; the input was smaller: keep that" : ""));
   }
 
   const CommonOptions& common_;
@@ -226,6 +264,7 @@ class EncodeRun {
   std::vector<torch::Tensor> latents_;
   OutputPaths outputs_;
   Json reports_ = Json::array();
+  uint64_t bytes_before_ = 0, bytes_after_ = 0;  // of what was not written to stdout
 };
 
 }  // namespace

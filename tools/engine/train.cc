@@ -1,6 +1,4 @@
 // The second half of pie-train: data and preset to model, log and training state.
-#include <unistd.h>
-
 #include <chrono>
 #include <cmath>
 #include <exception>
@@ -18,6 +16,7 @@
 #include "tools/common/files.h"
 #include "tools/common/run_main.h"
 #include "tools/engine/commands.h"
+#include "tools/engine/progress.h"
 #include "tools/pie_train.h"
 
 namespace pie {
@@ -38,13 +37,6 @@ double parse_seconds(const std::string& option, const std::string& text) {
     throw UsageError(option + " takes a time such as 90s, 30m or 2h, not '" + text + "'");
   }
   return value * factor;
-}
-
-std::string clock_text(double seconds) {
-  const auto s = static_cast<long long>(seconds);
-  char text[32];
-  std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
-  return text;
 }
 
 // `initial`: the model that training starts from, if any.
@@ -91,19 +83,11 @@ bool use_bfloat16(const std::string& precision, const Trainer& trainer) {
   return precision == "bf16";
 }
 
-bool shows_progress() { return isatty(STDERR_FILENO) != 0 && verbosity() != Verbosity::kQuiet; }
-
-// Empties the terminal's line of progress, so that another message can stand there.
-void clear_progress() {
-  if (shows_progress()) std::fputs("\r\033[K", stderr);
-}
-
 // Warnings of inputs that are passed over: the first few in full, the others as a number.
 class PassedOver {
  public:
   void add(const SkippedInput& input) {
     if (++count_ > kShown) return;
-    clear_progress();
     warn_of(input);
   }
   // Says how many more there were since the last call.
@@ -162,27 +146,26 @@ class Results {
   bool writes_;
 };
 
-// The log file, and the progress line on a terminal.
-class Progress {
+// The log file, and the status line.
+class TrainingLog {
  public:
-  explicit Progress(const std::string& log_path)
-      : on_terminal_(shows_progress()), log_path_(log_path) {
+  TrainingLog(bool shows_progress, const std::string& log_path)
+      : shows_progress_(shows_progress), log_path_(log_path) {
     if (log_path.empty()) return;
     log_.open(log_path, std::ios::app);
     if (!log_) throw OperationError(log_path + ": cannot be written");
   }
-  ~Progress() { clear_progress(); }
+  ~TrainingLog() { show_status(""); }
 
   void show(const TrainStatus& s) {
-    if (on_terminal_ && (s.validated || s.elapsed_s - shown_at_ > 0.5)) {
+    if (shows_progress_ && (s.validated || s.elapsed_s - shown_at_ > 0.5)) {
       shown_at_ = s.elapsed_s;
       const double left = s.progress > 0 ? s.elapsed_s * (1 / s.progress - 1) : 0;
-      std::fprintf(stderr, "\r\033[Kepoch %.1f  %.0f%%  step %lld  [%s<%s, %.0f img/s%s%s%s]",
-                   s.epoch, 100 * s.progress, static_cast<long long>(s.step),
-                   clock_text(s.elapsed_s).c_str(), clock_text(left).c_str(), s.images_per_s,
-                   figure(", bpd %.4f", s.bits_per_dim).c_str(),
-                   figure(", loss %.5f", s.loss).c_str(),
-                   figure(", cross-entropy %.4f", s.cross_entropy).c_str());
+      show_status(figure("epoch %.1f", s.epoch) + figure("  %.0f%%", 100 * s.progress) + "  step " +
+                  std::to_string(s.step) + "  [" + clock_text(s.elapsed_s) + "<" +
+                  clock_text(left) + figure(", %.0f img/s", s.images_per_s) +
+                  figure(", bpd %.4f", s.bits_per_dim) + figure(", loss %.5f", s.loss) +
+                  figure(", cross-entropy %.4f", s.cross_entropy) + "]");
     }
     bits_ += s.bits_per_dim;
     loss_ += s.loss;
@@ -208,7 +191,6 @@ class Progress {
       keep("val_bits_per_dim", s.validation_bits_per_dim);
       keep("val_psnr_db_from_z", s.validation_psnr_db);
       keep("val_error_percent", s.validation_error_percent);
-      clear_progress();
       const std::string figures =
           figure(", %.4f bits/dim", s.validation_bits_per_dim) +
           figure(", %.2f dB from z alone", s.validation_psnr_db) +
@@ -217,7 +199,6 @@ class Progress {
                (figures.empty() ? figures : figures.substr(1)));
     }
     if (log_.is_open() && !(log_ << line.dump() << std::endl)) {
-      clear_progress();
       log_error(log_path_, "cannot be written; training goes on without it");
       log_.close();
       lost_ = true;
@@ -238,7 +219,7 @@ class Progress {
     return text;
   }
 
-  bool on_terminal_;
+  bool shows_progress_;
   double shown_at_ = -1;
   double bits_ = 0, loss_ = 0, entropy_ = 0;  // sums since the last line
   int64_t count_ = 0;
@@ -283,8 +264,8 @@ Bytes labels_of(const ImageSource& images, const std::string& option, const std:
 
 // Trains, and saves from time to time and whatever ends it; what is thrown goes on from here. An
 // interrupt, once all is saved, ends the process. Returns whether the log is whole.
-bool train(Trainer& trainer, const TrainRun& run, const TrainOptions& options,
-           const Results& results) {
+bool train(Trainer& trainer, const TrainRun& run, const CommonOptions& common,
+           const TrainOptions& options, const Results& results) {
   const double save_every = parse_seconds("--save-every", options.save_every);
   const int64_t first_step = trainer.step();
   const auto how_to_go_on = [&] {
@@ -292,7 +273,7 @@ bool train(Trainer& trainer, const TrainRun& run, const TrainOptions& options,
            "; continue with the same --data, --val and -o, and --resume " + results.state();
   };
   const InterruptFlag interrupt;
-  std::optional<Progress> progress(options.log);
+  std::optional<TrainingLog> progress(std::in_place, common.shows_progress(), options.log);
   using Clock = std::chrono::steady_clock;
   auto saved_at = Clock::now();
   TrainEnd end;
@@ -305,7 +286,6 @@ bool train(Trainer& trainer, const TrainRun& run, const TrainOptions& options,
           try {
             results.save(trainer);
           } catch (const std::exception& error) {
-            clear_progress();
             log_warning(std::string(error.what()) + "; training goes on, the next try is in " +
                         options.save_every);
           }
@@ -385,7 +365,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
            " images, " + std::to_string(trainer.config().steps) + " steps of " +
            std::to_string(batch) + (run.bfloat16 ? ", bfloat16" : ", float32") + " subnetworks");
 
-  const bool log_whole = train(trainer, run, options, results);
+  const bool log_whole = train(trainer, run, common, options, results);
   passed_over.count_the_rest();
   if (options.dry_run) {
     log_note("dry run: one step done, nothing written");

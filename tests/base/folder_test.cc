@@ -1,0 +1,51 @@
+// Everything that is wanted in a folder is listed, or named with the reason why not.
+#include "lib/base/folder.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "lib/base/error.h"
+
+namespace pie {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(Folder, ListsWhatIsWantedAndNamesWhatCannotBeRead) {
+  std::string pattern = (fs::temp_directory_path() / "pie-folder-test-XXXXXX").string();
+  const fs::path root = ::mkdtemp(pattern.data());
+  for (const char* name : {"deep/er", ".hidden", "locked"}) fs::create_directories(root / name);
+  for (const char* name : {"b.x", "a.x", "a.y", ".c.x", "deep/d.x", "deep/er/e.x", ".hidden/f.x"}) {
+    std::ofstream(root / name) << "x";
+  }
+  fs::create_symlink("nowhere", root / "dangling.x");
+  fs::create_directory_symlink("deep", root / "linked");
+  ASSERT_EQ(::mkfifo((root / "deep/pipe.x").c_str(), 0600), 0);
+  ASSERT_EQ(::chmod((root / "locked").c_str(), 0), 0);
+
+  const auto wanted = [](const std::string& path) { return fs::path(path).extension() == ".x"; };
+  std::vector<std::string> skipped;
+  const auto list = [&](bool recursive) {
+    skipped.clear();
+    std::vector<std::string> names;
+    for (const auto& path :
+         list_files(root.string(), recursive, wanted,
+                    [&](const std::string&name, const std::string&) { skipped.push_back(name); })) {
+      names.push_back(fs::path(path).lexically_relative(root).string());
+    }
+    return names;
+  };
+  EXPECT_EQ(list(false), (std::vector<std::string>{"a.x", "b.x"}));
+  EXPECT_EQ(skipped.size(), 1U);
+  EXPECT_EQ(list(true), (std::vector<std::string>{"a.x", "b.x", "deep/d.x", "deep/er/e.x"}));
+  EXPECT_EQ(skipped.size(), ::geteuid() == 0 ? 2U : 3U);  // root opens every folder
+  EXPECT_THROW(list_files((root / "none").string(), true, wanted, {}), OperationError);
+  fs::remove_all(root);
+}
+
+}  // namespace
+}  // namespace pie

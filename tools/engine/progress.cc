@@ -1,0 +1,39 @@
+#include "tools/engine/progress.h"
+
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include "lib/base/log.h"
+
+namespace pie {
+
+std::string clock_text(double seconds) {
+  const auto s = static_cast<long long>(seconds);
+  char text[32];
+  std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+  return text;
+}
+
+Progress::Progress(const CommonOptions& common, std::string what)
+    : on_(common.shows_progress()), what_(std::move(what)), start_(Clock::now()) {
+  next_ = start_ + std::chrono::seconds(1);
+}
+
+Progress::~Progress() {
+  if (on_) show_status("");
+}
+
+void Progress::show(double done) {
+  constexpr std::chrono::milliseconds kBetween{250};
+  const auto now = Clock::now();
+  if (!on_ || now < next_ || done <= 0) return;
+  next_ = now + kBetween;
+  const double elapsed = std::chrono::duration<double>(now - start_).count();
+  char text[64];
+  std::snprintf(text, sizeof text, ": %.0f %%, %s left", 100 * done,
+                clock_text(std::ceil(elapsed * (1 / done - 1))).c_str());
+  show_status(what_ + text);
+}
+
+}  // namespace pie
