@@ -38,7 +38,8 @@ struct CodingOptions {
   Metadata metadata;     // to keep with the image
   CoderChoice coder = CoderChoice::kModel;
   int effort = kJxlEffort;  // of the floor; kMostJxlEffort: kSmallest always tries both
-  std::function<void(double)> progress = [](double) {};  // called with the share that is coded
+  // Called with the share that is coded, from one thread at a time.
+  std::function<void(double)> progress = [](double) {};
 };
 
 // One layer of an encoded frame, for reports.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -100,6 +101,8 @@ void encode_blocks(const Plan& plan, ItemReader& items, const CodingOptions& opt
   const FrameHeader header = writer.header();
   const ItemCoding how{static_cast<int>(reports.size()), header.step, header.sample_bits,
                        options.effort};
+  std::mutex one_at_a_time;
+  uint64_t done = 0;
   for (uint64_t first = 0; first < header.blocks(); first += most) {
     const auto count = static_cast<size_t>(std::min<uint64_t>(most, header.blocks() - first));
     std::vector<ImageSet> blocks;
@@ -107,8 +110,11 @@ void encode_blocks(const Plan& plan, ItemReader& items, const CodingOptions& opt
       blocks.push_back(items.next(static_cast<size_t>(header.items_in_block(first + k))));
     }
     std::vector<EncodedItems> encoded(count);
-    for_each_batch(count, 1,
-                   [&](size_t k, size_t) { encoded[k] = plan.coder->encode(blocks[k], how); });
+    for_each_batch(count, 1, [&](size_t k, size_t) {
+      encoded[k] = plan.coder->encode(blocks[k], how);
+      const std::lock_guard<std::mutex> lock(one_at_a_time);
+      options.progress(static_cast<double>(++done) / static_cast<double>(header.blocks()));
+    });
     for (const auto& block : encoded) {
       for (size_t layer = 0; layer < reports.size(); ++layer) {
         auto& report = reports[layer];
@@ -119,7 +125,6 @@ void encode_blocks(const Plan& plan, ItemReader& items, const CodingOptions& opt
       }
       writer.add(block.layers);
     }
-    options.progress(static_cast<double>(first + count) / static_cast<double>(header.blocks()));
   }
 }
 

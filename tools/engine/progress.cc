@@ -1,8 +1,10 @@
 #include "tools/engine/progress.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <cstdio>
-#include <utility>
 
 #include "lib/base/log.h"
 
@@ -15,8 +17,21 @@ std::string clock_text(double seconds) {
   return text;
 }
 
-Progress::Progress(const CommonOptions& common, std::string what)
-    : on_(common.shows_progress()), what_(std::move(what)), start_(Clock::now()) {
+namespace {
+
+// The end of a name that leaves room on the terminal for what Progress says of it.
+std::string shortened(const std::string& name) {
+  constexpr std::size_t kUsual = 80, kRoom = 26;
+  winsize size{};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > kRoom;
+  const std::size_t most = (known ? size.ws_col : kUsual) - kRoom;
+  return name.size() <= most ? name : "..." + name.substr(name.size() - most);
+}
+
+}  // namespace
+
+Progress::Progress(const CommonOptions& common, const std::string& what)
+    : on_(common.shows_progress()), what_(shortened(what)), start_(Clock::now()) {
   next_ = start_ + std::chrono::seconds(1);
 }
 

@@ -14,7 +14,7 @@ std::string clock_text(double seconds);
 // A status line (lib/base/log.h) of one job, which comes after a second and goes at the end.
 class Progress {
  public:
-  Progress(const CommonOptions& common, std::string what);
+  Progress(const CommonOptions& common, const std::string& what);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
