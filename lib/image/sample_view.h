@@ -41,7 +41,8 @@ SampleView planar_view(const Shape& shape, const std::uint8_t* samples);
 SampleView first_channels(const SampleView& view, std::int64_t channels);
 SampleView one_channel(const SampleView& view, std::int64_t channel);
 
-// The share of pixels that equal both their left and their upper neighbour, of those that have both.
+// The share of pixels that equal both their left and their upper neighbour, of those that have
+// both.
 double flat_share(const SampleView& view);
 
 // Appends all samples of the view in reading order, channels interleaved.

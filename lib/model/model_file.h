@@ -18,9 +18,9 @@ namespace pie {
 // A trained model together with what its file says about it.
 struct LoadedModel {
   std::shared_ptr<Model> model;  // none in floor_model()
-  Json preset;    // the full configuration, training section included
-  Json training;  // summary of the training run: steps, seconds, images, ...
-  Json measured;  // figures measured on held-out data
+  Json preset;                   // the full configuration, training section included
+  Json training;                 // summary of the training run: steps, seconds, images, ...
+  Json measured;                 // figures measured on held-out data
   Fingerprint fingerprint;
   int64_t parameters;  // trained numbers
   std::string name() const { return preset.value("name", std::string("unnamed")); }
