@@ -9,6 +9,8 @@
 namespace pie {
 namespace {
 
+constexpr int32_t kMiddleByte = 128;
+
 [[noreturn]] void refuse() {
   throw UsageError("without a model there are neither latents nor draws; name a model");
 }
@@ -22,8 +24,8 @@ Image image_of(const ImageSet& items, size_t i, int sample_bits) {
   return image;
 }
 
-// A block holds the codestream of each item behind its length. Symbols are the bytes of the items'
-// samples in reading order.
+// In mode 0, a block holds the codestream of each item behind its length. Symbols are the bytes of
+// the items' samples in reading order.
 class FloorCoder final : public ItemCoder {
  public:
   bool exact() const override { return true; }
@@ -38,46 +40,71 @@ class FloorCoder final : public ItemCoder {
 
   EncodedItems encode(const ImageSet& items, const ItemCoding& how) override {
     ByteWriter codes;
-    Bytes samples;
-    samples.reserve(items.pixels().size());
+    std::vector<int32_t> symbols;
+    symbols.reserve(items.pixels().size());
     for (size_t i = 0; i < items.size(); ++i) {
       const auto image = image_of(items, i, how.sample_bits);
       const auto code = encode_jxl(image, how.effort);
       codes.varint(code.size());
       codes.raw(code);
-      samples.insert(samples.end(), image.samples.begin(), image.samples.end());
+      for (const uint8_t sample : image.samples) symbols.push_back(sample - kMiddleByte);
     }
     const double bits = 8.0 * static_cast<double>(codes.size());
-    return {{{BlockMode::kRans, codes.take(), byte_symbol_hash(samples)}}, {bits}};
+    // Patterns that repeat are smaller by zstd.
+    return {{smallest_block(symbols.data(), symbols.size(), codes.take())}, {bits}};
   }
 
   ImageSet decode(const StoredFrame& frame, uint64_t block, const Shape& item, int) override {
     const auto coded = frame.block(0, block);
-    const int sample_bits = frame.header().sample_bits;
-    auto shape = item;
-    shape.channels /= sample_bits / 8;
-    Bytes samples, pixels;
+    const auto count = static_cast<size_t>(frame.header().items_in_block(block));
+    const auto each = static_cast<size_t>(item.elements());
+    Bytes samples;
     try {
-      if (coded.mode != BlockMode::kRans) throw DamagedError("not by JPEG XL");
-      ByteReader reader(coded.bytes.data(), coded.bytes.size());
-      for (uint64_t i = 0; i < frame.header().items_in_block(block); ++i) {
-        const auto image = decode_jxl(reader.raw(reader.varint()), shape, sample_bits);
-        const auto at = pixels.size();
-        pixels.resize(at + image.samples.size());
-        interleaved_to_planar(item, image.samples.data(), pixels.data() + at);
-        samples.insert(samples.end(), image.samples.begin(), image.samples.end());
-      }
-      if (!reader.at_end()) throw DamagedError("bytes behind the last image");
+      samples = coded.mode == BlockMode::kRans
+                    ? decode_streams(coded.bytes, item, frame.header().sample_bits, count)
+                    : decode_plain(coded, count * each);
     } catch (const DamagedError& error) {
       throw frame.disagreement(0, block, error);
     }
     frame.verify_symbols(0, block, byte_symbol_hash(samples));
-    return ImageSet(item, std::move(pixels));
+    ImageSet items(item, count);
+    for (size_t i = 0; i < count; ++i) {
+      interleaved_to_planar(item, samples.data() + i * each, items.data(i));
+    }
+    return items;
   }
 
   torch::Tensor latents(const ImageSet&) override { refuse(); }
   ImageSet from_latents(const torch::Tensor&) override { refuse(); }
   ImageSet draw(size_t, const SamplingOptions&) override { refuse(); }
+
+ private:
+  static Bytes decode_streams(const Bytes& codes, const Shape& item, int sample_bits,
+                              size_t count) {
+    auto shape = item;
+    shape.channels /= sample_bits / 8;
+    Bytes samples;
+    ByteReader reader(codes.data(), codes.size());
+    for (size_t i = 0; i < count; ++i) {
+      const auto image = decode_jxl(reader.raw(reader.varint()), shape, sample_bits);
+      samples.insert(samples.end(), image.samples.begin(), image.samples.end());
+    }
+    if (!reader.at_end()) throw DamagedError("bytes behind the last image");
+    return samples;
+  }
+
+  static Bytes decode_plain(const CodedBlock& coded, size_t count) {
+    // No encoder gets here with more, and a few bytes can stand for any number.
+    if (count > 2 * static_cast<size_t>(kMostJxlSamples)) throw DamagedError("too many samples");
+    Bytes samples;
+    samples.reserve(count);
+    const ByteSpan bytes{coded.bytes.data(), coded.bytes.size()};
+    for (const int32_t symbol : decode_plain_symbols(coded.mode, bytes, count)) {
+      if (symbol < -kMiddleByte || symbol >= kMiddleByte) throw DamagedError("not a byte");
+      samples.push_back(static_cast<uint8_t>(symbol + kMiddleByte));
+    }
+    return samples;
+  }
 };
 
 }  // namespace
