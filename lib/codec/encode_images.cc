@@ -162,13 +162,13 @@ EncodingReport encode_frame(const LoadedModel& loaded, const ImageFeed& images,
   return result;
 }
 
-EncodedImages encode_frame(const LoadedModel& loaded, const ImageFeed& images,
-                           const CodingOptions& options) {
+// What `encode` hands to the sink that it is given, and its report.
+template <typename Encode>
+EncodedImages in_memory(const Encode& encode) {
   EncodedImages encoded;
-  static_cast<EncodingReport&>(encoded) =
-      encode_frame(loaded, images, options, [&](ByteSpan bytes) {
-        encoded.frame.insert(encoded.frame.end(), bytes.data, bytes.data + bytes.size);
-      });
+  static_cast<EncodingReport&>(encoded) = encode([&encoded](ByteSpan bytes) {
+    encoded.frame.insert(encoded.frame.end(), bytes.data, bytes.data + bytes.size);
+  });
   return encoded;
 }
 
@@ -188,10 +188,13 @@ EncodedImages encode_smallest(const LoadedModel& loaded, const ImageFeed& images
   const auto batch = std::make_shared<ImageBatch>(images.next(1));
   auto again = images;
   again.next = [batch](size_t) { return *batch; };
-  auto best = encode_frame(loaded, again, options);
+  const auto by = [&](const LoadedModel& model) {
+    return in_memory([&](const Sink& sink) { return encode_frame(model, again, options, sink); });
+  };
+  auto best = by(loaded);
   if (!floor_may_win(*batch, options.effort == kMostJxlEffort)) return best;
   try {
-    auto floor = encode_frame(floor_model(), again, options);
+    auto floor = by(floor_model());
     if (floor.frame.size() < best.frame.size()) return floor;
   } catch (const OperationError&) {
   } catch (const std::bad_alloc&) {
@@ -217,12 +220,7 @@ EncodingReport encode_images(const LoadedModel& loaded, const ImageFeed& images,
 
 EncodedImages encode_images(const LoadedModel& loaded, const ImageFeed& images,
                             const CodingOptions& options) {
-  EncodedImages encoded;
-  static_cast<EncodingReport&>(encoded) =
-      encode_images(loaded, images, options, [&](ByteSpan bytes) {
-        encoded.frame.insert(encoded.frame.end(), bytes.data, bytes.data + bytes.size);
-      });
-  return encoded;
+  return in_memory([&](const Sink& sink) { return encode_images(loaded, images, options, sink); });
 }
 
 torch::Tensor encode_latents(const LoadedModel& loaded, const ImageFeed& images) {

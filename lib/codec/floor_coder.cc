@@ -9,8 +9,6 @@
 namespace pie {
 namespace {
 
-constexpr int32_t kMiddleByte = 128;
-
 [[noreturn]] void refuse() {
   throw UsageError("without a model there are neither latents nor draws; name a model");
 }
@@ -40,15 +38,16 @@ class FloorCoder final : public ItemCoder {
 
   EncodedItems encode(const ImageSet& items, const ItemCoding& how) override {
     ByteWriter codes;
-    std::vector<int32_t> symbols;
-    symbols.reserve(items.pixels().size());
+    Bytes samples;
+    samples.reserve(items.pixels().size());
     for (size_t i = 0; i < items.size(); ++i) {
       const auto image = image_of(items, i, how.sample_bits);
       const auto code = encode_jxl(image, how.effort);
       codes.varint(code.size());
       codes.raw(code);
-      for (const uint8_t sample : image.samples) symbols.push_back(sample - kMiddleByte);
+      samples.insert(samples.end(), image.samples.begin(), image.samples.end());
     }
+    const auto symbols = bytes_to_symbols(samples);
     const double bits = 8.0 * static_cast<double>(codes.size());
     // Patterns that repeat are smaller by zstd.
     return {{smallest_block(symbols.data(), symbols.size(), codes.take())}, {bits}};
@@ -96,14 +95,8 @@ class FloorCoder final : public ItemCoder {
   static Bytes decode_plain(const CodedBlock& coded, size_t count) {
     // No encoder gets here with more, and a few bytes can stand for any number.
     if (count > 2 * static_cast<size_t>(kMostJxlSamples)) throw DamagedError("too many samples");
-    Bytes samples;
-    samples.reserve(count);
     const ByteSpan bytes{coded.bytes.data(), coded.bytes.size()};
-    for (const int32_t symbol : decode_plain_symbols(coded.mode, bytes, count)) {
-      if (symbol < -kMiddleByte || symbol >= kMiddleByte) throw DamagedError("not a byte");
-      samples.push_back(static_cast<uint8_t>(symbol + kMiddleByte));
-    }
-    return samples;
+    return symbols_to_bytes(decode_plain_symbols(coded.mode, bytes, count));
   }
 };
 

@@ -181,10 +181,27 @@ std::vector<std::int32_t> decode_plain_symbols(BlockMode mode, ByteSpan bytes, s
   return mode == BlockMode::kZstd ? decode_zstd(bytes, count) : decode_raw(bytes, count);
 }
 
-Bytes pack_bytes(const Bytes& bytes) {
+std::vector<std::int32_t> bytes_to_symbols(const Bytes& bytes) {
   std::vector<std::int32_t> symbols;
   symbols.reserve(bytes.size());
   for (const std::uint8_t byte : bytes) symbols.push_back(byte - kMiddleByte);
+  return symbols;
+}
+
+Bytes symbols_to_bytes(const std::vector<std::int32_t>& symbols) {
+  Bytes bytes;
+  bytes.reserve(symbols.size());
+  for (const std::int32_t symbol : symbols) {
+    if (symbol < -kMiddleByte || symbol >= kMiddleByte) {
+      throw DamagedError("damaged bytes: not of 8 bits");
+    }
+    bytes.push_back(static_cast<std::uint8_t>(symbol + kMiddleByte));
+  }
+  return bytes;
+}
+
+Bytes pack_bytes(const Bytes& bytes) {
+  const auto symbols = bytes_to_symbols(bytes);
   const auto block = plain_block(symbols.data(), symbols.size());
   ByteWriter packed;
   packed.u8(static_cast<std::uint8_t>(block.mode));
@@ -197,16 +214,7 @@ Bytes unpack_bytes(ByteSpan packed, std::size_t count) {
   if (mode != BlockMode::kZstd && mode != BlockMode::kRaw) {
     throw DamagedError("damaged bytes: stored in an impossible way");
   }
-  Bytes bytes;
-  bytes.reserve(count);
-  for (const std::int32_t symbol :
-       decode_plain_symbols(mode, {packed.data + 1, packed.size - 1}, count)) {
-    if (symbol < -kMiddleByte || symbol >= kMiddleByte) {
-      throw DamagedError("damaged bytes: not of 8 bits");
-    }
-    bytes.push_back(static_cast<std::uint8_t>(symbol + kMiddleByte));
-  }
-  return bytes;
+  return symbols_to_bytes(decode_plain_symbols(mode, {packed.data + 1, packed.size - 1}, count));
 }
 
 }  // namespace pie

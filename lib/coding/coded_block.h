@@ -41,8 +41,11 @@ CodedBlock smallest_block(const std::int32_t* symbols, std::size_t count, Bytes 
 // UsageError for mode kRans.
 std::vector<std::int32_t> decode_plain_symbols(BlockMode mode, ByteSpan bytes, std::size_t count);
 
-// Bytes in the smaller of these modes, behind a byte that says which: their symbols are the bytes
-// less 128.
+// Bytes as symbols: each less 128; and back. Throws DamagedError for a symbol that is no byte.
+std::vector<std::int32_t> bytes_to_symbols(const Bytes& bytes);
+Bytes symbols_to_bytes(const std::vector<std::int32_t>& symbols);
+
+// Bytes in the smaller of these modes, behind a byte that says which.
 Bytes pack_bytes(const Bytes& bytes);
 
 // The `count` bytes that were packed. Allocates like decode_plain_symbols. Throws DamagedError.
