@@ -9,7 +9,9 @@ foreach(library pie_format pie)
   set_target_properties(${library} PROPERTIES INSTALL_RPATH "$ORIGIN")
 endforeach()
 set_target_properties(pie_format PROPERTIES EXPORT_NAME format)
-install(TARGETS pie pie_format EXPORT pieTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
+install(TARGETS pie pie_format EXPORT pieTargets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT libraries NAMELINK_COMPONENT development)
 install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/ DESTINATION ${headers}/lib FILES_MATCHING PATTERN "*.h")
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/base/version.h DESTINATION ${headers}/lib/base)
 

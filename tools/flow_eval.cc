@@ -16,13 +16,13 @@ namespace pie {
 namespace {
 
 constexpr const char* kExamples =
-    "  flow-eval --images t10k-images-idx3-ubyte.gz          sharpness, without a model\n"
+    "  flow-eval --images t10k-images-idx3-ubyte.gz    sharpness, without a model\n"
     "  flow-eval -m pie-mnist t10k-images-idx3-ubyte.gz --json\n"
     "  flow-eval -m pie-mnist --metrics code --step 0.125 t10k-images-idx3-ubyte.gz\n";
 
 // Sharpness of any set of images, of any sizes.
 int measure_images(const EvalOptions& options, const CommonOptions& common) {
-  const ImageSource source(options.images);
+  const ImageSource source(options.images, common.source_options());
   RunningMean mean;
   for (size_t i = 0; i < source.size(); ++i) {
     const auto image = source.load(i);
@@ -51,51 +51,67 @@ struct ImageNames {
 };
 
 void add_input_options(CLI::App& app, EvalOptions& options, ImageNames& names) {
+  app.add_option("DATA", names.data, "Images: files, folders, IDX, CIFAR; PATH[begin:end]");
+  app.option_defaults()->group("What to measure");
   app.add_option("-m,--model", options.models, "Model: a file or name; may be given several times")
+      ->type_name("MODEL")
       ->allow_extra_args(false);
   app.add_option("--images", names.images, "Images whose sharpness is reported as data")
+      ->type_name("FILE")
       ->allow_extra_args(false);
   app.add_option("--labels", options.labels,
-                 "Labels of DATA (IDX); default: the sibling labels-idx1 file");
+                 "Labels of DATA (IDX); default: the sibling labels-idx1 file")
+      ->type_name("FILE");
   app.add_option("--neighbours", names.neighbours,
                  "Labelled reference images: report how many reconstructions keep the label of "
                  "their nearest neighbour in pixels, and how many labels the nearest in z gives")
+      ->type_name("FILE")
       ->allow_extra_args(false);
   app.add_option("--metrics", options.metrics,
-                 "Some of likelihood, reconstruction, classification, sharpness, samples, latents, "
-                 "code; "
-                 "default: all that the model has")
+                 "Some of them, with commas between; if not given, all that the model has")
+      ->type_name("LIST")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::IsMember({"likelihood", "reconstruction", "classification", "sharpness",
                              "samples", "latents", "code"}));
-  app.add_option("DATA", names.data, "Images: files, folders, IDX, CIFAR; PATH[begin:end]");
+  app.add_option("--features", options.features,
+                 "A classifier: report the Frechet distance between DATA and samples, or --images "
+                 "without a model, in the features it decides by")
+      ->type_name("MODEL");
 }
 
 void add_measuring_options(CLI::App& app, EvalOptions& options) {
+  app.option_defaults()->group("How to measure");
   app.add_option("--logdet", options.log_det,
-                 "How an i-ResNet's log-determinant is computed: exact (small images), series "
-                 "(biased, within a bound) or roulette (unbiased; default); a PIE's is exact")
+                 "How an i-ResNet's log-determinant is computed: exact is for small images, series "
+                 "is biased, within a bound; roulette, the default, is not; a PIE's is exact")
+      ->type_name("HOW")
       ->check(CLI::IsMember({"exact", "series", "roulette"}));
   app.add_option("--terms", options.terms,
-                 "Terms of the series, or those that roulette always sums (default 20, and 4)")
+                 "Terms of the series, or those that roulette always sums; 20, and 4, if not given")
+      ->type_name("N")
       ->check(CLI::Range(1, 100000));
   app.add_option("--probes", options.probes, "Random probes of each trace")
+      ->type_name("N")
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();
   app.add_option("--iterations", options.iterations,
                  "Also report an i-ResNet's inversion error after these numbers of iterations")
+      ->type_name("LIST")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::Range(1, 100000));
   app.add_option("--noise-draws", options.noise_draws, "Dequantizations of each image")
+      ->type_name("N")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   app.add_option("--samples", options.samples, "Samples drawn for their sharpness")
+      ->type_name("N")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   app.add_option("--temperature", options.temperatures,
                  "Of the samples' z; several, as in 1,0.7,0.5, are reported one by one")
+      ->type_name("T")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(finite_number())
@@ -103,24 +119,27 @@ void add_measuring_options(CLI::App& app, EvalOptions& options) {
       ->capture_default_str();
   app.add_option("--residual-temperature", options.residual_temperature,
                  "Of the samples' residuals")
+      ->type_name("R")
       ->check(finite_number())
       ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
-  app.add_option("--step", options.step, "Quantization step of the code (default 0.1015625)")
+  app.add_option("--step", options.step, "Quantization step of the code; 0.1015625 if not given")
+      ->type_name("S")
       ->check(finite_number())
       ->check(CLI::Range(1.0 / 1024, 8.0));
-  app.add_option("--features", options.features,
-                 "A classifier: report the Frechet distance between DATA and samples, or --images "
-                 "without a model, in the features it decides by");
 }
 
 void add_output_options(CLI::App& app, EvalOptions& options) {
-  app.add_option("--csv", options.csv, "Also write the figures to this CSV file");
+  app.option_defaults()->group("Output");
+  app.add_option("--csv", options.csv, "Also write the figures to this CSV file")
+      ->type_name("FILE");
   app.add_option("--html", options.html,
-                 "Also write a page with all figures, charts and pictures to this file");
+                 "Also write a page with all figures, charts and pictures to this file")
+      ->type_name("FILE");
   app.add_option(
-      "--pictures", options.pictures,
-      "Also write reconstructions and inverses, originals above, and samples to this folder");
+         "--pictures", options.pictures,
+         "Also write reconstructions and inverses, originals above, and samples to this folder")
+      ->type_name("DIR");
   app.add_flag("-f,--force", options.force, "Overwrite existing files");
 }
 
@@ -160,10 +179,10 @@ int run(int argc, char** argv) {
       "Measures models on images: likelihood, reconstruction, sharpness, code size. Without "
       "a model, the sharpness of images.",
       "flow-eval");
-  add_common_options(app, common, kExamples);
   add_input_options(app, options, names);
   add_measuring_options(app, options);
   add_output_options(app, options);
+  add_common_options(app, common, kExamples);
   const int code = parse_command_line(app, common, argc, argv);
   if (code >= 0) return code;
   options.images = parse_inputs(names.images);

@@ -10,6 +10,7 @@
 #include "lib/base/folder.h"
 #include "lib/base/log.h"
 #include "lib/coding/normal_table.h"
+#include "lib/container/member_list.h"
 #include "lib/image/image_io.h"
 #include "tools/common/load_engine.h"
 #include "tools/common/options.h"
@@ -21,12 +22,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kExamples =
-    "  pie-decode digit.png.pie                   writes digit.png\n"
-    "  pie-decode --layers 1 digit.png.pie -o rough.png\n"
+    "  pie-decode photo.png.pie              writes photo.png\n"
+    "  pie-decode --layers 3 photo.png.pie -o preview.png\n"
     "  pie-decode --select 5,10-20 test.pie -O digits/ --format png\n"
-    "  pie-decode -r codes/ -O images/            undoes pie-encode -r images/ -O codes/\n"
-    "  pie-decode -l test.pie                     lists layers and sizes, without a model\n"
-    "  pie-decode < digit.pie | pnmtopng > digit.png\n";
+    "  pie-decode -r codes/ -O images/       undoes pie-encode -r images/ -O codes/\n"
+    "  pie-decode -l test.pie                lists layers and sizes, needs no model\n"
+    "  pie-decode < photo.pie | pnmtopng > photo.png\n";
 
 Json describe(const std::string& path, const CodeFile& file) {
   const auto summary = file.summary();
@@ -39,6 +40,14 @@ Json describe(const std::string& path, const CodeFile& file) {
                         {"bytes", frame.layer_bytes(k)},
                         {"whole", k < frame.whole_layers()}});
     }
+    std::vector<std::string> faults;
+    Json files = Json::array();
+    for (const auto& member : stored_members(frame, &faults)) {
+      Json kinds = Json::array();
+      for (const auto& item : member.metadata) kinds.push_back(item.type);
+      files.push_back({{"name", member.name}, {"metadata", kinds}});
+    }
+    for (const auto& fault : faults) log_warning(path, fault);
     frames.push_back({{"offset", frame.offset()},
                       {"bytes", frame.size()},
                       {"images", h.images},
@@ -53,6 +62,7 @@ Json describe(const std::string& path, const CodeFile& file) {
                       {"step", h.step / static_cast<double>(kUnitsPerSigma)},
                       {"lossless", h.lossless()},
                       {"model_layers", h.total_layers},
+                      {"files", files},
                       {"layers", layers},
                       {"overhead_bytes", frame.overhead_bytes()}});
   }
@@ -75,6 +85,15 @@ void print_list(const Json& file) {
     for (const auto& layer : frame["layers"]) {
       std::cout << "  " << layer["name"].get<std::string>() << "\t" << layer["bytes"] << " B"
                 << (layer["whole"] ? "" : "  (cut)") << "\n";
+    }
+    for (const auto& member : frame["files"]) {
+      const auto name = member["name"].get<std::string>();
+      std::cout << "  " << (name.empty() ? "metadata" : "file\t" + name);
+      for (const auto& kind : member["metadata"]) {
+        std::cout << (name.empty() && &kind == &member["metadata"][0] ? "\t" : " ")
+                  << kind.get<std::string>();
+      }
+      std::cout << "\n";
     }
   }
 }
@@ -107,8 +126,10 @@ std::vector<CodeInput> code_inputs(const std::vector<std::string>& paths, bool r
 }
 
 // --list, --test and --breakpoints of one file.
-ExitCode inspect(const std::string& path, const DecodeOptions& options, bool json, Json& reports) {
-  const CodeFile file{Input(path)};
+ExitCode inspect(const std::string& path, const DecodeOptions& options, const CommonOptions& common,
+                 Json& reports) {
+  const bool json = common.json;
+  const CodeFile file(Input(path), common.limits());
   if (options.list) {
     const auto description = describe(path, file);
     if (json) {
@@ -148,27 +169,45 @@ int run(int argc, char** argv) {
       "Decodes latent-code files to images: as many layers as are there, or wanted. The "
       "model is found by its fingerprint. With no FILE, stdin to stdout.",
       "pie-decode");
-  add_common_options(app, common, kExamples);
-  app.add_option("-m,--model", options.model, "Model: a file or name; default: by fingerprint");
-  auto* file = app.add_option("-o,--output", options.destination.file, "Output file; - is stdout");
-  auto* folder = app.add_option("-O,--output-dir", options.destination.folder, "Output folder");
+  std::vector<std::string> paths;
+  auto* operands = app.add_option("FILE", paths, "Code files, with -r folders; - is stdin");
+  app.option_defaults()->group("Output");
+  auto* file = app.add_option("-o,--output", options.destination.file, "Output file; - is stdout")
+                   ->type_name("FILE");
+  auto* folder = app.add_option("-O,--output-dir", options.destination.folder, "Output folder")
+                     ->type_name("DIR");
   auto* to_stdout = app.add_flag("-c,--stdout", options.destination.to_stdout, "Write to stdout");
   file->excludes(folder)->excludes(to_stdout);
   folder->excludes(to_stdout);
-  app.add_option("--layers", options.layers, "Decode only the first K layers; 1 is z only")
-      ->check(CLI::Range(1, kMaxLayers));
-  app.add_flag("--allow-partial", options.allow_partial,
-               "Decode the whole layers of a cut file (exit code 6)");
+  app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");
+  bool recursive = false;
+  app.add_flag("-r,--recursive", recursive, "Descend into folders; with -O, keep them");
   auto formats = writable_formats();
   formats.push_back("idx");
   app.add_option("--format", options.format,
-                 "One of " + CLI::detail::join(formats, ", ") +
-                     "; default: the suffix of -o, else pnm on stdout")
+                 "If not given, what the suffix of -o says, else pnm on stdout")
+      ->type_name("NAME")
       ->check(CLI::IsMember(formats));
-  app.add_option("--select", options.select, "Only these images, counted from 0, such as 5,10-20");
+
+  app.option_defaults()->group("What to decode");
+  app.add_option("--layers", options.layers, "Only the first K layers; 1 is z only")
+      ->type_name("K")
+      ->check(CLI::Range(1, kMaxLayers));
+  app.add_flag("--allow-partial", options.allow_partial,
+               "Decode the whole layers of a cut file (exit code 6)");
+  app.add_option("--select", options.select,
+                 "Only these images, counted from 0, such as 5,10-20, or by name: *.png")
+      ->type_name("LIST");
+  app.add_option("-m,--model", options.model,
+                 "Model: a file or name; if not given, it is found by its fingerprint")
+      ->type_name("MODEL");
   auto* latents =
       app.add_option("--latents", options.latents,
-                     "Decode this .npy matrix [N, d] of latents instead of FILE (needs -m)");
+                     "Decode this .npy matrix [N, d] of latents instead of FILE (needs -m)")
+          ->type_name("FILE");
+  latents->excludes(operands);
+
+  app.option_defaults()->group("Instead of decoding");
   auto* breakpoints = app.add_flag("--breakpoints", options.breakpoints,
                                    "Print the byte offset after each whole layer");
   auto* test = app.add_flag("-t,--test", options.test, "Check structure and checksums only");
@@ -181,11 +220,7 @@ int run(int argc, char** argv) {
     }
     latents->excludes(one);
   }
-  app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");
-  bool recursive = false;
-  app.add_flag("-r,--recursive", recursive, "Descend into folders; with -O, keep them");
-  std::vector<std::string> paths;
-  latents->excludes(app.add_option("FILE", paths, "Code files, with -r folders; - is stdin"));
+  add_common_options(app, common, kExamples);
   // "-tt" is xz's and zstd's way of saying "test harder"; to the parser it is -t twice.
   std::vector<char*> arguments(argv, argv + argc);
   std::string test_all_text = "--test-all";
@@ -213,7 +248,7 @@ int run(int argc, char** argv) {
   Json reports = Json::array();
   for (const auto& file_in : options.files) {
     worst = worse(worst, run_for_file(file_in.name(), [&] {
-                    return inspect(file_in.path, options, common.json, reports);
+                    return inspect(file_in.path, options, common, reports);
                   }));
   }
   if (common.json) std::cout << reports.dump(1) << "\n";

@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/coding/normal_table.h"
 #include "lib/container/code_file.h"
+#include "lib/image/image_io.h"
 #include "tools/common/load_engine.h"
 #include "tools/common/options.h"
 #include "tools/common/run_main.h"
@@ -13,10 +14,11 @@ namespace pie {
 namespace {
 
 constexpr const char* kExamples =
-    "  pie-encode -m pie-mnist digit.png                    writes digit.png.pie\n"
-    "  pie-encode -m pie-mnist t10k-images-idx3-ubyte.gz -o test.pie\n"
-    "  pie-encode -m pie-mnist < digit.pgm | ssh host pie-decode > digit.pgm\n"
-    "  pie-encode --layers 1 full.pie -o small.pie          cuts, without a model\n";
+    "  pie-encode photo.png                    writes photo.png.pie, without loss\n"
+    "  pie-encode -r photos/ -O codes/         each file of a folder\n"
+    "  pie-encode < photo.ppm | ssh host pie-decode > photo.ppm\n"
+    "  pie-encode -m pie-exact-mnist t10k-images-idx3-ubyte.gz -o test.pie\n"
+    "  pie-encode --layers 3 photo.png.pie -o preview.pie   cuts, without a model\n";
 
 // Whether an input is a code file. What cannot be read is not, and is reported as the image that it
 // was to be.
@@ -30,14 +32,14 @@ bool holds_code(const SlicedInput& sliced) {
 }
 
 // Keeps the first layers of every frame of a code file.
-ExitCode cut_file(const Input& input, EncodeOptions& options) {
+ExitCode cut_file(const Input& input, const CommonOptions& common, EncodeOptions& options) {
   const std::string& path = input.path();
   if (options.layers == 0) {
     throw UsageError(input.name() + ": is a code file already; give --layers K to cut it");
   }
   const auto output = options.destination.path_for(path);
   options.outputs.claim(output, path);
-  const CodeFile file(input);
+  const CodeFile file(input, common.limits());
   file.require_layers(options.layers);
   const auto out = open_output(output, options.destination.overwrite);
   uint64_t bytes = 0;
@@ -60,47 +62,59 @@ int run(int argc, char** argv) {
   CommonOptions common;
   EncodeOptions options;
   CLI::App app(
-      "Encodes images to latent-code files. An IDX or CIFAR file becomes one archive, and so "
-      "do several inputs with -o. With no FILE, stdin to stdout.",
+      "Encodes images to code files, FILE to FILE.pie, without loss where the model is exact, as "
+      "the default is. An IDX or CIFAR file becomes one archive, and so do several inputs with -o. "
+      "With no FILE, stdin to stdout.",
       "pie-encode");
-  add_common_options(app, common, kExamples);
-  app.add_option("-m,--model", options.model,
-                 "Model: a file or a shipped model's name; default: pie-photo");
-  auto* file = app.add_option("-o,--output", options.destination.file, "Output file; - is stdout");
-  auto* folder = app.add_option("-O,--output-dir", options.destination.folder, "Output folder");
+  std::vector<std::string> files;
+  app.add_option("FILE", files, "Images, folders, IDX or CIFAR files; - is stdin");
+  app.option_defaults()->group("Output");
+  auto* file = app.add_option("-o,--output", options.destination.file, "Output file; - is stdout")
+                   ->type_name("FILE");
+  auto* folder = app.add_option("-O,--output-dir", options.destination.folder, "Output folder")
+                     ->type_name("DIR");
   auto* to_stdout = app.add_flag("-c,--stdout", options.destination.to_stdout, "Write to stdout");
   file->excludes(folder)->excludes(to_stdout);
   folder->excludes(to_stdout);
+  app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");
+  app.add_flag("-r,--recursive", options.recursive, "Descend into folders");
+  app.add_option("--latents", options.latents,
+                 "Write z of all images to this .npy file, float32 [N, d]; code files are then "
+                 "written only with -o, -O or -c")
+      ->type_name("FILE");
+
+  app.option_defaults()->group("Coding");
+  app.add_option("-m,--model", options.model,
+                 "Model: a file or a shipped model's name; pie-photo if not given")
+      ->type_name("MODEL");
   auto* lossless =
       app.add_flag("--lossless", options.lossless, "Code every bit (exact models only)");
   app.add_option("--layers", options.layers, "Keep the first K layers, coarse to fine; 1 is z only")
+      ->type_name("K")
       ->check(CLI::Range(1, kMaxLayers))
       ->excludes(lossless);
   app.add_option(
          "--coder", options.coder,
-         "Who codes: model; floor, which is JPEG XL without a model; or auto, what is smaller "
-         "of a single image that is kept whole")
+         "Who codes: the model; floor, which is JPEG XL without a model; or auto, which takes what "
+         "is smaller for a single image that is kept whole")
+      ->type_name("WHO")
       ->check(CLI::IsMember({"auto", "model", "floor"}))
       ->capture_default_str();
-  app.add_option(
-         "--effort", options.effort,
-         "How hard to search where that can be chosen, 1 to 9: at 9, auto always tries both "
-         "coders")
+  app.add_option("--effort", options.effort,
+                 "How hard to search where that can be chosen; at 9, auto always tries both coders")
+      ->type_name("N")
       ->check(CLI::Range(kLeastJxlEffort, kMostJxlEffort))
       ->capture_default_str();
   app.add_option("--step", options.step,
-                 "Quantization step in standard deviations of the latents (default 0.1015625)")
+                 "Quantization step in standard deviations of the latents if the model is not "
+                 "exact; 0.1015625 if not given")
+      ->type_name("S")
       ->check(finite_number())
       ->check(CLI::Range(1.0 / kUnitsPerSigma, 8.0));
-  app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");
   app.add_flag("--strip", options.strip,
                "Keep samples only: no colour profile, orientation, text or other metadata");
-  app.add_flag("-r,--recursive", options.recursive, "Descend into folders");
-  app.add_option("--latents", options.latents,
-                 "Write z of all images to this .npy file, float32 [N, d]; code files are then "
-                 "written only with -o, -O or -c");
-  std::vector<std::string> files;
-  app.add_option("FILE", files, "Images, folders, IDX or CIFAR files; - is stdin");
+  app.footer("Reads " + readable_format_names() + ", IDX (also .gz) and CIFAR archives.");
+  add_common_options(app, common, kExamples);
   const int code = parse_command_line(app, common, argc, argv);
   if (code >= 0) return code;
   if (options.destination.file == "-") options.destination = {"", "", true, false};
@@ -128,7 +142,8 @@ int run(int argc, char** argv) {
   if (!options.destination.folder.empty()) make_folder(options.destination.folder);
   ExitCode worst = ExitCode::kOk;
   for (const auto& input : codes) {
-    worst = worse(worst, run_for_file(input.name(), [&] { return cut_file(input, options); }));
+    worst =
+        worse(worst, run_for_file(input.name(), [&] { return cut_file(input, common, options); }));
   }
   if (options.images.empty()) return static_cast<int>(worst);
   const auto rest = static_cast<ExitCode>(load_engine(common).encode(common, options));

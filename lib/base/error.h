@@ -73,6 +73,12 @@ class UnsupportedError : public Error {
   explicit UnsupportedError(const std::string& m) : Error(ExitCode::kUnsupported, m) {}
 };
 
+// Larger than the caller accepts (exit 4).
+class LimitError : public UnsupportedError {
+ public:
+  using UnsupportedError::UnsupportedError;
+};
+
 // Intact bytes, but the decoded symbols, pixels or inverse disagree (exit 5).
 class VerificationError : public Error {
  public:

@@ -155,6 +155,22 @@ void OutputFile::take_after(const std::string& path) {
   times_ = {status.st_atim, status.st_mtim};
 }
 
+void OutputFile::take(const FileStatus& status) {
+  if (slot_ < 0) return;
+  ::fchmod(fd_, static_cast<mode_t>(status.mode));
+  timespec modified{};
+  modified.tv_sec = static_cast<time_t>(status.seconds);
+  modified.tv_nsec = static_cast<long>(status.nanoseconds);
+  times_ = {modified, modified};
+}
+
+std::optional<FileStatus> file_status(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  constexpr unsigned kPermissions = 0777;
+  return FileStatus{status.st_mode & kPermissions, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+}
+
 void OutputFile::open_temporary(const std::string& folder) {
   std::random_device random;
   for (int attempt = 0; attempt < 100; ++attempt) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <ctime>
 #include <optional>
 #include <string>
@@ -12,6 +13,12 @@
 #include "lib/base/bytes.h"
 
 namespace pie {
+
+// What an archive keeps of a file besides its bytes.
+struct FileStatus {
+  unsigned mode = 0;                          // permissions of owner, group and others
+  std::int64_t seconds = 0, nanoseconds = 0;  // of the last change, since 1970
+};
 
 // A file that appears under its final name only when complete: written to a temporary name in the
 // same folder, fsync'd, renamed by `commit`. Destroyed without commit (error, signal handled by the
@@ -33,6 +40,8 @@ class OutputFile {
   // The permissions, owner and times of `path`, as far as the system lets it; of nothing that is no
   // regular file.
   void take_after(const std::string& path);
+  // What an archive says of a file that was elsewhere.
+  void take(const FileStatus& status);
 
   // Puts the file in its place; a second call does nothing. Throws OperationError, ExistsError if
   // another program has meanwhile made a file of that name and `overwrite` is false.
@@ -53,6 +62,10 @@ class OutputFile {
   bool overwrite_;
   std::optional<std::array<timespec, 2>> times_;  // of access and change
 };
+
+// The permissions and the time of last change of the file at `path`; none of what is no regular
+// file.
+std::optional<FileStatus> file_status(const std::string& path);
 
 // Removes the temporary file of every OutputFile under way; async-signal-safe, for signal handlers.
 void remove_temporary_files() noexcept;

@@ -12,6 +12,7 @@
 #include "lib/base/spool.h"
 #include "lib/codec/image_feed.h"
 #include "lib/codec/item_coder.h"
+#include "lib/container/member_list.h"
 #include "lib/container/stored_frame.h"
 #include "lib/image/image.h"
 #include "lib/image/metadata.h"
@@ -35,7 +36,8 @@ struct CodingOptions {
   int layers = 0;        // keep the first `layers`, coarse to fine; 0: all
   uint32_t step = 0;     // of z; r_l is quantized with step * eps0; 0: kDefaultStep, or exact
   bool archive = false;  // a set of images, even if it holds one
-  Metadata metadata;     // to keep with the image
+  Metadata metadata;     // to keep with the image; read when all images are coded, as are the next
+  std::vector<Member> members;  // what is known of the files of the images; one for each, or none
   CoderChoice coder = CoderChoice::kModel;
   int effort = kJxlEffort;  // of the floor; kMostJxlEffort: kSmallest always tries both
   // Called with the share that is coded, from one thread at a time.
@@ -79,10 +81,6 @@ struct DecodingNotes {
                          // opaque then, and low bytes repeat the high ones
   std::vector<std::string> warnings;  // damage that leaves the pixels intact
 };
-
-// What was kept with the image of a frame. What cannot be read of it is left out, with a warning of
-// one line.
-Metadata stored_metadata(const StoredFrame& frame, std::vector<std::string>* warnings);
 
 // Decodes the images `indices` (each below frame.header().images) from the first `layers` layers
 // (0: all that are stored) and hands them over one by one in that order; only the blocks they need

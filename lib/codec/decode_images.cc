@@ -7,7 +7,6 @@
 #include "lib/base/error.h"
 #include "lib/codec/codec.h"
 #include "lib/codec/extra_samples.h"
-#include "lib/codec/metadata_chunk.h"
 #include "lib/codec/pixel_hash.h"
 #include "lib/image/tiling.h"
 #include "lib/numerics/batches.h"
@@ -136,18 +135,6 @@ std::vector<uint64_t> blocks_of(const FrameHeader& header, const std::vector<uin
 }
 
 }  // namespace
-
-Metadata stored_metadata(const StoredFrame& frame, std::vector<std::string>* warnings) {
-  std::vector<std::string> of_chunks;  // decode_images has these
-  try {
-    const auto metadata = metadata_in(frame.chunks(&of_chunks));
-    if (frame.header().archive && !metadata.empty()) throw DamagedError("an archive has metadata");
-    return metadata;
-  } catch (const DamagedError& error) {
-    warnings->emplace_back(error.what());
-    return {};
-  }
-}
 
 DecodingNotes decode_images(const LoadedModel& loaded, const StoredFrame& frame, int layers,
                             const std::vector<uint64_t>& indices,

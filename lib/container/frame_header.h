@@ -24,7 +24,7 @@ inline constexpr std::uint64_t kMaxFrameSide = std::uint64_t{1}
                                                << 26;  // of an image or tile, in pixels
 
 // The largest images that are accepted, in pixels after padding to whole tiles. What is above
-// raises UnsupportedError before anything of that size is allocated.
+// raises LimitError before anything of that size is allocated.
 struct Limits {
   std::uint64_t pixels_per_image = std::uint64_t{1} << 28;
   std::uint64_t pixels_per_frame = std::uint64_t{1} << 32;
@@ -79,7 +79,7 @@ int pixel_hash_bytes(const FrameHeader& header, std::uint64_t group);
 // many layers there are is theirs to check, who see the layers.
 std::string contradiction(const FrameHeader& header);
 
-// Throws UnsupportedError if the images are above `limits`.
+// Throws LimitError if the images are above `limits`.
 void require_within(const FrameHeader& header, const Limits& limits);
 
 }  // namespace pie

@@ -40,8 +40,8 @@ void check_dimensions(std::uint64_t width, std::uint64_t height, std::uint64_t m
                        std::to_string(kSide));
   }
   if (width * height > max_pixels) {
-    throw DamagedError(name + ": claims to be " + shape + " pixels; the limit is " +
-                       std::to_string(max_pixels) + " in all");
+    throw LimitError(name + ": claims to be " + shape + " pixels; the limit is " +
+                     std::to_string(max_pixels) + " in all");
   }
 }
 

@@ -50,8 +50,8 @@ constexpr std::uint64_t kMaxPixels = std::uint64_t{1} << 28;
 // The longest side that readers accept, in pixels.
 constexpr int kMaxSide = 1 << 20;
 
-// Throws DamagedError if a file called `name` claims a shape that no reader accepts: a side outside
-// 1..kMaxSide, or more than `max_pixels` pixels in all.
+// Throws DamagedError if a file called `name` claims a shape that no reader accepts, a side outside
+// 1..kMaxSide, and LimitError if it claims more than `max_pixels` pixels in all.
 void check_dimensions(std::uint64_t width, std::uint64_t height, std::uint64_t max_pixels,
                       const std::string& name);
 

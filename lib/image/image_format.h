@@ -26,6 +26,7 @@ struct ImageFormat {
   Bytes (*encode)(const Image& image, const Metadata& metadata) = nullptr;
   std::vector<int> channels = {};
   int most_bits = 0;
+  bool (*suits)(const Image& image) = nullptr;  // what else it asks of an image; null: nothing
 
   bool can_hold(const Image& image) const;
 };

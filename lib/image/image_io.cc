@@ -21,13 +21,11 @@ std::string joined(const std::vector<std::string>& names) {
 
 const ImageFormat& format_of(const FileView& file) {
   if (file.size == 0) throw TruncatedError(file.name + ": the file is empty");
-  std::vector<std::string> names;
   for (const ImageFormat& format : image_formats()) {
     if (format.is(file)) return format;
-    names.push_back(format.name);
   }
   throw DamagedError(file.name + ": not an image file of a known format; readable are " +
-                     joined(names));
+                     readable_format_names());
 }
 
 ImageHeader probe(const FileView& file, std::uint64_t max_pixels) {
@@ -95,6 +93,12 @@ std::string suffix_of(const std::string& path) {
 
 bool has_image_suffix(const std::string& path) {
   return has(suffixes_of_formats([](const ImageFormat&) { return true; }), suffix_of(path));
+}
+
+std::string readable_format_names() {
+  std::vector<std::string> names;
+  for (const ImageFormat& format : image_formats()) names.emplace_back(format.name);
+  return joined(names);
 }
 
 std::vector<std::string> writable_formats() {

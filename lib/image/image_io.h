@@ -35,6 +35,9 @@ std::string suffix_of(const std::string& path);
 // True if the suffix of `path` is that of an image format read_image knows.
 bool has_image_suffix(const std::string& path);
 
+// The names of the formats that can be read, for messages: "PNG, PGM, ...".
+std::string readable_format_names();
+
 // The names of the formats that can be written, which are their suffixes: "png", "pgm", "pnm", ...;
 // the second form is for messages.
 std::vector<std::string> writable_formats();

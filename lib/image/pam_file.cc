@@ -7,18 +7,31 @@
 #include <string>
 
 #include "lib/base/error.h"
+#include "lib/image/netpbm.h"
 
 namespace pie {
 namespace {
 
-// Of images with one channel, two, ...
+// Of images with one channel, two, ...; black and white is gray with samples up to 1.
 constexpr std::array<const char*, 4> kTupleTypes = {"GRAYSCALE", "GRAYSCALE_ALPHA", "RGB",
                                                     "RGB_ALPHA"};
+constexpr std::array<const char*, 2> kBilevelTypes = {"BLACKANDWHITE", "BLACKANDWHITE_ALPHA"};
 
 struct Parsed {
   ImageHeader header;
+  int maxval = 0;
   std::size_t samples_at = 0;
 };
+
+const char* type_of(int maxval, std::size_t depth) {
+  return maxval == 1 && depth <= kBilevelTypes.size() ? kBilevelTypes.at(depth - 1)
+                                                      : kTupleTypes.at(depth - 1);
+}
+
+bool is_type_of(const std::string& type, std::size_t depth) {
+  return type == kTupleTypes.at(depth - 1) ||
+         (depth <= kBilevelTypes.size() && type == kBilevelTypes.at(depth - 1));
+}
 
 // The number behind a key such as "WIDTH".
 std::uint64_t number(const std::map<std::string, std::string>& fields, const std::string& key,
@@ -59,20 +72,17 @@ Parsed parse_header(const FileView& file, std::uint64_t max_pixels) {
   const std::uint64_t depth = number(fields, "DEPTH", file.name);
   const std::uint64_t largest = number(fields, "MAXVAL", file.name);
   check_dimensions(width, height, max_pixels, file.name);
-  if (largest != 255 && largest != 65535) {
-    throw UnsupportedError(file.name + ": a PAM file with the largest value " +
-                           std::to_string(largest) + "; only 255 and 65535 can be kept exactly");
-  }
   const auto type = fields.find("TUPLTYPE");
   if (depth < 1 || depth > kTupleTypes.size() ||
-      (type != fields.end() && type->second != kTupleTypes[static_cast<std::size_t>(depth - 1)])) {
+      (type != fields.end() && !is_type_of(type->second, static_cast<std::size_t>(depth)))) {
     throw UnsupportedError(file.name + ": a PAM file with tuples of " + std::to_string(depth) +
                            " samples" + (type == fields.end() ? "" : " (" + type->second + ")") +
                            "; convert it to gray or RGB");
   }
   parsed.header.shape = {static_cast<std::int64_t>(depth), static_cast<std::int64_t>(height),
                          static_cast<std::int64_t>(width)};
-  parsed.header.bits = largest == 255 ? 8 : 16;
+  parsed.header.bits = netpbm_bits(largest, file.name);
+  parsed.maxval = static_cast<int>(largest);
   return parsed;
 }
 
@@ -86,33 +96,24 @@ ImageHeader probe_pam(const FileView& file, std::uint64_t max_pixels) {
 
 ImageFile decode_pam(const FileView& file, std::uint64_t max_pixels) {
   const Parsed parsed = parse_header(file, max_pixels);
-  const auto needed = static_cast<std::size_t>(parsed.header.shape.elements()) *
-                      (parsed.header.bits == 16 ? std::size_t{2} : 1);
-  const std::size_t there = file.size - parsed.samples_at;
-  if (there < needed) {
-    throw TruncatedError(file.name + ": the PAM header promises " + std::to_string(needed) +
-                         " bytes of samples, but only " + std::to_string(there) + " follow");
-  }
-  ImageFile result;
-  result.image.shape = parsed.header.shape;
-  result.image.bits = parsed.header.bits;
-  const std::uint8_t* samples = file.data + parsed.samples_at;
-  result.image.samples.assign(samples, samples + needed);
-  if (is_pam({samples + needed, there - needed, file.name})) {
+  ImageFile result = netpbm_image(file, parsed.samples_at, parsed.header.shape, parsed.maxval);
+  const std::size_t end = parsed.samples_at + result.image.samples.size();
+  if (is_pam({file.data + end, file.size - end, file.name})) {
     result.dropped.push_back("further images");
   }
   return result;
 }
 
-Bytes encode_pam(const Image& image) {
+Bytes encode_pam(const Image& image, const Metadata& metadata) {
+  const int maxval = netpbm_maxval(metadata, image.bits);
   const Shape& shape = image.shape;
   const std::string header =
       "P7\nWIDTH " + std::to_string(shape.width) + "\nHEIGHT " + std::to_string(shape.height) +
-      "\nDEPTH " + std::to_string(shape.channels) + "\nMAXVAL " +
-      (image.bits == 16 ? "65535" : "255") + "\nTUPLTYPE " +
-      kTupleTypes.at(static_cast<std::size_t>(shape.channels - 1)) + "\nENDHDR\n";
+      "\nDEPTH " + std::to_string(shape.channels) + "\nMAXVAL " + std::to_string(maxval) +
+      "\nTUPLTYPE " + type_of(maxval, static_cast<std::size_t>(shape.channels)) + "\nENDHDR\n";
   Bytes file(header.begin(), header.end());
-  file.insert(file.end(), image.samples.begin(), image.samples.end());
+  const Bytes samples = netpbm_samples(image, maxval);
+  file.insert(file.end(), samples.begin(), samples.end());
   return file;
 }
 

@@ -1,34 +1,74 @@
 #include "lib/image/pnm_file.h"
 
+#include <algorithm>
+#include <array>
 #include <string>
+#include <utility>
 
 #include "lib/base/error.h"
+#include "lib/image/netpbm.h"
 
 namespace pie {
 namespace {
 
-// Reads the numbers of a PNM header.
-class HeaderParser {
+// What the digit behind the P says.
+struct Kind {
+  char digit;
+  int channels;
+  bool bilevel;  // 1 is black, and no maxval is said
+  bool text;     // numbers instead of bytes
+};
+constexpr std::array<Kind, 6> kKinds{{{'1', 1, true, true},
+                                      {'2', 1, false, true},
+                                      {'3', 3, false, true},
+                                      {'4', 1, true, false},
+                                      {'5', 1, false, false},
+                                      {'6', 3, false, false}}};
+
+bool is_space(std::uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// Null if the file is none of these.
+const Kind* kind_of(const FileView& file) {
+  if (file.size < 3 || file.data[0] != 'P' || !(is_space(file.data[2]) || file.data[2] == '#')) {
+    return nullptr;
+  }
+  const auto* found = std::find_if(kKinds.begin(), kKinds.end(),
+                                   [&](const Kind& k) { return k.digit == file.data[1]; });
+  return found == kKinds.end() ? nullptr : found;
+}
+
+// Reads the numbers of a PNM file.
+class Parser {
  public:
-  explicit HeaderParser(const FileView& file) : file_(file) {}
+  explicit Parser(const FileView& file) : file_(file) {}
 
   // The next number, behind white space and comments.
   std::uint64_t number() {
-    skip_space();
-    if (!is_digit(peek())) {
-      throw DamagedError(file_.name + ": the PNM header holds something else than numbers");
-    }
-    std::uint64_t value = 0;
-    while (is_digit(peek())) {
+    std::uint64_t value = digit();
+    while (offset_ < file_.size && is_digit(file_.data[offset_])) {
       value = value * 10 + (file_.data[offset_++] - std::uint64_t{'0'});
       if (value > 0xFFFFFFFF) {
-        throw DamagedError(file_.name + ": the PNM header holds absurd numbers");
+        throw DamagedError(file_.name + ": the PNM file holds absurd numbers");
       }
     }
     return value;
   }
 
-  // The offset of the samples: behind the one white-space byte that ends the header.
+  // The next digit: those of P1 may stand close together.
+  std::uint64_t digit() {
+    while (is_space(peek()) || peek() == '#') {
+      if (peek() == '#') {
+        while (peek() != '\n' && peek() != '\r') ++offset_;
+      }
+      ++offset_;
+    }
+    if (!is_digit(peek())) {
+      throw DamagedError(file_.name + ": the PNM file holds something else than numbers");
+    }
+    return file_.data[offset_++] - std::uint64_t{'0'};
+  }
+
+  // Where the samples begin that are bytes: behind the one white-space byte that ends the header.
   std::size_t end() {
     if (!is_space(peek())) throw DamagedError(file_.name + ": the PNM header is damaged");
     return offset_ + 1;
@@ -36,84 +76,139 @@ class HeaderParser {
 
  private:
   static bool is_digit(std::uint8_t c) { return c >= '0' && c <= '9'; }
-  static bool is_space(std::uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
   std::uint8_t peek() const {
     if (offset_ >= file_.size) throw TruncatedError(file_.name + ": the PNM file ends early");
     return file_.data[offset_];
   }
 
-  void skip_space() {
-    while (is_space(peek()) || peek() == '#') {
-      if (peek() == '#') {
-        while (peek() != '\n' && peek() != '\r') ++offset_;
-      }
-      ++offset_;
+  const FileView& file_;
+  std::size_t offset_ = 2;  // behind "P5"
+};
+
+struct Header {
+  Kind kind;
+  Shape shape;
+  int maxval;
+  int bits;
+};
+
+Header parse_header(const FileView& file, Parser& parser, std::uint64_t max_pixels) {
+  const Kind& kind = *kind_of(file);
+  const std::uint64_t width = parser.number(), height = parser.number();
+  const std::uint64_t maxval = kind.bilevel ? 1 : parser.number();
+  check_dimensions(width, height, max_pixels, file.name);
+  const int bits = netpbm_bits(maxval, file.name);
+  return {kind,
+          {kind.channels, static_cast<std::int64_t>(height), static_cast<std::int64_t>(width)},
+          static_cast<int>(maxval),
+          bits};
+}
+
+// Numbers one after the other: each takes a byte of the file at least, so that a header that
+// promises too much is found out before there is memory for it.
+Image read_text(const FileView& file, const Header& header, Parser& parser) {
+  const auto samples = static_cast<std::uint64_t>(header.shape.elements());
+  if (samples > file.size) throw TruncatedError(file.name + ": the PNM file ends early");
+  Image raw(header.shape, header.bits);
+  std::size_t at = 0;
+  for (std::uint64_t i = 0; i < samples; ++i) {
+    const std::uint64_t value = header.kind.bilevel ? parser.digit() : parser.number();
+    if (value > static_cast<std::uint64_t>(header.maxval)) {
+      throw DamagedError(file.name + ": a sample is larger than the header's " +
+                         std::to_string(header.maxval));
+    }
+    if (header.bits == 16) raw.samples[at++] = static_cast<std::uint8_t>(value >> 8);
+    raw.samples[at++] = static_cast<std::uint8_t>(header.kind.bilevel ? 1 - value : value & 255);
+  }
+  return raw;
+}
+
+std::size_t packed_row(std::int64_t width) { return static_cast<std::size_t>((width + 7) / 8); }
+
+// Eight samples a byte, the first in the highest bit, rows filled up.
+Image read_packed(const FileView& file, const Header& header, std::size_t at) {
+  const std::size_t row = packed_row(header.shape.width);
+  const auto* from = file.bytes(at, row * static_cast<std::uint64_t>(header.shape.height));
+  Image raw(header.shape, 8);
+  std::size_t to = 0;
+  for (std::int64_t y = 0; y < header.shape.height; ++y, from += row) {
+    for (std::int64_t x = 0; x < header.shape.width; ++x) {
+      raw.samples[to++] = static_cast<std::uint8_t>(1 - (from[x / 8] >> (7 - x % 8) & 1));
     }
   }
+  return raw;
+}
 
-  const FileView& file_;
-  std::size_t offset_ = 2;  // behind "P5" or "P6"
-};
+std::string head(const char* magic, const Shape& shape) {
+  return std::string(magic) + "\n" + std::to_string(shape.width) + " " +
+         std::to_string(shape.height) + "\n";
+}
 
-struct Parsed {
-  ImageHeader header;
-  std::size_t samples_at = 0;
-};
-
-Parsed parse_header(const FileView& file, std::uint64_t max_pixels) {
-  HeaderParser parser(file);
-  const std::uint64_t width = parser.number();
-  const std::uint64_t height = parser.number();
-  const std::uint64_t largest = parser.number();
-  check_dimensions(width, height, max_pixels, file.name);
-  if (largest != 255 && largest != 65535) {
-    throw UnsupportedError(file.name + ": a PNM file with the largest value " +
-                           std::to_string(largest) + "; only 255 and 65535 can be kept exactly");
-  }
-  Parsed parsed;
-  parsed.header.shape = {is_ppm(file) ? 3 : 1, static_cast<int>(height), static_cast<int>(width)};
-  parsed.header.bits = largest == 255 ? 8 : 16;
-  parsed.samples_at = parser.end();
-  return parsed;
+bool is_kind(const FileView& file, int channels, bool bilevel) {
+  const Kind* kind = kind_of(file);
+  return kind != nullptr && kind->channels == channels && kind->bilevel == bilevel;
 }
 
 }  // namespace
 
-bool is_pgm(const FileView& file) { return file.starts_with("P5", 2); }
+bool is_pbm(const FileView& file) { return is_kind(file, 1, true); }
 
-bool is_ppm(const FileView& file) { return file.starts_with("P6", 2); }
+bool is_pgm(const FileView& file) { return is_kind(file, 1, false); }
+
+bool is_ppm(const FileView& file) { return is_kind(file, 3, false); }
 
 ImageHeader probe_pnm(const FileView& file, std::uint64_t max_pixels) {
-  return parse_header(file, max_pixels).header;
+  Parser parser(file);
+  const Header header = parse_header(file, parser, max_pixels);
+  return {header.shape, header.bits};
 }
 
 ImageFile decode_pnm(const FileView& file, std::uint64_t max_pixels) {
-  const Parsed parsed = parse_header(file, max_pixels);
-  const std::size_t needed =
-      static_cast<std::size_t>(parsed.header.shape.elements()) * (parsed.header.bits == 16 ? 2 : 1);
-  const std::size_t there = file.size - parsed.samples_at;
-  if (there < needed) {
-    throw TruncatedError(file.name + ": the PNM header promises " + std::to_string(needed) +
-                         " bytes of samples, but only " + std::to_string(there) + " follow");
+  Parser parser(file);
+  const Header header = parse_header(file, parser, max_pixels);
+  if (header.kind.text) {
+    return netpbm_image(read_text(file, header, parser), header.maxval, file.name);
   }
-  ImageFile result;
-  result.image.shape = parsed.header.shape;
-  result.image.bits = parsed.header.bits;
-  const std::uint8_t* samples = file.data + parsed.samples_at;
-  result.image.samples.assign(samples, samples + needed);
-  const FileView rest{samples + needed, there - needed, file.name};
-  if (is_pgm(rest) || is_ppm(rest)) result.dropped.push_back("further images");
+  const std::size_t at = parser.end();
+  const auto rows = static_cast<std::size_t>(header.shape.height);
+  std::size_t bytes = static_cast<std::size_t>(header.shape.elements() * (header.bits / 8));
+  if (header.kind.bilevel) bytes = packed_row(header.shape.width) * rows;
+  ImageFile result = header.kind.bilevel ? netpbm_image(read_packed(file, header, at), 1, file.name)
+                                         : netpbm_image(file, at, header.shape, header.maxval);
+  const FileView rest{file.data + at + bytes, file.size - at - bytes, file.name};
+  if (kind_of(rest) != nullptr) result.dropped.push_back("further images");
   return result;
 }
 
-Bytes encode_pnm(const Image& image) {
-  const Shape& g = image.shape;
-  const std::string header = std::string(g.channels == 3 ? "P6" : "P5") + "\n" +
-                             std::to_string(g.width) + " " + std::to_string(g.height) + "\n" +
-                             (image.bits == 16 ? "65535" : "255") + "\n";
+Bytes encode_pnm(const Image& image, const Metadata& metadata) {
+  const int maxval = netpbm_maxval(metadata, image.bits);
+  const std::string header =
+      head(image.shape.channels == 3 ? "P6" : "P5", image.shape) + std::to_string(maxval) + "\n";
   Bytes file(header.begin(), header.end());
-  file.insert(file.end(), image.samples.begin(), image.samples.end());
+  const Bytes samples = netpbm_samples(image, maxval);
+  file.insert(file.end(), samples.begin(), samples.end());
+  return file;
+}
+
+bool is_bilevel(const Image& image) {
+  return std::all_of(image.samples.begin(), image.samples.end(),
+                     [](std::uint8_t sample) { return sample == 0 || sample == 255; });
+}
+
+Bytes encode_pbm(const Image& image, const Metadata&) {
+  const std::string header = head("P4", image.shape);
+  Bytes file(header.begin(), header.end());
+  const std::size_t row = packed_row(image.shape.width);
+  std::size_t start = file.size();
+  file.resize(start + row * static_cast<std::size_t>(image.shape.height));
+  const std::uint8_t* sample = image.samples.data();
+  for (std::int64_t y = 0; y < image.shape.height; ++y, start += row) {
+    for (std::int64_t x = 0; x < image.shape.width; ++x, ++sample) {
+      const unsigned black = *sample == 0 ? 0x80U >> (x % 8) : 0;
+      file[start + static_cast<std::size_t>(x / 8)] |= static_cast<std::uint8_t>(black);
+    }
+  }
   return file;
 }
 

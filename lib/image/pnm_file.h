@@ -1,4 +1,4 @@
-// Binary PGM and PPM files, with 8 and 16 bits.
+// PBM, PGM and PPM files, binary and text, with any largest sample.
 #pragma once
 
 #include <cstdint>
@@ -7,20 +7,25 @@
 
 namespace pie {
 
-// Gray, P5, and RGB, P6.
+// Black and white, P4 and P1; gray, P5 and P2; RGB, P6 and P3.
+bool is_pbm(const FileView& file);
 bool is_pgm(const FileView& file);
 bool is_ppm(const FileView& file);
 
-// The header of a PGM or PPM file from its beginning. Throws TruncatedError if that is not enough
-// of it, DamagedError if it is corrupt or too large, UnsupportedError if its largest value is
-// neither 255 nor 65535 (scaling to full range would change the samples).
+// The header of such a file from its beginning. Throws TruncatedError if that is not enough of it,
+// DamagedError if it is corrupt or too large.
 ImageHeader probe_pnm(const FileView& file, std::uint64_t max_pixels);
 
-// The first image of a PGM or PPM file; throws like probe_pnm. Further images of the same file are
-// mentioned as dropped.
+// The first image of such a file, black and white as gray; throws like probe_pnm. Further images of
+// the same file are mentioned as dropped.
 ImageFile decode_pnm(const FileView& file, std::uint64_t max_pixels);
 
-// A PGM file of an image with one channel, a PPM file of one with three.
-Bytes encode_pnm(const Image& image);
+// A binary PGM file of an image with one channel, a PPM file of one with three; with the largest
+// sample that `metadata` tells.
+Bytes encode_pnm(const Image& image, const Metadata& metadata = {});
+
+// Whether all samples are black or white, and a binary PBM file of such an image.
+bool is_bilevel(const Image& image);
+Bytes encode_pbm(const Image& image, const Metadata& metadata = {});
 
 }  // namespace pie

@@ -36,11 +36,24 @@ TEST(PamFile, HeadersAreReadAsNetpbmDefinesThem) {
   EXPECT_TRUE(file.dropped.empty());
 }
 
+TEST(PamFile, AnyLargestSampleComesBack) {
+  for (const char* type : {"BLACKANDWHITE", "GRAYSCALE"}) {
+    const std::string text =
+        std::string("P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 1\nTUPLTYPE ") + type + "\nENDHDR\n";
+    const ImageFile file = decode(text + std::string("\0\1", 2));
+    EXPECT_EQ(file.image.samples, (Bytes{0, 255}));
+    const ImageFile again = decode(encode_pam(file.image, file.metadata));
+    EXPECT_EQ(again.image, file.image);
+    EXPECT_EQ(again.metadata.size(), 1U);
+  }
+}
+
 TEST(PamFile, RefusesWhatItCannotKeep) {
   const std::string head = "P7\nWIDTH 1\nHEIGHT 1\n";
   for (const char* rest :
-       {"DEPTH 1\nMAXVAL 1\nENDHDR\nA", "DEPTH 5\nMAXVAL 255\nENDHDR\nABCDE",
-        "DEPTH 4\nMAXVAL 255\nTUPLTYPE CMYK\nENDHDR\nABCD", "DEPTH 0\nMAXVAL 255\nENDHDR\n"}) {
+       {"DEPTH 3\nMAXVAL 1\nTUPLTYPE BLACKANDWHITE\nENDHDR\nAAA",
+        "DEPTH 5\nMAXVAL 255\nENDHDR\nABCDE", "DEPTH 4\nMAXVAL 255\nTUPLTYPE CMYK\nENDHDR\nABCD",
+        "DEPTH 0\nMAXVAL 255\nENDHDR\n"}) {
     EXPECT_THROW(decode(head + rest), UnsupportedError) << rest;
   }
   for (const char* text : {"P7\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR\nA",

@@ -1,4 +1,4 @@
-// PGM and PPM files give their samples, or a typed error.
+// PBM, PGM and PPM files give their samples, or a typed error.
 #include "lib/image/pnm_file.h"
 
 #include "tests/image/image_files.h"
@@ -29,11 +29,56 @@ TEST(PnmFile, HeadersMayHoldComments) {
   EXPECT_TRUE(file.dropped.empty());
 }
 
-TEST(PnmFile, RefusesWhatItCannotKeep) {
-  const std::string seven_bits = "P5 1 1 127\nA";
-  EXPECT_THROW(decode(Bytes(seven_bits.begin(), seven_bits.end())), UnsupportedError);
-  for (const std::string text : {"P5 x 1 255\nA", "P5 0 1 255\n", "P5 -1 1 255\nA",
-                                 "P5 99999999999999999999 1 255\nA", "P5 1 1 255A"}) {
+ImageFile decode(const std::string& text) { return decode(Bytes(text.begin(), text.end())); }
+
+// Every sample of every largest value comes back, from a file that differs in its white space only.
+TEST(PnmFile, AnyLargestSampleComesBack) {
+  for (const int maxval : {1, 2, 15, 100, 127, 254, 256, 1000, 1023, 4095, 16383, 65534}) {
+    const bool wide = maxval > 255;
+    const int step = maxval > 4096 ? 61 : 1;
+    std::string samples;
+    for (int v = 0; v <= maxval; v += step) {
+      if (wide) samples += static_cast<char>(v >> 8);
+      samples += static_cast<char>(v & 255);
+    }
+    const auto count = samples.size() / (wide ? 2 : 1);
+    const std::string text =
+        "P5\n" + std::to_string(count) + " 1\n" + std::to_string(maxval) + "\n" + samples;
+    const ImageFile file = decode(text);
+    EXPECT_EQ(file.image.bits, wide ? 16 : 8);
+    EXPECT_EQ(file.image.at(0, 0), 0);
+    if (step == 1) {
+      EXPECT_EQ(file.image.at(0, maxval), wide ? 65535 : 255);
+    }
+    EXPECT_EQ(encode_pnm(file.image, file.metadata), Bytes(text.begin(), text.end())) << maxval;
+    // Without what the metadata says, the samples are those of a full range.
+    EXPECT_EQ(decode(encode_pnm(file.image)).image, file.image);
+  }
+}
+
+TEST(PnmFile, TextAndBitsGiveWhatBytesGive) {
+  const Image three = decode("P2 #c\n3 1\n7\n0 3\n7 ").image;
+  EXPECT_EQ(three, decode(std::string("P5 3 1 7\n\0\3\7", 12)).image);
+  EXPECT_EQ(decode("P3 1 1 1023 0 511 1023").image.at(0, 0, 1), 511 * 65535 / 1023);
+  const ImageFile bits = decode("P1 10 2\n0101010101 1 1 1 1 1 0 0 0 0 0");
+  EXPECT_EQ(bits.image.samples, (Bytes{255, 0, 255, 0, 255, 0,   255, 0,   255, 0,  //
+                                       0,   0, 0,   0, 0,   255, 255, 255, 255, 255}));
+  const Bytes packed = encode_pbm(bits.image);
+  EXPECT_EQ(packed, (Bytes{'P', '4', '\n', '1', '0', ' ', '2', '\n', 0x55, 0x40, 0xF8, 0x00}));
+  EXPECT_TRUE(is_pbm(view_of(packed)));
+  EXPECT_EQ(decode(packed).image, bits.image);
+  EXPECT_TRUE(is_bilevel(bits.image));
+  EXPECT_FALSE(is_bilevel(three));
+  for (std::size_t size = 3; size < packed.size(); ++size) {
+    EXPECT_THROW(decode(cut(packed, size)), TruncatedError) << size;
+  }
+}
+
+TEST(PnmFile, RefusesWhatIsNoImage) {
+  for (const std::string text :
+       {"P5 x 1 255\nA", "P5 0 1 255\n", "P5 -1 1 255\nA", "P5 99999999999999999999 1 255\nA",
+        "P5 1 1 255A", "P5 1 1 0\nA", "P5 1 1 65536\nAB", "P5 1 1 64\nA", "P2 1 1 7 8",
+        "P2 1 1 7 x", "P2 2 1 7 1", "P1 1 1 2", "P2 100000 100000 7 1"}) {
     EXPECT_THROW(decode(Bytes(text.begin(), text.end())), DamagedError) << text;
   }
 }

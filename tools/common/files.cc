@@ -65,6 +65,17 @@ void write_output(const std::string& path, const Bytes& bytes, bool overwrite) {
   file->commit();
 }
 
+std::string member_name(const std::string& path, const std::string& root) {
+  if (path == "-") return "";
+  const std::filesystem::path all(path);
+  const auto below = root.empty() ? all.lexically_normal() : all.lexically_relative(root);
+  std::filesystem::path name;
+  for (const auto& part : below.relative_path()) {
+    if (part != "..") name /= part;
+  }
+  return name.generic_string();
+}
+
 std::string decoded_name(const std::string& path, bool set) {
   std::filesystem::path name(path);
   if (name.extension() == ".pie") name.replace_extension();

@@ -5,6 +5,7 @@
 #include <mimalloc.h>
 #endif
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -72,6 +74,20 @@ void require_threads(int count) {
   }
 }
 
+// From here on, `bytes` more than what LibTorch itself has taken are std::bad_alloc, whoever asks.
+// Not before: some of its libraries would ask for ever.
+void limit_memory(uint64_t bytes) {
+  constexpr std::size_t kDataField = 5;  // of statm, in pages
+  std::ifstream statm("/proc/self/statm");
+  rlim_t pages = 0;
+  for (std::size_t field = 0; field <= kDataField; ++field) statm >> pages;
+  struct rlimit limit {};
+  ::getrlimit(RLIMIT_DATA, &limit);
+  const rlim_t taken = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
+  limit.rlim_cur = std::min(limit.rlim_max, taken + bytes);
+  ::setrlimit(RLIMIT_DATA, &limit);
+}
+
 }  // namespace
 
 int thread_count(const CommonOptions& common) {
@@ -106,7 +122,9 @@ const Engine& load_engine(const CommonOptions& common) {
     throw OperationError(std::string("cannot load the engine: ") + dlerror() +
                          "; reinstall, and see tools/install-deps.sh for LibTorch");
   }
-  return *reinterpret_cast<decltype(&pie_open_engine)>(symbol)(common);
+  const auto& engine = *reinterpret_cast<decltype(&pie_open_engine)>(symbol)(common);
+  if (common.max_memory > 0) limit_memory(common.max_memory);
+  return engine;
 }
 
 }  // namespace pie

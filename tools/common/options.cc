@@ -2,13 +2,16 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <iostream>
 
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 #include "lib/base/version.h"
 #include "tools/common/load_engine.h"
+#include "tools/common/option_text.h"
 
 namespace pie {
 
@@ -17,28 +20,61 @@ bool CommonOptions::shows_progress() const {
 }
 
 void add_common_options(CLI::App& app, CommonOptions& options, const std::string& examples) {
-  app.set_help_flag("-h,--help", "Print this help and exit");
-  app.add_flag("-V,--version", "Print the version and exit; with -v also the loaded LibTorch");
+  options.examples = examples;
+  app.option_defaults()->group("Messages");
   app.add_flag("-v,--verbose", options.verbose, "Say more on stderr");
   app.add_flag("-q,--quiet", options.quiet, "Say only errors on stderr");
   auto* progress = app.add_flag("--progress", options.progress,
                                 "Show how far long jobs are; default: if stderr is a terminal");
-  app.add_flag("--no-progress", options.no_progress, "Do not")->excludes(progress);
-  app.add_option(
-         "-T,--threads", options.threads,
-         "Threads, at most as many as there are cores, or 16 if these are fewer; 0 is all cores")
+  app.add_flag("--no-progress", options.no_progress, "Do not show it")->excludes(progress);
+  app.add_flag("--json", options.json, "Print reports as JSON");
+
+  app.option_defaults()->group("General");
+  app.add_option("-T,--threads", options.threads,
+                 "Threads; 0 is as many as there are cores, which is also the most, but for 16 "
+                 "where these are fewer")
+      ->type_name("N")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
-  app.add_option("--seed", options.seed, "Seed of all random numbers")->capture_default_str();
-  app.add_option("--device", options.device, "cpu; this version computes on the CPU only")
+  app.add_option("--seed", options.seed, "Seed of all random numbers")
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--device", options.device, "This version computes on the CPU only")
+      ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--precision", options.precision,
-                 "auto, bf16 or f32: numbers inside the subnetworks while training; auto is bf16 "
-                 "where the CPU computes it natively. All else is float32")
+                 "Numbers inside the subnetworks while training; auto is bf16 where the CPU "
+                 "computes it natively. All else is float32")
+      ->type_name("TYPE")
       ->check(CLI::IsMember({"auto", "bf16", "f32"}))
       ->capture_default_str();
-  app.add_flag("--json", options.json, "Print reports as JSON");
-  app.description("Examples:\n" + examples + "\n" + app.get_description());
+  app.add_option("--max-pixels", options.max_pixels,
+                 "Refuse larger images, so that a file cannot ask for more than it is worth")
+      ->type_name("N")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
+      ->capture_default_str();
+  app.add_option(
+         "--max-memory", options.memory_text,
+         "Take at most this much memory for the work: bytes, or with K, M or G behind; if not "
+         "given, what there is")
+      ->type_name("SIZE");
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.add_flag("-V,--version", "Print the version and exit; with -v also the loaded LibTorch");
+  app.option_defaults()->group("");
+  app.add_option("--completion", options.completion, "Print a completion script for this shell");
+}
+
+SourceOptions CommonOptions::source_options() const {
+  SourceOptions source;
+  source.max_pixels = max_pixels;
+  return source;
+}
+
+Limits CommonOptions::limits() const {
+  Limits limits;
+  limits.pixels_per_image = max_pixels;
+  limits.pixels_per_frame = std::max(limits.pixels_per_frame, max_pixels);
+  return limits;
 }
 
 CLI::Validator finite_number() {
@@ -62,6 +98,21 @@ void refuse_empty_values(const CLI::App& app) {
   }
 }
 
+// "300M" as bytes. Throws UsageError if it is no size.
+uint64_t parse_size(const std::string& text) {
+  constexpr const char* kUnits = "KMG";
+  std::size_t digits = 0;
+  while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+  const char* unit = digits + 1 == text.size() ? std::strchr(kUnits, text[digits]) : nullptr;
+  constexpr std::size_t kMostDigits = 9;
+  if (digits == 0 || (unit == nullptr && digits != text.size()) ||
+      digits > (unit == nullptr ? 2 * kMostDigits : kMostDigits)) {
+    throw UsageError("--max-memory needs a size such as 500M or 4G, not '" + text + "'");
+  }
+  const auto shift = unit == nullptr ? 0 : 10 * (unit - kUnits + 1);
+  return std::stoull(text.substr(0, digits)) << shift;
+}
+
 }  // namespace
 
 int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** argv) {
@@ -69,17 +120,22 @@ int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** a
     app.parse(argc, argv);
     refuse_empty_values(app);
   } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
+    std::cout << help_text(app, options.examples);
     return 0;
   } catch (const CLI::ParseError& error) {
-    // --version goes with whatever else is missing.
-    if (app.count("--version") == 0) {
+    // These two go with whatever else is missing.
+    if (app.count("--version") + app.count("--completion") == 0) {
       log_error(std::string(error.what()) + "; try --help");
       return static_cast<int>(ExitCode::kUsage);
     }
   }
+  if (!options.memory_text.empty()) options.max_memory = parse_size(options.memory_text);
   if (options.quiet) set_verbosity(Verbosity::kQuiet);
   if (options.verbose > 0) set_verbosity(Verbosity::kVerbose);
+  if (app.count("--completion") > 0) {
+    std::cout << completion_script(app, options.completion);
+    return 0;
+  }
   if (app.count("--version") > 0) {
     std::cout << app.get_name() << " " << version_string() << ", built with LibTorch "
               << PIE_TORCH_VERSION << "\n";

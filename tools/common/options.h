@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <string>
 
+#include "lib/container/frame_header.h"
+#include "lib/image/image_source.h"
+
 namespace pie {
 
 struct CommonOptions {
@@ -15,18 +18,28 @@ struct CommonOptions {
   bool json = false;
   bool quiet = false;
   int verbose = 0;
+  std::string examples;    // of --help
+  std::string completion;  // for this shell
   bool progress = false, no_progress = false;  // neither: where stderr is a terminal
 
+  uint64_t max_pixels = kMaxPixels;  // of an image
+  std::string memory_text;           // as --max-memory says it
+  uint64_t max_memory = 0;           // bytes; 0: what the system has
+
   bool shows_progress() const;
+  // What opening images, and code files, starts from.
+  SourceOptions source_options() const;
+  Limits limits() const;
 };
 
-// Adds the shared options; `examples` stands at the top of --help.
+// Adds the shared options, which --help lists last; `examples` stands at its top. To give an option
+// a heading there, add it after `app.option_defaults()->group(heading)`.
 void add_common_options(CLI::App& app, CommonOptions& options, const std::string& examples);
 
 // A check for numbers: CLI11's ranges let "nan" pass, and some of them "inf".
 CLI::Validator finite_number();
 
-// Parses the command line and applies verbosity. Returns -1 to go on, or the exit code of --help,
+// Parses the command line and applies verbosity and limits. Returns -1 to go on, or the exit code of --help,
 // --version or a usage error (2, never one of CLI11's own numbers).
 int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** argv);
 

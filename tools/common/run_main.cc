@@ -46,7 +46,10 @@ void handle(std::initializer_list<int> signals, void (*handler)(int)) {
   }
 }
 
-const std::string kOutOfMemory = "out of memory; use fewer images at a time or a smaller model";
+const std::string kOutOfMemory =
+    "out of memory; use fewer images at a time, a smaller model, or a larger --max-memory if one "
+    "is "
+    "given";
 
 // What `body` throws, as a message and an exit code.
 ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body) {
@@ -54,6 +57,9 @@ ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body)
     return body();
   } catch (const ExistsError& error) {
     log_error(file, std::string(error.what()) + ": use -f to overwrite");
+    return error.code();
+  } catch (const LimitError& error) {
+    log_error(file, std::string(error.what()) + "; --max-pixels allows more");
     return error.code();
   } catch (const Error& error) {
     log_error(file, error.what());

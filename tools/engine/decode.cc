@@ -1,4 +1,6 @@
 // The second half of pie-decode: code files or latents to images.
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
@@ -11,6 +13,7 @@
 #include "lib/codec/npy.h"
 #include "lib/image/idx.h"
 #include "lib/image/image_io.h"
+#include "lib/image/netpbm.h"
 #include "lib/model/model_store.h"
 #include "tools/common/run_main.h"
 #include "tools/engine/commands.h"
@@ -20,8 +23,13 @@
 namespace pie {
 namespace {
 
-// "5,10-20" as indices below `count`; everything if `text` is empty.
-std::vector<uint64_t> parse_selection(const std::string& text, uint64_t count) {
+// "5,10-20,dogs/*.png" as indices below `count`; everything if `text` is empty. `names()`: of all
+// images, for what is no number.
+std::vector<uint64_t> parse_selection(
+    const std::string& text, uint64_t count,
+    const std::function<std::vector<std::string>()>& names = [] {
+      return std::vector<std::string>();
+    }) {
   std::vector<uint64_t> indices;
   if (text.empty()) {
     for (uint64_t i = 0; i < count; ++i) indices.push_back(i);
@@ -29,7 +37,8 @@ std::vector<uint64_t> parse_selection(const std::string& text, uint64_t count) {
   }
   const auto fail = [&] {
     return UsageError("--select takes indices and ranges below " + std::to_string(count) +
-                      ", such as 5,10-20, not '" + text + "'");
+                      ", such as 5,10-20, and names of images in the file, such as *.png, not '" +
+                      text + "'");
   };
   const auto number = [&](const std::string& digits) {
     if (digits.empty() || digits.size() > 18 ||
@@ -40,6 +49,15 @@ std::vector<uint64_t> parse_selection(const std::string& text, uint64_t count) {
   };
   std::istringstream parts(text + ",");
   for (std::string part; std::getline(parts, part, ',');) {
+    if (part.find_first_not_of("0123456789-") != std::string::npos) {
+      const auto before = indices.size();
+      const auto all = names();
+      for (uint64_t i = 0; i < all.size(); ++i) {
+        if (::fnmatch(part.c_str(), all[i].c_str(), 0) == 0) indices.push_back(i);
+      }
+      if (indices.size() == before) throw fail();
+      continue;
+    }
     const auto dash = part.find('-');
     const uint64_t first = number(part.substr(0, dash));
     const uint64_t last = dash == std::string::npos ? first : number(part.substr(dash + 1));
@@ -52,9 +70,9 @@ std::vector<uint64_t> parse_selection(const std::string& text, uint64_t count) {
 // Collects decoded images and writes them: one file, numbered files, or a stream.
 class ImageWriter {
  public:
-  // `set`: the input holds an archive.
-  ImageWriter(const DecodeOptions& options, const CodeInput& input, bool set, size_t count,
-              OutputPaths& outputs)
+  // `set`: the input holds an archive; `named`: of files, whose names it knows.
+  ImageWriter(const DecodeOptions& options, const CodeInput& input, bool set, bool named,
+              size_t count, OutputPaths& outputs)
       : options_(options), outputs_(outputs), input_(input.path), set_(set), count_(count) {
     path_ = options.destination.path_for(decoded_name(input.name(), set), input.root);
     format_ = options.format;
@@ -64,6 +82,10 @@ class ImageWriter {
       if (format_ == "gz" || format_ == "idx3-ubyte") format_ = "idx";
     } else if (options.destination.file.empty() && path_ != "-") {
       path_ = std::filesystem::path(path_).replace_extension(format_).string();
+    }
+    if (named && options.format.empty() && format_ == "idx" &&
+        !options.destination.folder.empty()) {
+      format_ = "png";  // of those without a name
     }
     outputs.claim(path_, input_);
     if (path_ != "-" && !options.destination.folder.empty()) {
@@ -79,20 +101,26 @@ class ImageWriter {
     if (!numbered_) file_ = open_output(path_, options.destination.overwrite);
   }
 
-  void add(uint64_t index, const Image& image, const Metadata& metadata = {}) {
-    lost_metadata_ = lost_metadata_ || (!metadata.empty() && format_ != "png");
+  void add(uint64_t index, const Image& image, const Member& member = {}) {
     if (format_ == "idx") return add_to_idx(image);
-    const auto bytes = encode_image(image, format_, metadata);
     if (!numbered_) {
-      file_->write(bytes);
+      file_->write(encoded(image, format_, member));
       return;
     }
     const std::filesystem::path path(path_);
     char number[32];
     std::snprintf(number, sizeof number, "-%05llu.", static_cast<unsigned long long>(index));
-    const auto name = path.parent_path() / (path.stem().string() + number + format_);
+    auto name = path.parent_path() / (path.stem().string() + number + format_);
+    if (!member.name.empty()) {
+      name = path.parent_path() / decoded_name(member.name + ".pie", false);
+      if (!options_.format.empty()) name.replace_extension(format_);
+      make_folder(name.parent_path().string());
+    }
     outputs_.claim(name.string(), input_);
-    write_output(name.string(), bytes, options_.destination.overwrite);
+    const auto file = open_output(name.string(), options_.destination.overwrite);
+    file->write(encoded(image, suffix_of(name.string()), member));
+    if (member.status) file->take(*member.status);
+    file->commit();
   }
 
   // Puts the complete output in place.
@@ -110,6 +138,15 @@ class ImageWriter {
   }
 
  private:
+  Bytes encoded(const Image& image, const std::string& format, const Member& member) {
+    lost_metadata_ = lost_metadata_ ||
+                     (format != "png" && std::any_of(member.metadata.begin(), member.metadata.end(),
+                                                     [](const MetadataItem& item) {
+                                                       return item.type != kMaxvalType;
+                                                     }));
+    return encode_image(image, format, member.metadata);
+  }
+
   void add_to_idx(const Image& image) {
     if (shape_.channels == 0) {
       shape_ = image.shape;
@@ -146,7 +183,7 @@ class DecodeRun {
 
   ExitCode decode_file(const CodeInput& input) {
     const std::string& path = input.path;
-    const CodeFile file{Input(path)};
+    const CodeFile file(Input(path), common_.limits());
     size_t frames = file.frames().size();
     if (file.truncated() && !options_.allow_partial) {
       try {
@@ -163,7 +200,7 @@ class DecodeRun {
       for (size_t k = 0; k < frames; ++k) {
         const auto& frame = file.frames()[k];
         std::vector<std::string> faults;
-        stored_metadata(frame, &faults);
+        stored_members(frame, &faults);
         if (!faults.empty()) throw DamagedError(path + ": " + faults.front());
         decode(input, frame, parse_selection("", frame.header().images),
                [](uint64_t, const Image&) {});
@@ -173,9 +210,22 @@ class DecodeRun {
     }
     uint64_t images = 0;
     for (size_t k = 0; k < frames; ++k) images += file.frames()[k].header().images;
-    const auto selection = parse_selection(options_.select, images);
+    const auto names = [&] {
+      std::vector<std::string> all;
+      for (size_t k = 0; k < frames; ++k) {
+        std::vector<std::string> faults;  // are told where the frame is decoded
+        const auto members = stored_members(file.frames()[k], &faults);
+        for (const auto& member : members) all.push_back(member.name);
+        all.resize(all.size() + file.frames()[k].header().images - members.size());
+      }
+      return all;
+    };
+    const auto selection = parse_selection(options_.select, images, names);
     const bool set = frames > 1 || file.frames()[0].header().archive;
-    ImageWriter writer(options_, input, set, selection.size(), outputs_);
+    const auto known = set ? names() : std::vector<std::string>();
+    const bool named = std::any_of(known.begin(), known.end(),
+                                   [](const std::string& name) { return !name.empty(); });
+    ImageWriter writer(options_, input, set, named, selection.size(), outputs_);
     // The selection counts through the frames; each run of indices in one frame is decoded at once.
     for (size_t k = 0; k < selection.size();) {
       uint64_t first = 0;
@@ -188,9 +238,9 @@ class DecodeRun {
         indices.push_back(selection[k] - first);
       }
       std::vector<std::string> warnings;
-      const auto metadata = stored_metadata(*frame, &warnings);
+      const auto members = stored_members(*frame, &warnings);
       const auto notes = decode(input, *frame, indices, [&](uint64_t index, const Image& image) {
-        writer.add(first + index, image, metadata);
+        writer.add(first + index, image, members.empty() ? Member() : members[index]);
       });
       if (!notes.complete) {
         log_warning(path, "is cut before its alpha channel or the low bytes of its samples");
@@ -207,7 +257,7 @@ class DecodeRun {
     const auto z = read_npy(read_file(options_.latents), options_.latents);
     const auto images = coder_for(models_.begin()->second)->from_latents(z);
     const auto selection = parse_selection(options_.select, images.size());
-    ImageWriter writer(options_, {options_.latents, ""}, true, selection.size(), outputs_);
+    ImageWriter writer(options_, {options_.latents, ""}, true, false, selection.size(), outputs_);
     for (const auto i : selection) writer.add(i, images.image(i));
     writer.finish();
     return ExitCode::kOk;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <numeric>
 
 #include "lib/base/log.h"
 #include "lib/codec/codec.h"
@@ -23,13 +24,25 @@ namespace {
 // For any image, and lossless.
 constexpr const char* kDefaultModel = "pie-photo";
 
-// Images that become one frame of one output file.
+// Images of the source that become one frame.
+struct Group {
+  size_t first, count;
+  bool archive;  // a set of images, even if it is one
+  bool files;    // each image is a file
+};
+
+// What becomes one output file.
 struct Job {
   std::string name;                // of the input
   std::string root;                // the folder that was given, if it lies in one
   std::vector<std::string> files;  // all that it reads; none if not whole files
-  size_t first, count;             // images of the source
-  bool archive;
+  std::vector<Group> groups;
+  bool of_files;  // of several, whose names it keeps
+
+  size_t images() const {
+    return std::accumulate(groups.begin(), groups.end(), size_t{0},
+                           [](size_t sum, const Group& group) { return sum + group.count; });
+  }
 };
 
 class EncodeRun {
@@ -41,6 +54,9 @@ class EncodeRun {
                    ? floor_model()
                    : find_model(options.model.empty() ? kDefaultModel : options.model)),
         outputs_(options.outputs) {
+    if (options.images.size() == 1 && options.images[0].input.is_folder()) {
+      root_ = options.images[0].input.path();
+    }
     coding_.layers = options.layers;
     coding_.effort = options.effort;
     if (options.coder == "auto") coding_.coder = CoderChoice::kSmallest;
@@ -89,10 +105,10 @@ class EncodeRun {
   }
 
  private:
-  // Codes all images of `inputs`, in one frame if `together`, else each file by itself (an IDX or
+  // Codes all images of `inputs`, into one file if `together`, else each file by itself (an IDX or
   // CIFAR file is one).
   ExitCode encode_inputs(const std::vector<SlicedInput>& inputs, bool together) {
-    SourceOptions source_options;
+    SourceOptions source_options = common_.source_options();
     source_options.recursive = options_.recursive;
     source_options.hold_archives = false;
     const ImageSource source(inputs, source_options);
@@ -102,20 +118,18 @@ class EncodeRun {
     for (const auto& part : source.parts()) outputs_.add_input(part.path);
     for (const auto& part : source.parts()) {
       if (part.archive) {
-        jobs.push_back({part.path, "", {part.path}, part.first, part.count, true});
+        jobs.push_back(
+            {part.path, "", {part.path}, {{part.first, part.count, true, false}}, false});
         continue;
       }
       for (size_t i = part.first; i < part.first + part.count; ++i) {
         const auto name = source.name(i);
-        jobs.push_back({name, name == part.path ? "" : part.path, {name}, i, 1, false});
+        jobs.push_back(
+            {name, name == part.path ? "" : part.path, {name}, {{i, 1, false, true}}, false});
       }
     }
     if (together || (jobs.size() > 1 && !options_.destination.file.empty())) {
-      Job all{source.parts()[0].path, "", {}, 0, source.size(), true};
-      for (const auto& job : jobs) {
-        all.files.insert(all.files.end(), job.files.begin(), job.files.end());
-      }
-      jobs = {std::move(all)};
+      jobs = {one_of(source, jobs)};
     }
     for (auto& job : jobs) {
       if (!whole) job.files.clear();
@@ -128,31 +142,58 @@ class EncodeRun {
     return worst;
   }
 
-  // The images of a job, from the first. What their files held besides goes to `metadata` if they
-  // are one, and where it cannot be kept that is said; null: only samples are wanted.
-  ImageFeed feed_for(const ImageSource& source, const Job& job, Metadata* metadata) const {
-    const bool together = job.count > 1 || job.archive;
-    const auto load = [&source, metadata, together](size_t first, size_t wanted) {
+  // All of them in one file: small images of one kind that follow each other in one frame, which
+  // costs a few bytes for each, and each other image in its own, as if it were coded alone.
+  static Job one_of(const ImageSource& source, const std::vector<Job>& jobs) {
+    constexpr int64_t kSmall = 1 << 14;  // samples
+    Job all{jobs[0].name, "", {}, {}, true};
+    ImageHeader last;   // of the last group
+    bool open = false;  // more may join it
+    for (const auto& job : jobs) {
+      all.files.insert(all.files.end(), job.files.begin(), job.files.end());
+      const Group& group = job.groups[0];
+      const auto header = source.header(group.first);
+      if (open && all.groups.back().files == group.files && last.shape == header.shape &&
+          last.bits == header.bits) {
+        all.groups.back().archive = true;
+        all.groups.back().count += group.count;
+      } else {
+        all.groups.push_back(group);
+      }
+      last = header;
+      open = !group.files || header.shape.elements() <= kSmall;
+    }
+    return all;
+  }
+
+  // The images of a group, from the first. What is known of their files goes to `coding` as they
+  // come; what cannot be kept is said.
+  ImageFeed feed_for(const ImageSource& source, const Job& job, const Group& group,
+                     CodingOptions* coding) const {
+    const auto load = [this, &source, &job, &group, coding](size_t first, size_t wanted) {
       ImageFile besides;
       auto batch = source.load_batch(first, wanted, &besides);
-      if (metadata == nullptr) return batch;
-      if (together) {
-        for (const auto& item : besides.metadata) besides.dropped.push_back(item.type);
-      } else {
-        *metadata = std::move(besides.metadata);
+      if (coding == nullptr) return batch;
+      const auto name = source.name(first);
+      if (options_.strip) besides = {};
+      for (const auto& what : besides.dropped) log_warning(name, "its " + what + " is not kept");
+      if (job.of_files && group.files) {
+        coding->members.push_back({member_name(name, root_), file_status(name), {}});
       }
-      for (const auto& what : besides.dropped) {
-        log_warning(source.name(first), "its " + what + " is not kept");
+      if (!group.archive) {
+        coding->metadata = std::move(besides.metadata);
+      } else if (!coding->members.empty()) {
+        coding->members.back().metadata = std::move(besides.metadata);
       }
       return batch;
     };
     // What the first image is, all have to be; it is read only once.
-    const auto start = std::make_shared<ImageBatch>(load(job.first, 1));
+    const auto start = std::make_shared<ImageBatch>(load(group.first, 1));
     const auto shape = start->shape();
     const int bits = start->bits();
     auto at = std::make_shared<size_t>(0);
-    return {shape, bits, job.count, [=, &source](size_t wanted) {
-              const size_t index = job.first + *at;
+    return {shape, bits, group.count, [=, &source](size_t wanted) {
+              const size_t index = group.first + *at;
               auto batch = *at == 0 ? std::move(*start) : load(index, wanted);
               *at += batch.size();
               if (batch.shape() != shape || batch.bits() != bits) {
@@ -167,15 +208,15 @@ class EncodeRun {
   }
 
   ExitCode encode_job(const ImageSource& source, const Job& job) {
-    if (!options_.latents.empty())
-      add_latents(encode_latents(model_, feed_for(source, job, nullptr)));
+    if (!options_.latents.empty()) {
+      for (const auto& group : job.groups) {
+        add_latents(encode_latents(model_, feed_for(source, job, group, nullptr)));
+      }
+    }
     const auto& destination = options_.destination;
     const bool code_wanted = options_.latents.empty() || destination.to_stdout ||
                              !destination.file.empty() || !destination.folder.empty();
     if (!code_wanted) return ExitCode::kOk;
-    auto coding = coding_;
-    coding.archive = job.archive;
-    const auto feed = feed_for(source, job, options_.strip ? nullptr : &coding.metadata);
     const auto output = destination.path_for(job.name + ".pie", job.root);
     outputs_.claim(output, job.name);
     if (!destination.folder.empty()) {
@@ -183,15 +224,25 @@ class EncodeRun {
     }
     const auto file = open_output(output, destination.overwrite);
     Progress progress(common_, job.name);
-    coding.progress = [&progress](double done) { progress.show(done); };
-    uint64_t bytes = 0;
-    const auto encoded = encode_images(model_, feed, coding, [&](ByteSpan piece) {
-      file->write(piece.data, piece.size);
-      bytes += piece.size;
-    });
-    if (source.size() == 1 || !job.archive) file->take_after(job.name);
+    Sums sums;
+    const auto all = static_cast<double>(job.images());
+    for (const auto& group : job.groups) {
+      auto coding = coding_;
+      coding.archive = group.archive;
+      coding.progress = [&](double done) {
+        progress.show((static_cast<double>(sums.images) + done * static_cast<double>(group.count)) /
+                      all);
+      };
+      const auto feed = feed_for(source, job, group, &coding);
+      const auto encoded = encode_images(model_, feed, coding, [&](ByteSpan piece) {
+        file->write(piece.data, piece.size);
+        sums.bytes += piece.size;
+      });
+      sums.add(feed, encoded);
+    }
+    if (!job.of_files) file->take_after(job.name);
     file->commit();
-    report(job, feed, encoded, bytes, output);
+    report(job, sums, output);
     return ExitCode::kOk;
   }
 
@@ -224,14 +275,43 @@ class EncodeRun {
     return text;
   }
 
-  void report(const Job& job, const ImageFeed& images, const EncodingReport& encoded,
-              uint64_t file_bytes, const std::string& output) {
-    const auto& layers = encoded.layers;
-    const uint64_t samples = images.count * static_cast<uint64_t>(images.shape.elements());
-    const uint64_t raw_bytes = samples * static_cast<uint64_t>(images.bits / 8);
-    const double bits_per_dim = 8 * static_cast<double>(file_bytes) / static_cast<double>(samples);
+  // Of the frames of a file.
+  struct Sums {
+    uint64_t images = 0, frames = 0, of_floor = 0, samples = 0, raw_bytes = 0, bytes = 0;
+    std::vector<LayerReport> layers;  // summed up by name, as they come first
+
+    void add(const ImageFeed& feed, const EncodingReport& encoded) {
+      const uint64_t own = feed.count * static_cast<uint64_t>(feed.shape.elements());
+      images += feed.count;
+      ++frames;
+      of_floor += encoded.floor ? 1 : 0;
+      samples += own;
+      raw_bytes += own * static_cast<uint64_t>(feed.bits / 8);
+      for (const auto& layer : encoded.layers) {
+        const auto same = std::find_if(layers.begin(), layers.end(), [&](const LayerReport& known) {
+          return known.name == layer.name;
+        });
+        if (same == layers.end()) {
+          layers.push_back(layer);
+          continue;
+        }
+        same->payload_bytes += layer.payload_bytes;
+        same->ideal_bits += layer.ideal_bits;
+        same->model_blocks += layer.model_blocks;
+        same->plain_blocks += layer.plain_blocks;
+      }
+    }
+    // Who coded, as --coder says it.
+    const char* coder() const {
+      return of_floor == 0 ? "model" : of_floor == frames ? "floor" : "auto";
+    }
+  };
+
+  void report(const Job& job, const Sums& sums, const std::string& output) {
+    const double bits_per_dim =
+        8 * static_cast<double>(sums.bytes) / static_cast<double>(sums.samples);
     Json layer_reports = Json::array();
-    for (const auto& layer : layers) {
+    for (const auto& layer : sums.layers) {
       layer_reports.push_back({{"name", layer.name},
                                {"payload_bytes", layer.payload_bytes},
                                {"ideal_bytes", layer.ideal_bits / 8},
@@ -240,21 +320,24 @@ class EncodeRun {
     }
     reports_.push_back({{"input", job.name},
                         {"output", output},
-                        {"images", images.count},
-                        {"raw_bytes", raw_bytes},
-                        {"file_bytes", file_bytes},
+                        {"images", sums.images},
+                        {"raw_bytes", sums.raw_bytes},
+                        {"file_bytes", sums.bytes},
                         {"bits_per_dim", bits_per_dim},
-                        {"coder", encoded.floor ? "floor" : "model"},
+                        {"coder", sums.coder()},
                         {"layers", layer_reports}});
     if (output == "-") return;
-    const uint64_t before = input_bytes(job, raw_bytes);
+    const uint64_t before = input_bytes(job, sums.raw_bytes);
     bytes_before_ += before;
-    bytes_after_ += file_bytes;
+    bytes_after_ += sums.bytes;
     char bits[40];
     std::snprintf(bits, sizeof bits, ", %.3f bits/dim, ", bits_per_dim);
-    log_note(job.name, ratio(before, file_bytes) + bits +
-                           (encoded.floor ? kFloorName : model_.name()) +
-                           (file_bytes > before ? "; the input was smaller: keep that" : ""));
+    std::string by = sums.of_floor == sums.frames ? kFloorName : model_.name();
+    if (sums.of_floor > 0 && sums.of_floor < sums.frames) by += ", or JPEG XL";
+    log_note(job.of_files ? output : job.name,
+             (job.of_files ? std::to_string(sums.images) + " images, " : "") +
+                 ratio(before, sums.bytes) + bits + by +
+                 (sums.bytes > before ? "; the input was smaller: keep that" : ""));
   }
 
   const CommonOptions& common_;
@@ -263,6 +346,7 @@ class EncodeRun {
   CodingOptions coding_;
   std::vector<torch::Tensor> latents_;
   OutputPaths outputs_;
+  std::string root_;  // the folder whose files are named as they lie in it
   Json reports_ = Json::array();
   uint64_t bytes_before_ = 0, bytes_after_ = 0;  // of what was not written to stdout
 };

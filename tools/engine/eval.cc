@@ -30,8 +30,9 @@ void write_text(const std::string& path, const std::string& text, bool force) {
 }
 
 // Without a model: how far the images are from the data, in a classifier's features.
-Json compare_images(const EvalOptions& options) {
-  const ImageSource data(options.data), images(options.images);
+Json compare_images(const CommonOptions& common, const EvalOptions& options) {
+  const ImageSource data(options.data, common.source_options());
+  const ImageSource images(options.images, common.source_options());
   auto classifier = find_model(options.features);
   const auto shape = classifier.model->input_shape();
   const FeatureSpace space(std::move(classifier), load_all(data, shape));
@@ -79,7 +80,7 @@ int run_eval(const CommonOptions& common, const EvalOptions& options) {
               << std::flush;
   };
   if (options.models.empty()) {
-    print(compare_images(options));
+    print(compare_images(common, options));
     return 0;
   }
   if (!options.pictures.empty()) refuse_existing_pictures(options);

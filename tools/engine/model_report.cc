@@ -48,7 +48,7 @@ class Evaluation {
         options_(options),
         model_(find_model(name)),
         can_(measurable(*model_.model)),
-        data_(options.data) {
+        data_(options.data, common.source_options()) {
     report_ = {
         {"schema", "pie.flow-eval/1"},
         {"tool", "flow-eval " + version_string()},
@@ -72,7 +72,7 @@ class Evaluation {
       space_.emplace(find_model(options_.features), images_);
     }
     if (!options_.neighbours.empty()) {
-      const ImageSource source(options_.neighbours);
+      const ImageSource source(options_.neighbours, common_.source_options());
       neighbours_ = Neighbours{load_all(source, model_.model->input_shape()), source.labels()};
       data_.labels(options_.labels);
     }

@@ -32,7 +32,7 @@ Grid parse_grid(const std::string& text) {
 ImageSet make_images(const CommonOptions& common, const SampleOptions& options,
                      const LoadedModel& model, size_t count) {
   if (!options.interpolate.empty()) {
-    const ImageSource ends(options.interpolate);
+    const ImageSource ends(options.interpolate, common.source_options());
     if (ends.size() != 2) {
       throw UsageError("--interpolate takes two images; choose one of a set with PATH[index]");
     }

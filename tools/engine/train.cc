@@ -316,7 +316,7 @@ bool train(Trainer& trainer, const TrainRun& run, const CommonOptions& common,
 
 int run_train(const CommonOptions& common, const TrainOptions& options) {
   PassedOver passed_over;
-  SourceOptions source_options;
+  SourceOptions source_options = common.source_options();
   source_options.recursive = true;
   source_options.lenient = true;
   source_options.cache_bytes = uint64_t{1} << 30;

@@ -1,5 +1,5 @@
 // What images say beside samples comes back item by item, and damage is noticed.
-#include "lib/codec/metadata_chunk.h"
+#include "lib/container/metadata_chunk.h"
 
 #include <gtest/gtest.h>
 

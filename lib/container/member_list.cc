@@ -1,0 +1,118 @@
+#include "lib/container/member_list.h"
+
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include "lib/base/error.h"
+#include "lib/coding/coded_block.h"
+#include "lib/coding/layer_coder.h"
+#include "lib/container/metadata_chunk.h"
+
+namespace pie {
+namespace {
+
+constexpr const char* kMembers = "file";
+constexpr uint64_t kMostBytes = uint64_t{1} << 26;  // before packing
+constexpr uint64_t kMostNanoseconds = 999999999;
+constexpr uint64_t kMostMode = 0777;
+
+Member read_member(ByteReader& reader, size_t* metadata_kept) {
+  Member member;
+  const auto name = reader.raw(static_cast<size_t>(reader.varint()));
+  member.name.assign(name.data, name.data + name.size);
+  if (!member.name.empty() && !is_member_name(member.name)) {
+    throw DamagedError("a file in it has an impossible name");
+  }
+  if (const uint64_t mode = reader.varint(); mode > 0) {
+    const uint64_t zigzag = reader.varint(), nanoseconds = reader.varint();
+    if (mode > kMostMode + 1 || nanoseconds > kMostNanoseconds) {
+      throw DamagedError("a file in it has an impossible time or mode");
+    }
+    const auto seconds = static_cast<int64_t>(zigzag >> 1) ^ -static_cast<int64_t>(zigzag & 1);
+    member.status =
+        FileStatus{static_cast<unsigned>(mode - 1), seconds, static_cast<int64_t>(nanoseconds)};
+  }
+  const auto items = reader.raw(static_cast<size_t>(reader.varint()));
+  ByteReader item_reader(items.data, items.size);
+  member.metadata = read_metadata(item_reader, metadata_kept);
+  return member;
+}
+
+std::vector<Member> members_in(const std::vector<Chunk>& chunks, uint64_t images) {
+  std::vector<Member> members;
+  for (const auto& chunk : chunks) {
+    if (chunk.type != kMembers) continue;
+    if (!members.empty()) throw DamagedError("it has a list of files twice");
+    ByteReader reader(chunk.data.data(), chunk.data.size());
+    const uint64_t size = reader.varint();
+    if (size > kMostBytes) throw DamagedError("its list of files is impossibly long");
+    const auto content = unpack_bytes(reader.raw(reader.remaining()), static_cast<size_t>(size));
+    ByteReader list(content.data(), content.size());
+    size_t metadata_kept = 0;
+    while (!list.at_end()) members.push_back(read_member(list, &metadata_kept));
+    if (members.size() != images) throw DamagedError("its list of files is not one of its images");
+  }
+  return members;
+}
+
+}  // namespace
+
+bool is_member_name(const std::string& name) {
+  constexpr size_t kLongest = 4095;
+  constexpr unsigned char kFirstPrintable = 0x20, kDelete = 0x7F;
+  if (name.empty() || name.size() > kLongest || name.back() == '/') return false;
+  const bool printable = std::all_of(name.begin(), name.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= kFirstPrintable && c != kDelete;
+  });
+  std::istringstream parts(name);
+  for (std::string part; std::getline(parts, part, '/');) {
+    if (part.empty() || part == "." || part == "..") return false;
+  }
+  return printable;
+}
+
+Chunk member_chunk(const std::vector<Member>& members) {
+  ByteWriter content;
+  for (const auto& member : members) {
+    content.varint(member.name.size());
+    content.raw(member.name.data(), member.name.size());
+    content.varint(member.status ? member.status->mode + 1 : 0);
+    if (member.status) {
+      const auto seconds = static_cast<uint64_t>(member.status->seconds);
+      content.varint((seconds << 1) ^ (member.status->seconds < 0 ? ~uint64_t{0} : 0));
+      content.varint(static_cast<uint64_t>(member.status->nanoseconds));
+    }
+    const auto items = write_metadata(member.metadata);
+    content.varint(items.size());
+    content.raw(items);
+  }
+  if (content.size() > kMostBytes) {
+    throw UsageError(
+        "the names and metadata of its files are more than an archive can keep; make several");
+  }
+  ByteWriter data;
+  data.varint(content.size());
+  data.raw(pack_bytes(content.bytes()));
+  return {kMembers, data.take()};
+}
+
+std::vector<Member> stored_members(const StoredFrame& frame, std::vector<std::string>* warnings) {
+  const auto& header = frame.header();
+  std::vector<Member> members;
+  try {
+    std::vector<std::string> of_chunks;  // whoever decodes has these
+    const auto chunks = frame.chunks(&of_chunks);
+    members = members_in(chunks, header.images);
+    auto metadata = metadata_in(chunks);
+    if (metadata.empty()) return members;
+    if (header.archive) throw DamagedError("an archive has metadata");
+    members.resize(1);
+    members[0].metadata = std::move(metadata);
+  } catch (const DamagedError& error) {
+    warnings->emplace_back(error.what());
+  }
+  return members;
+}
+
+}  // namespace pie

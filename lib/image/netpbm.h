@@ -1,0 +1,33 @@
+// What the Netpbm formats have in common: samples of 0 to a largest value, "maxval". Where that is
+// neither 255 nor 65535, as in images of 10 or 14 bits, they are spread over all 8 or 16 bits, so
+// that white is white everywhere, and metadata says so, so that they can go back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "lib/image/image_file.h"
+
+namespace pie {
+
+inline constexpr std::uint64_t kMostMaxval = 65535;
+// The metadata that tells maxval, in 16 bits: a private chunk, which other readers of PNG files pass
+// over.
+inline constexpr const char* kMaxvalType = "maXv";
+
+// The bits of samples up to maxval. Throws DamagedError, with the name of the file, if there can be
+// no such samples.
+int netpbm_bits(std::uint64_t maxval, const std::string& name);
+
+// The image of the raw samples, `shape` in all, that begin at `at`. Throws TruncatedError if there
+// are less, DamagedError if one is larger than maxval.
+ImageFile netpbm_image(const FileView& file, std::size_t at, const Shape& shape, int maxval);
+// The same of an image of samples that are not spread yet.
+ImageFile netpbm_image(Image raw, int maxval, const std::string& name);
+
+// The maxval that an image with this metadata has in a Netpbm file, and its samples there. Samples
+// that are not exactly spread ones, as of previews, become the nearest.
+int netpbm_maxval(const Metadata& metadata, int bits);
+Bytes netpbm_samples(const Image& image, int maxval);
+
+}  // namespace pie

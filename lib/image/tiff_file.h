@@ -1,0 +1,21 @@
+// TIFF files through libtiff: black and white, gray, RGB and palettes, with 1 to 16 bits.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/image/image_file.h"
+
+namespace pie {
+
+bool is_tiff(const FileView& file);
+
+// Shape and depth of the first page. Throws TruncatedError, DamagedError, and UnsupportedError where
+// samples are not what an Image can hold: floating point, signed, CMYK, premultiplied alpha, ...
+ImageHeader probe_tiff(const FileView& file, std::uint64_t max_pixels);
+
+// The first page of a TIFF file, a palette as the colours that it stands for, with its ICC profile,
+// XMP, density, and what it says in words and of its orientation, as an Exif block. Throws like
+// probe_tiff.
+ImageFile decode_tiff(const FileView& file, std::uint64_t max_pixels);
+
+}  // namespace pie

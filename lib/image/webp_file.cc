@@ -1,0 +1,82 @@
+#include "lib/image/webp_file.h"
+
+#include <webp/decode.h>
+
+#include <algorithm>
+#include <string>
+
+#include "lib/base/error.h"
+
+namespace pie {
+namespace {
+
+constexpr std::size_t kRiffHeader = 12;  // "RIFF", the length of the rest, "WEBP"
+
+ImageHeader parse_header(const FileView& file, std::uint64_t max_pixels) {
+  WebPBitstreamFeatures features;
+  const VP8StatusCode status = WebPGetFeatures(file.data, file.size, &features);
+  if (status == VP8_STATUS_NOT_ENOUGH_DATA) {
+    throw TruncatedError(file.name + ": the WebP file ends early");
+  }
+  if (status != VP8_STATUS_OK) throw DamagedError(file.name + ": the WebP file is damaged");
+  if (features.has_animation != 0) {
+    throw UnsupportedError(file.name + ": an animated WebP file; extract its frames first");
+  }
+  check_dimensions(static_cast<std::uint64_t>(features.width),
+                   static_cast<std::uint64_t>(features.height), max_pixels, file.name);
+  return {{features.has_alpha != 0 ? 4 : 3, features.height, features.width}, 8};
+}
+
+// What stands in chunks of their own.
+Metadata metadata_of(const FileView& file) {
+  Metadata metadata;
+  for (std::size_t at = kRiffHeader; at + 8 <= file.size;) {
+    const auto* start = file.data + at;
+    const std::string type(start, start + 4);
+    const std::size_t size = file.little32(at + 4);
+    if (size > file.size - at - 8) break;  // libwebp has decoded the image nevertheless
+    Bytes data(start + 8, start + 8 + size);
+    if (type == "ICCP") metadata.push_back(icc_profile_item(data));
+    if (type == "XMP ") metadata.push_back(xmp_item(data));
+    if (type == "EXIF") {
+      // Some writers put JPEG's own beginning before the block.
+      constexpr char kPrefix[] = {'E', 'x', 'i', 'f', 0, 0};
+      if (std::search(data.begin(), data.end(), std::begin(kPrefix), std::end(kPrefix)) ==
+          data.begin()) {
+        data.erase(data.begin(), data.begin() + sizeof kPrefix);
+      }
+      metadata.push_back(exif_item(data));
+    }
+    at += 8 + size + size % 2;
+  }
+  return metadata;
+}
+
+}  // namespace
+
+bool is_webp(const FileView& file) {
+  return file.size >= kRiffHeader && file.starts_with("RIFF", 4) &&
+         std::string(file.data + 8, file.data + kRiffHeader) == "WEBP";
+}
+
+ImageHeader probe_webp(const FileView& file, std::uint64_t max_pixels) {
+  return parse_header(file, max_pixels);
+}
+
+ImageFile decode_webp(const FileView& file, std::uint64_t max_pixels) {
+  const ImageHeader header = parse_header(file, max_pixels);
+  ImageFile result;
+  result.image = Image(header.shape);
+  const auto stride = static_cast<int>(result.image.row_bytes());
+  auto* decode = header.shape.channels == 4 ? WebPDecodeRGBAInto : WebPDecodeRGBInto;
+  if (decode(file.data, file.size, result.image.samples.data(), result.image.samples.size(),
+             stride) == nullptr) {
+    const std::size_t riff = file.little32(4) + std::size_t{8};
+    if (riff > file.size) throw TruncatedError(file.name + ": the WebP file ends early");
+    throw DamagedError(file.name + ": the WebP file is damaged");
+  }
+  result.metadata = metadata_of(file);
+  return result;
+}
+
+}  // namespace pie
