@@ -28,6 +28,10 @@ torch::Tensor to_levels(const torch::Tensor& x) {
   return torch::stack(channels, 1);
 }
 
+// A unit of a head's sums is 2^bits mean indices: how finely its weights of eight bits can place a
+// mean. Chosen for each kind by short trainings (models/TRIED.md).
+int mean_gain_bits(const ExactPieConfig& config) { return config.view.relative_means ? 7 : 5; }
+
 std::vector<ExactGrid> mixture_grids(const ExactPieConfig& config) {
   const int64_t most = kMeanIndices.high - kMeanIndices.low;
   std::vector<ExactGrid> grids;
@@ -35,7 +39,7 @@ std::vector<ExactGrid> mixture_grids(const ExactPieConfig& config) {
     grids.insert(grids.end(), static_cast<size_t>(config.components), grid);
   };
   add({3, kWeightIndices.low, kWeightIndices.high});
-  add({config.view.relative_means ? 7 : 9, -most, most});
+  add({mean_gain_bits(config), -most, most});
   add({3, kScaleIndices.low, kScaleIndices.high});
   return grids;
 }
@@ -45,8 +49,8 @@ void start_wide(ExactLayer& last, const ExactPieConfig& config) {
   torch::NoGradGuard no_grad;
   last.weight.mul_(0.1);
   const auto count = static_cast<double>(config.components);
-  const bool relative = config.view.relative_means;
-  const double range = relative ? 32 : 256, levels_per_unit = relative ? 16 : 64;
+  const double range = config.view.relative_means ? 32 : 256;
+  const double levels_per_unit = std::ldexp(1.0, mean_gain_bits(config)) / kIndicesPerUnit;
   for (int64_t k = 0; k < config.components; ++k) {
     const double mean = range * ((static_cast<double>(k) + 0.5) / count - 0.5);
     last.bias[config.components + k] = mean / levels_per_unit;

@@ -44,7 +44,7 @@ class Model:
 
     def indices(self, name, a):
         k, total = self.components, self.sums(name, a, None)
-        parts = ((9, -64, 63), (5 if self.relative else 3, -2559, 2559), (9, -32, 31))
+        parts = ((9, -64, 63), (5 if self.relative else 7, -2559, 2559), (9, -32, 31))
         return np.concatenate([np.clip((total[..., i * k:i * k + k] + 2**(n - 1)) >> n, low, high)
                                for i, (n, low, high) in enumerate(parts)], 2)
 

@@ -87,9 +87,9 @@ TEST(ReadImage, LimitsAreCheckedFirst) {
   for (const auto& entry : all_files()) {
     const Bytes& file = entry.second;
     EXPECT_NO_THROW(decode_image(file, "x", 64)) << entry.first;
-    const std::string message = message_of<DamagedError>([&] { decode_image(file, "x.img", 63); });
+    const std::string message = message_of<LimitError>([&] { decode_image(file, "x.img", 63); });
     EXPECT_EQ(message, "x.img: claims to be 8x8 pixels; the limit is 63 in all") << entry.first;
-    EXPECT_THROW(probe_image(in(file), 63), DamagedError) << entry.first;
+    EXPECT_THROW(probe_image(in(file), 63), LimitError) << entry.first;
   }
   const std::string long_side = "P5 1048577 1 255\n";
   EXPECT_THROW(decode(Bytes(long_side.begin(), long_side.end())), DamagedError);

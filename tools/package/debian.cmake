@@ -8,7 +8,7 @@ set(CPACK_PACKAGE_CONTACT "The PIE authors <pie@packages.debian.org>")
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_STRIP_FILES ON)
-set(CPACK_PRE_BUILD_SCRIPTS ${here}/without_rpath.cmake)
+set(CPACK_PRE_BUILD_SCRIPTS ${here}/stage.cmake)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 # What a program or library needs is read off it; the package's own libraries are named below.
@@ -32,22 +32,21 @@ endmacro()
 
 pie_package(libraries libpie0 libs ""
   "learned image compression: shared libraries"
-  "Invertible networks that code images, from a few bytes to every bit, in one layered file.")
+  "Invertible networks that code images, from a few bytes to every bit,\nin one layered file.")
 pie_package(development libpie-dev libdevel "libpie0 ${version}, libtorch-dev, nlohmann-json3-dev"
   "learned image compression: headers and build files"
   "For programs of your own: find_package(pie) for CMake, and pkg-config files.")
 pie_package(models pie-models graphics ""
   "learned image compression: trained models"
-  "Photographs, digits and clothes: the weights that pie-tools looks for by name or fingerprint.")
+  "Photographs, digits and clothes: the weights that pie-tools looks for\nby name or fingerprint.")
 pie_package(tools pie-tools graphics "libpie0 ${version}, pie-models ${version}, libopenblas0-openmp | libblas3"
   "learned image compression: command-line tools"
-  "pie-encode and pie-decode code images without loss, smaller than JPEG XL does, or their first layers;\
- pie-train trains models on images of your own; pie-sample draws new images; flow-eval measures.")
+  "pie-encode and pie-decode code images without loss, or their first\nlayers, which are previews; pie-train trains models on images of your\nown; pie-sample draws new images; flow-eval measures.")
 set(CPACK_DEBIAN_MODELS_PACKAGE_ARCHITECTURE all)
 set(CPACK_DEBIAN_MODELS_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SHLIBDEPS OFF)
-set(CPACK_DEBIAN_LIBRARIES_PACKAGE_GENERATE_SHLIBS ON)
-set(CPACK_DEBIAN_LIBRARIES_PACKAGE_GENERATE_SHLIBS_POLICY "=")
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY "=")
 set(CPACK_DEBIAN_LIBRARIES_PACKAGE_CONTROL_EXTRA ${here}/triggers)
 
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/lib/container/FORMAT.md
