@@ -251,7 +251,7 @@ int run(int argc, char** argv) {
                     return inspect(file_in.path, options, common, reports);
                   }));
   }
-  if (common.json) std::cout << reports.dump(1) << "\n";
+  if (common.json) std::cout << reports.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
   return static_cast<int>(worst);
 }
 

@@ -46,12 +46,19 @@ std::vector<Member> members_in(const std::vector<Chunk>& chunks, uint64_t images
     if (!members.empty()) throw DamagedError("it has a list of files twice");
     ByteReader reader(chunk.data.data(), chunk.data.size());
     const uint64_t size = reader.varint();
-    if (size > kMostBytes) throw DamagedError("its list of files is impossibly long");
+    constexpr uint64_t kMostOfOne = 8192, kLeastOfOne = 3;
+    if (size > std::min(kMostBytes, kMostMetadata + images * kMostOfOne) ||
+        size / kLeastOfOne < images) {
+      throw DamagedError("its list of files is not one of its images");
+    }
     const auto content = unpack_bytes(reader.raw(reader.remaining()), static_cast<size_t>(size));
     ByteReader list(content.data(), content.size());
     size_t metadata_kept = 0;
-    while (!list.at_end()) members.push_back(read_member(list, &metadata_kept));
-    if (members.size() != images) throw DamagedError("its list of files is not one of its images");
+    while (!list.at_end() && members.size() < images) {
+      members.push_back(read_member(list, &metadata_kept));
+    }
+    if (members.size() != images || !list.at_end())
+      throw DamagedError("its list of files is not one of its images");
   }
   return members;
 }

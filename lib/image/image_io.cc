@@ -109,6 +109,13 @@ std::string writable_format_names() { return joined(writable_formats()); }
 
 bool is_writable_format(const std::string& name) { return has(writable_formats(), name); }
 
+bool can_encode(const Image& image, const std::string& format_name) {
+  const auto& formats = image_formats();
+  return std::any_of(formats.begin(), formats.end(), [&](const ImageFormat& format) {
+    return has(format.suffixes, format_name) && format.can_hold(image);
+  });
+}
+
 Bytes encode_image(const Image& image, const std::string& format_name, const Metadata& metadata) {
   for (const ImageFormat& format : image_formats()) {
     if (has(format.suffixes, format_name) && format.can_hold(image)) {

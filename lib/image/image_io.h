@@ -44,6 +44,9 @@ std::vector<std::string> writable_formats();
 std::string writable_format_names();
 bool is_writable_format(const std::string& name);
 
+// Whether there is a format of this name that keeps every sample of the image.
+bool can_encode(const Image& image, const std::string& format_name);
+
 // A whole file in memory that keeps every sample; of the formats that share a name, as PGM and PPM
 // share "pnm", the one that fits. Throws UsageError if there is none of this name that can hold the
 // image's channels and bits, and says which can. Metadata is left out where the format has none.

@@ -70,6 +70,9 @@ Content open_content(const SlicedInput& sliced, const SourceOptions& options, co
   if (input.is_folder()) {
     content.files = list_folder(input.path(), options.recursive, skip);
   } else if ((content.archive = open_archive(input))) {
+    const auto& shape = content.archive->shape();
+    check_dimensions(static_cast<std::uint64_t>(shape.width),
+                     static_cast<std::uint64_t>(shape.height), options.max_pixels, input.name());
     content.whole = content.archive->size();
     select(sliced.slice, input.name(), &content);
     if (auto labels = content.archive->labels()) content.labels = part_of(*labels, content.range);

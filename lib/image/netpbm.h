@@ -25,9 +25,10 @@ ImageFile netpbm_image(const FileView& file, std::size_t at, const Shape& shape,
 // The same of an image of samples that are not spread yet.
 ImageFile netpbm_image(Image raw, int maxval, const std::string& name);
 
-// The maxval that an image with this metadata has in a Netpbm file, and its samples there. Samples
-// that are not exactly spread ones, as of previews, become the nearest.
-int netpbm_maxval(const Metadata& metadata, int bits);
+// The maxval that an image with this metadata has in a Netpbm file, and its samples there. What the
+// metadata tells counts only where all samples are spread ones, which those of previews, and of
+// images that were edited since, are not: nothing is lost.
+int netpbm_maxval(const Metadata& metadata, const Image& image);
 Bytes netpbm_samples(const Image& image, int maxval);
 
 }  // namespace pie

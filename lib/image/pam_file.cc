@@ -105,7 +105,7 @@ ImageFile decode_pam(const FileView& file, std::uint64_t max_pixels) {
 }
 
 Bytes encode_pam(const Image& image, const Metadata& metadata) {
-  const int maxval = netpbm_maxval(metadata, image.bits);
+  const int maxval = netpbm_maxval(metadata, image);
   const Shape& shape = image.shape;
   const std::string header =
       "P7\nWIDTH " + std::to_string(shape.width) + "\nHEIGHT " + std::to_string(shape.height) +

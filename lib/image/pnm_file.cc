@@ -182,7 +182,7 @@ ImageFile decode_pnm(const FileView& file, std::uint64_t max_pixels) {
 }
 
 Bytes encode_pnm(const Image& image, const Metadata& metadata) {
-  const int maxval = netpbm_maxval(metadata, image.bits);
+  const int maxval = netpbm_maxval(metadata, image);
   const std::string header =
       head(image.shape.channels == 3 ? "P6" : "P5", image.shape) + std::to_string(maxval) + "\n";
   Bytes file(header.begin(), header.end());

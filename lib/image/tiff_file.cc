@@ -261,8 +261,13 @@ class Reader {
                              : TIFFComputeStrip(tiff, block.y, block.plane);
     const tmsize_t size = tiled ? TIFFTileSize(tiff) : TIFFVStripSize(tiff, block.rows);
     // No compression that there is makes so much of so little.
-    constexpr std::uint64_t kMostRatio = 1 << 16;
-    const std::uint64_t stored = TIFFGetStrileByteCount(tiff, index);
+    constexpr std::uint64_t kMostRatio = 1 << 16, kMostBeyond = 1 << 26;
+    const std::uint64_t stored =
+        std::min<std::uint64_t>(TIFFGetStrileByteCount(tiff, index), file_.size);
+    if (stored == 0) throw unsupported("strips that are left out");
+    const auto whole = static_cast<std::uint64_t>(header_.shape.elements()) * 2;
+    if (static_cast<std::uint64_t>(size) > whole + kMostBeyond)
+      throw damaged("a tile is too large");
     if (size <= 0 || static_cast<std::uint64_t>(size) / kMostRatio > stored) {
       throw damaged("a strip is too short");
     }
@@ -286,7 +291,7 @@ class Reader {
       *at = static_cast<std::uint8_t>(value & 255);
     };
     for (std::size_t i = 0; i < block.columns * here; ++i) {
-      const unsigned value = sample(from, i);
+      const unsigned value = sample(from, i, separate_ ? block.plane : i % samples_);
       std::uint8_t* at = to + (separate_ ? i * channels : i) * wide;
       if (palette_.empty()) {
         put(at, value);
@@ -297,8 +302,8 @@ class Reader {
     }
   }
 
-  // Sample `i` of a row, in full range unless it is an index of a palette.
-  unsigned sample(const std::uint8_t* row, std::size_t i) const {
+  // Sample `i` of a row, of this channel, in full range unless it is an index of a palette.
+  unsigned sample(const std::uint8_t* row, std::size_t i, std::size_t channel) const {
     const unsigned most = (1U << bits_) - 1;
     unsigned value = 0;
     if (bits_ == 16) {
@@ -309,8 +314,7 @@ class Reader {
       const std::size_t bit = i * bits_;
       value = row[bit / 8] >> (8 - bits_ - bit % 8) & most;
     }
-    const bool alpha = samples_ == 2 && i % 2 == 1;
-    if (photometric_ == PHOTOMETRIC_MINISWHITE && !alpha) value = most - value;
+    if (photometric_ == PHOTOMETRIC_MINISWHITE && channel == 0) value = most - value;
     return bits_ < 8 && palette_.empty() ? value * 255 / most : value;
   }
 

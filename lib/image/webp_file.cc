@@ -3,6 +3,7 @@
 #include <webp/decode.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "lib/base/error.h"
@@ -27,6 +28,17 @@ ImageHeader parse_header(const FileView& file, std::uint64_t max_pixels) {
   return {{features.has_alpha != 0 ? 4 : 3, features.height, features.width}, 8};
 }
 
+Bytes bytes_of(ByteSpan span) { return Bytes(span.data, span.data + span.size); }
+
+// An Exif block: some writers put JPEG's own beginning before it.
+ByteSpan without_prefix(ByteSpan exif) {
+  constexpr std::array<std::uint8_t, 6> kPrefix{'E', 'x', 'i', 'f', 0, 0};
+  if (exif.size < kPrefix.size() || !std::equal(kPrefix.begin(), kPrefix.end(), exif.data)) {
+    return exif;
+  }
+  return {exif.data + kPrefix.size(), exif.size - kPrefix.size()};
+}
+
 // What stands in chunks of their own.
 Metadata metadata_of(const FileView& file) {
   Metadata metadata;
@@ -35,18 +47,10 @@ Metadata metadata_of(const FileView& file) {
     const std::string type(start, start + 4);
     const std::size_t size = file.little32(at + 4);
     if (size > file.size - at - 8) break;  // libwebp has decoded the image nevertheless
-    Bytes data(start + 8, start + 8 + size);
-    if (type == "ICCP") metadata.push_back(icc_profile_item(data));
-    if (type == "XMP ") metadata.push_back(xmp_item(data));
-    if (type == "EXIF") {
-      // Some writers put JPEG's own beginning before the block.
-      constexpr char kPrefix[] = {'E', 'x', 'i', 'f', 0, 0};
-      if (std::search(data.begin(), data.end(), std::begin(kPrefix), std::end(kPrefix)) ==
-          data.begin()) {
-        data.erase(data.begin(), data.begin() + sizeof kPrefix);
-      }
-      metadata.push_back(exif_item(data));
-    }
+    const ByteSpan content{start + 8, size};
+    if (type == "ICCP") metadata.push_back(icc_profile_item(bytes_of(content)));
+    if (type == "XMP ") metadata.push_back(xmp_item(bytes_of(content)));
+    if (type == "EXIF") metadata.push_back(exif_item(bytes_of(without_prefix(content))));
     at += 8 + size + size % 2;
   }
   return metadata;

@@ -71,7 +71,38 @@ expect 0 pie-decode strip.pie -O stripped
   fail "other files: $(find stripped)"
 ! grep -qa Title stripped/in/a.png || fail "words in spite of --strip"
 
+# What cannot go under its own name goes under another, and nothing is lost.
+mkdir same
+cp in/photo.png same/x.pgm # told by content
+cp in/a.png same/same.png
+cp in/b.png "$(printf 'same/n\nl.png')"
+expect 6 pie-encode same -o same.pie
+says 'its name is not kept'
+expect 0 pie-decode same.pie -O unsame
+[ "$(cd unsame && find . -type f | wc -l)" = 3 ] || fail "other files: $(find unsame)"
+same unsame/x.pgm.png out/photo.png
+expect 0 pie-decode --format png same.pie -O pngs2
+expect 0 pie-encode in/a.png in/a.png -o twice.pie
+expect 6 pie-decode twice.pie -O twice
+says 'has two images called in/a.png; the second is twice/twice-00001.png'
+expect 0 pie-encode in/deep in/photo.png - -o mixed.pie <in/b.png
+expect 0 pie-decode mixed.pie -O unmixed
+[ -e unmixed/mixed-00003.png ] && [ -e unmixed/in/deep/digit-0.png ] || fail "other files: $(find unmixed)"
+python <<'P'
+import struct, zlib
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+# A range that does not fit the samples is not believed.
+rows = b"".join(b"\0" + bytes(range(8 * y, 8 * y + 8)) for y in range(8))
+open("maxv.png", "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0))
+    + chunk(b"maXv", b"\0\1") + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+P
+expect 0 pie-encode maxv.png -o maxv.pie
+expect 0 pie-decode maxv.pie -o maxv.pgm
+starts_with maxv.pgm $'P5\n8 8\n255\n'
+
 # Limits.
+expect 4 pie-encode --max-pixels 783 "$digits" -o x.pie
 expect 4 pie-encode --max-pixels 63 in/a.png -o x.pie
 says 'the limit is 63 in all; --max-pixels allows more'
 expect 0 pie-encode --max-pixels 64 in/a.png -o x.pie
@@ -79,6 +110,8 @@ expect 4 pie-decode --max-pixels 63 x.pie -o x.png
 says '--max-pixels allows more'
 expect 2 pie-decode --max-memory lots x.pie -o x.png
 says 'needs a size'
+expect 2 pie-decode --max-memory 0 x.pie -o x.png
+expect 0 pie-decode -l --max-memory 100M x.pie
 { printf 'P5\n3000 3000\n255\n'; head -c 9000000 /dev/zero; } >large.pgm
 expect 1 pie-encode --max-memory 1M --coder floor --effort 1 large.pgm -o y.pie
 says 'out of memory'

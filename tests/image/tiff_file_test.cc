@@ -155,6 +155,24 @@ TEST_F(TiffFile, NarrowSamplesFillTheRange) {
   }
 }
 
+TEST_F(TiffFile, WhiteIsZeroOnlyInGray) {
+  for (const bool separate : {false, true}) {
+    {
+      const auto tiff = open();
+      set_shape(tiff.get(), {2, 1, 2}, 8, PHOTOMETRIC_MINISWHITE);
+      const std::uint16_t kind = EXTRASAMPLE_UNASSALPHA;
+      TIFFSetField(tiff.get(), TIFFTAG_EXTRASAMPLES, 1, &kind);
+      if (separate) TIFFSetField(tiff.get(), TIFFTAG_PLANARCONFIG, PLANARCONFIG_SEPARATE);
+      Bytes both{1, 30, 2, 40}, gray{1, 2}, alpha{30, 40};
+      EXPECT_EQ(TIFFWriteScanline(tiff.get(), separate ? gray.data() : both.data(), 0, 0), 1);
+      if (separate) {
+        EXPECT_EQ(TIFFWriteScanline(tiff.get(), alpha.data(), 0, 1), 1);
+      }
+    }
+    EXPECT_EQ(decode(file()).image.samples, (Bytes{254, 30, 253, 40})) << separate;
+  }
+}
+
 TEST_F(TiffFile, PalettesBecomeTheirColours) {
   for (const bool wide : {false, true}) {
     std::array<std::vector<std::uint16_t>, 3> maps;

@@ -77,6 +77,16 @@ TEST(WebpFile, MetadataIsKept) {
   EXPECT_EQ(found.metadata[2].data, xmp_item({'<', 'x', '>'}).data);
 }
 
+TEST(WebpFile, ShortMetadataIsNoMore) {
+  const Image image = noise_image({3, 5, 4});
+  for (const Bytes& exif : {Bytes{}, Bytes{'E'}, Bytes{'E', 'x', 'i', 'f', 0}}) {
+    Bytes file = encoded(image);
+    append_chunk(file, "EXIF", exif);
+    EXPECT_EQ(decode(file).image, image);
+    EXPECT_EQ(decode(file).metadata[0].data, exif);
+  }
+}
+
 TEST(WebpFile, AnimationsAreRefused) {
   Bytes file = extended(noise_image({3, 5, 4}));
   file[20] |= 2;

@@ -54,9 +54,9 @@ std::unique_ptr<OutputFile> open_output(const std::string& path, bool overwrite)
 // Writes all bytes under the final name at once. Throws like open_output.
 void write_output(const std::string& path, const Bytes& bytes, bool overwrite);
 
-// The name under which an archive keeps the file at `path`: below the folder `root` if that is given,
-// else what there is of the path, without what leads to the root of all or out of this folder. Empty
-// for stdin.
+// The name under which an archive keeps the file at `path`: below the folder `root` if that is
+// given, else what there is of the path, without what leads to the root of all or out of this
+// folder. Empty for stdin.
 std::string member_name(const std::string& path, const std::string& root);
 
 // "a/b/x.png.pie" -> "a/b/x.png". What is left after ".pie" keeps its name if it ends in a lossless

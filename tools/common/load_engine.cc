@@ -74,21 +74,23 @@ void require_threads(int count) {
   }
 }
 
-// From here on, `bytes` more than what LibTorch itself has taken are std::bad_alloc, whoever asks.
-// Not before: some of its libraries would ask for ever.
+// The bound of what the process may allocate; 0: none of ours.
+void bound_memory(rlim_t bytes) {
+  struct rlimit limit {};
+  ::getrlimit(RLIMIT_DATA, &limit);
+  limit.rlim_cur = bytes == 0 ? limit.rlim_max : std::min(limit.rlim_max, bytes);
+  ::setrlimit(RLIMIT_DATA, &limit);
+}
+
+}  // namespace
+
 void limit_memory(uint64_t bytes) {
   constexpr std::size_t kDataField = 5;  // of statm, in pages
   std::ifstream statm("/proc/self/statm");
   rlim_t pages = 0;
   for (std::size_t field = 0; field <= kDataField; ++field) statm >> pages;
-  struct rlimit limit {};
-  ::getrlimit(RLIMIT_DATA, &limit);
-  const rlim_t taken = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
-  limit.rlim_cur = std::min(limit.rlim_max, taken + bytes);
-  ::setrlimit(RLIMIT_DATA, &limit);
+  bound_memory(pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + bytes);
 }
-
-}  // namespace
 
 int thread_count(const CommonOptions& common) {
   constexpr int kAlways = 16;  // so that results can be compared on any machine
@@ -98,6 +100,8 @@ int thread_count(const CommonOptions& common) {
 }
 
 const Engine& load_engine(const CommonOptions& common) {
+  // Some libraries ask for ever for what they do not get when they start.
+  if (common.max_memory > 0) bound_memory(0);
   require_memory();
   require_threads(thread_count(common));
 #ifdef PIE_MIMALLOC

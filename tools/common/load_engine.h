@@ -26,7 +26,12 @@ struct Engine {
 // The threads that the options ask for, bounded to what can help.
 int thread_count(const CommonOptions& common);
 
-// Loads the engine, which then computes with as many threads as the options say. Throws
+// From here on, what would take `bytes` more than the process has now is std::bad_alloc, whoever
+// asks.
+void limit_memory(uint64_t bytes);
+
+// Loads the engine, which then computes with as many threads as the options say, and in the memory
+// that they allow. Throws
 // OperationError if there is none, or no LibTorch, or neither memory nor threads for it.
 const Engine& load_engine(const CommonOptions& common);
 

@@ -110,7 +110,9 @@ uint64_t parse_size(const std::string& text) {
     throw UsageError("--max-memory needs a size such as 500M or 4G, not '" + text + "'");
   }
   const auto shift = unit == nullptr ? 0 : 10 * (unit - kUnits + 1);
-  return std::stoull(text.substr(0, digits)) << shift;
+  const uint64_t size = std::stoull(text.substr(0, digits)) << shift;
+  if (size == 0) throw UsageError("--max-memory needs more than nothing");
+  return size;
 }
 
 }  // namespace
@@ -129,7 +131,10 @@ int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** a
       return static_cast<int>(ExitCode::kUsage);
     }
   }
-  if (!options.memory_text.empty()) options.max_memory = parse_size(options.memory_text);
+  if (!options.memory_text.empty()) {
+    options.max_memory = parse_size(options.memory_text);
+    limit_memory(options.max_memory);
+  }
   if (options.quiet) set_verbosity(Verbosity::kQuiet);
   if (options.verbose > 0) set_verbosity(Verbosity::kVerbose);
   if (app.count("--completion") > 0) {

@@ -18,8 +18,8 @@ struct CommonOptions {
   bool json = false;
   bool quiet = false;
   int verbose = 0;
-  std::string examples;    // of --help
-  std::string completion;  // for this shell
+  std::string examples;                        // of --help
+  std::string completion;                      // for this shell
   bool progress = false, no_progress = false;  // neither: where stderr is a terminal
 
   uint64_t max_pixels = kMaxPixels;  // of an image
@@ -39,7 +39,8 @@ void add_common_options(CLI::App& app, CommonOptions& options, const std::string
 // A check for numbers: CLI11's ranges let "nan" pass, and some of them "inf".
 CLI::Validator finite_number();
 
-// Parses the command line and applies verbosity and limits. Returns -1 to go on, or the exit code of --help,
+// Parses the command line and applies verbosity and limits. Returns -1 to go on, or the exit code
+// of --help,
 // --version or a usage error (2, never one of CLI11's own numbers).
 int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** argv);
 

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "lib/base/checksum.h"
 #include "lib/base/log.h"
@@ -87,7 +88,6 @@ class ImageWriter {
         !options.destination.folder.empty()) {
       format_ = "png";  // of those without a name
     }
-    outputs.claim(path_, input_);
     if (path_ != "-" && !options.destination.folder.empty()) {
       make_folder(std::filesystem::path(path_).parent_path().string());
     }
@@ -98,27 +98,23 @@ class ImageWriter {
                        " images; write them with -O DIR, as "
                        "--format idx, or choose one with --select");
     }
-    if (!numbered_) file_ = open_output(path_, options.destination.overwrite);
+    if (numbered_) return;
+    outputs.claim(path_, input_);
+    file_ = open_output(path_, options.destination.overwrite);
   }
 
   void add(uint64_t index, const Image& image, const Member& member = {}) {
     if (format_ == "idx") return add_to_idx(image);
     if (!numbered_) {
       file_->write(encoded(image, format_, member));
+      status_ = member.status;
       return;
     }
-    const std::filesystem::path path(path_);
-    char number[32];
-    std::snprintf(number, sizeof number, "-%05llu.", static_cast<unsigned long long>(index));
-    auto name = path.parent_path() / (path.stem().string() + number + format_);
-    if (!member.name.empty()) {
-      name = path.parent_path() / decoded_name(member.name + ".pie", false);
-      if (!options_.format.empty()) name.replace_extension(format_);
-      make_folder(name.parent_path().string());
-    }
-    outputs_.claim(name.string(), input_);
-    const auto file = open_output(name.string(), options_.destination.overwrite);
-    file->write(encoded(image, suffix_of(name.string()), member));
+    const auto name = name_of(index, image, member);
+    outputs_.claim(name, input_);
+    make_folder(std::filesystem::path(name).parent_path().string());
+    const auto file = open_output(name, options_.destination.overwrite);
+    file->write(encoded(image, suffix_of(name), member));
     if (member.status) file->take(*member.status);
     file->commit();
   }
@@ -127,6 +123,7 @@ class ImageWriter {
   void finish() {
     if (file_) {
       file_->take_after(input_);
+      if (count_ == 1 && status_) file_->take(*status_);
       file_->commit();
     }
     if (path_ == "-") return;
@@ -138,6 +135,25 @@ class ImageWriter {
   }
 
  private:
+  // Where an image of several goes: to its own name as it was, or with .png behind where its suffix
+  // is not one that can be written; to a number where it has none, or another has it already.
+  std::string name_of(uint64_t index, const Image& image, const Member& member) {
+    const std::filesystem::path path(path_);
+    char number[32];
+    std::snprintf(number, sizeof number, "-%05llu.", static_cast<unsigned long long>(index));
+    const auto numbered = (path.parent_path() / (path.stem().string() + number + format_)).string();
+    if (member.name.empty()) return numbered;
+    std::filesystem::path name(decoded_name(member.name + ".pie", false));
+    if (!options_.format.empty()) {
+      name.replace_extension(format_);
+    } else if (!can_encode(image, suffix_of(name.string()))) {
+      name += ".png";
+    }
+    if (names_.insert(name.string()).second) return (path.parent_path() / name).string();
+    log_warning(input_, "has two images called " + name.string() + "; the second is " + numbered);
+    return numbered;
+  }
+
   Bytes encoded(const Image& image, const std::string& format, const Member& member) {
     lost_metadata_ = lost_metadata_ ||
                      (format != "png" && std::any_of(member.metadata.begin(), member.metadata.end(),
@@ -154,8 +170,8 @@ class ImageWriter {
     }
     if (shape_ != image.shape || image.bits != 8) {
       throw UsageError(
-          "holds images of different sizes or of 16 bits, which an IDX file cannot; use -O DIR "
-          "--format png");
+          "holds images of different sizes or of 16 bits, which an IDX file cannot; use -O DIR, "
+          "with --format png for images without names");
     }
     planar_.resize(image.samples.size());
     interleaved_to_planar(shape_, image.samples.data(), planar_.data());
@@ -167,6 +183,8 @@ class ImageWriter {
   std::string input_, path_, format_;
   bool set_, numbered_ = false, lost_metadata_ = false;
   size_t count_;
+  std::set<std::string> names_;       // of files that were written
+  std::optional<FileStatus> status_;  // of the last image
   std::unique_ptr<OutputFile> file_;
   Shape shape_;   // of the images in an IDX file; none before the first
   Bytes planar_;  // the image that is being written
@@ -222,9 +240,14 @@ class DecodeRun {
     };
     const auto selection = parse_selection(options_.select, images, names);
     const bool set = frames > 1 || file.frames()[0].header().archive;
-    const auto known = set ? names() : std::vector<std::string>();
-    const bool named = std::any_of(known.begin(), known.end(),
-                                   [](const std::string& name) { return !name.empty(); });
+    const bool named =
+        set && std::any_of(file.frames().begin(),
+                           file.frames().begin() + static_cast<std::ptrdiff_t>(frames),
+                           [](const StoredFrame& frame) {
+                             std::vector<std::string> faults;
+                             const auto members = stored_members(frame, &faults);
+                             return !members.empty() && !members[0].name.empty();
+                           });
     ImageWriter writer(options_, input, set, named, selection.size(), outputs_);
     // The selection counts through the frames; each run of indices in one frame is decoded at once.
     for (size_t k = 0; k < selection.size();) {

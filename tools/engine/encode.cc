@@ -76,7 +76,8 @@ class EncodeRun {
   int run() {
     ExitCode worst = ExitCode::kOk;
     // Several inputs with one output file become one archive; otherwise each input is on its own.
-    if (!options_.destination.file.empty() && options_.images.size() > 1) {
+    if (!options_.destination.file.empty() &&
+        (options_.images.size() > 1 || options_.images[0].input.is_folder())) {
       worst = run_for_file("", [&] { return encode_inputs(options_.images, true); });
     } else {
       for (const auto& input : options_.images) {
@@ -100,7 +101,8 @@ class EncodeRun {
     if (reports_.size() > 1 && bytes_after_ > 0) {
       log_note(std::to_string(reports_.size()) + " files: " + ratio(bytes_before_, bytes_after_));
     }
-    if (common_.json && !options_.destination.to_stdout) std::cout << reports_.dump(1) << "\n";
+    if (common_.json && !options_.destination.to_stdout)
+      std::cout << reports_.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
     return static_cast<int>(worst);
   }
 
@@ -166,24 +168,48 @@ class EncodeRun {
     return all;
   }
 
+  // What is known of the file that image `i` is.
+  Member member_of(const ImageSource& source, size_t i) const {
+    const auto& parts = source.parts();
+    const auto part = std::find_if(parts.begin(), parts.end(), [i](const ImageSource::Part& p) {
+      return i < p.first + p.count;
+    });
+    if (part->path == "-") return {};
+    const auto path = source.name(i);
+    Member member{member_name(path, root_), file_status(path), {}};
+    if (!is_member_name(member.name)) {
+      log_warning(path, "its name is not kept, for an archive cannot have such a one");
+      member.name.clear();
+    }
+    return member;
+  }
+
   // The images of a group, from the first. What is known of their files goes to `coding` as they
   // come; what cannot be kept is said.
   ImageFeed feed_for(const ImageSource& source, const Job& job, const Group& group,
                      CodingOptions* coding) const {
-    const auto load = [this, &source, &job, &group, coding](size_t first, size_t wanted) {
+    const auto kept = std::make_shared<size_t>(0);  // bytes of metadata
+    const auto load = [this, &source, &job, &group, coding, kept](size_t first, size_t wanted) {
       ImageFile besides;
       auto batch = source.load_batch(first, wanted, &besides);
       if (coding == nullptr) return batch;
       const auto name = source.name(first);
       if (options_.strip) besides = {};
       for (const auto& what : besides.dropped) log_warning(name, "its " + what + " is not kept");
-      if (job.of_files && group.files) {
-        coding->members.push_back({member_name(name, root_), file_status(name), {}});
-      }
+      if (job.of_files && group.files) coding->members.push_back(member_of(source, first));
       if (!group.archive) {
         coding->metadata = std::move(besides.metadata);
       } else if (!coding->members.empty()) {
-        coding->members.back().metadata = std::move(besides.metadata);
+        *kept += std::accumulate(
+            besides.metadata.begin(), besides.metadata.end(), size_t{0},
+            [](size_t sum, const MetadataItem& item) { return sum + metadata_bytes(item); });
+        if (*kept <= kMostMetadata) {
+          coding->members.back().metadata = std::move(besides.metadata);
+        } else if (!besides.metadata.empty()) {
+          log_warning(name, "its metadata is not kept: that of " + std::to_string(group.count) +
+                                " small images together is more than " +
+                                std::to_string(kMostMetadata >> 20) + " MiB");
+        }
       }
       return batch;
     };
