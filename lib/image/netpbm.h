@@ -11,8 +11,8 @@
 namespace pie {
 
 inline constexpr std::uint64_t kMostMaxval = 65535;
-// The metadata that tells maxval, in 16 bits: a private chunk, which other readers of PNG files pass
-// over.
+// The metadata that tells maxval, in 16 bits: a private chunk, which other readers of PNG files
+// pass over.
 inline constexpr const char* kMaxvalType = "maXv";
 
 // The bits of samples up to maxval. Throws DamagedError, with the name of the file, if there can be

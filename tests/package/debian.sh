@@ -6,7 +6,12 @@ set -euo pipefail
 build=$(cd "${1:?usage: debian.sh BUILD_FOLDER}" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+root=$scratch/root
+clean() {
+  umount "$root/proc" 2>/dev/null || true
+  mountpoint -q "$root/proc" || rm -rf "$scratch"
+}
+trap clean EXIT
 (cd "$build" && cpack -G DEB -B "$scratch/packages" >/dev/null)
 packages=("$scratch"/packages/*.deb)
 ls -l "${packages[@]}"
@@ -14,11 +19,11 @@ lintian --allow-root --fail-on error "${packages[@]}"
 
 mirror=$(apt-get indextargets --format '$(SITE)' | head -1)
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
-root=$scratch/root
 mmdebstrap --variant=minbase --mode=root "$release" "$root" "$mirror" 2>"$scratch/log" || {
   cat "$scratch/log" >&2
   exit 1
 }
+mount --bind /proc "$root/proc" # LibTorch asks it for processors
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/bin:/usr/sbin:/bin:/sbin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
 files() { (cd "$root" && find . -xdev -path ./proc -prune -o -path ./sys -prune -o \( -type f -o -type l \) -print | sort); }
 cp "$here/../../testdata/photo-48x32.png" "$root/root/photo.png"
