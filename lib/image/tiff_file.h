@@ -9,8 +9,9 @@ namespace pie {
 
 bool is_tiff(const FileView& file);
 
-// Shape and depth of the first page. Throws TruncatedError, DamagedError, and UnsupportedError where
-// samples are not what an Image can hold: floating point, signed, CMYK, premultiplied alpha, ...
+// Shape and depth of the first page. Throws TruncatedError, DamagedError, and UnsupportedError
+// where samples are not what an Image can hold: floating point, signed, CMYK, premultiplied alpha,
+// ...
 ImageHeader probe_tiff(const FileView& file, std::uint64_t max_pixels);
 
 // The first page of a TIFF file, a palette as the colours that it stands for, with its ICC profile,

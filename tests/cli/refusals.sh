@@ -39,7 +39,9 @@ done
 expect 0 pie-decode -l --json codes/50x33.pgm.pie
 grep -q '"tiles_per_image": 4' "$out" || fail "not four tiles"
 
-# An archive has one size.
-expect 2 pie-encode -m tiny in/50x33.pgm in/1x1.pgm -o all.pie
-says 'in/1x1.pgm: is 1x1x1'
+# A frame has one size, an archive as many as its files.
+expect 0 pie-encode -m tiny in/50x33.pgm in/1x1.pgm -o all.pie
+expect 0 pie-decode all.pie -O all
+same all/in/1x1.pgm back/1x1.pgm
+rm -r all all.pie
 folder_has in codes back

@@ -28,6 +28,14 @@ def training_log(figures):
     return keys("step epoch elapsed_s lr grad_norm images_per_s " + figures)
 
 
+def listing(files):
+    return [keys(
+        "file file_bytes images payload_bytes overhead_bytes truncated",
+        frames=[keys("offset bytes images width height channels bits tiles_per_image model step "
+                     "lossless model_layers overhead_bytes", layers=[keys("name bytes whole")],
+                     files=files)])]
+
+
 def training(figures):
     return keys("schema step parameters", measured=keys("held_out_images " + figures))
 
@@ -58,10 +66,8 @@ TIMES = "load samples encode decode_z"
 TABLE = {
     "pie-encode": [keys("input output images raw_bytes file_bytes bits_per_dim coder",
                         layers=[keys(CODED_LAYER)])],
-    "pie-decode-list": [keys(
-        "file file_bytes images payload_bytes overhead_bytes truncated",
-        frames=[keys("offset bytes images width height channels bits tiles_per_image model step "
-                     "lossless model_layers overhead_bytes", layers=[keys("name bytes whole")])])],
+    "pie-decode-list": listing(ANY),  # none
+    "pie-decode-list-named": listing([keys("name metadata")]),
     "pie-decode-test": [keys("file ok")],
     "pie-decode-breakpoints": [keys("file layer offset")],
 

@@ -8,6 +8,9 @@ expect 0 pie-encode -m tiny "$testdata/digit-0.png" "$digits" -O . --json
 cp "$out" encode.json
 expect 0 pie-decode -l --json digit-0.png.pie ./*.gz.pie
 cp "$out" list.json
+expect 0 pie-encode -m tiny "$testdata"/digit-[01].png -o named.pie
+expect 0 pie-decode -l --json named.pie
+cp "$out" named.json
 expect 0 pie-decode -t --json digit-0.png.pie
 cp "$out" test.json
 expect 0 pie-decode --breakpoints --json digit-0.png.pie
@@ -101,7 +104,7 @@ evaluate integer -m pie-exact-mnist
 evaluate more -m tiny --neighbours "$digits[20:30]" --features iresnet-mnist-classifier --html page.html
 expect 0 flow-eval --features iresnet-mnist-classifier --images "$digits[:4]" "$digits[4:8]" --json
 cp "$out" features.json
-python3 "$here/report_keys.py" pie-encode=encode.json pie-decode-list=list.json pie-decode-test=test.json \
+python3 "$here/report_keys.py" pie-encode=encode.json pie-decode-list=list.json pie-decode-list-named=named.json pie-decode-test=test.json \
   pie-decode-breakpoints=breakpoints.json pie-train=train.json pie-train-alone=train-alone.json \
   pie-train-classify=train-classify.json pie-train-hybrid=train-hybrid.json pie-train-wae=train-wae.json \
   log=log.json log-validated=log-validated.json log-classify=log-classify.json log-hybrid=log-hybrid.json \

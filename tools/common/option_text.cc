@@ -112,8 +112,8 @@ std::string help_text(const CLI::App& app, const std::string& examples) {
   std::string usage = "Usage: " + app.get_name() + " [OPTION...]";
   const auto operands = operand_texts(app);
   for (const auto& operand : operands) usage += " [" + operand.names.front() + "...]";
-  std::string out =
-      usage + "\n\n" + wrapped(app.get_description(), 0, 0) + "\n\nExamples:\n" + examples + "\n";
+  std::string out = "Examples:\n" + examples + "\n" + wrapped(app.get_description(), 0, 0) +
+                    "\n\n" + usage + "\n\n";
   for (const auto& operand : operands) out += help_of(operand);
   const auto options = option_texts(app);
   std::vector<std::string> groups;
