@@ -26,7 +26,10 @@ std::string join(const std::vector<std::string>& items) {
 std::string installed_models() {
   Dl_info info{};
   dladdr(reinterpret_cast<const void*>(&model_folders), &info);
-  const auto library = fs::path(info.dli_fname != nullptr ? info.dli_fname : "").parent_path();
+  // The loader may have come through a link, as from /lib to /usr/lib.
+  std::error_code error;
+  const auto file = fs::canonical(info.dli_fname != nullptr ? info.dli_fname : "", error);
+  const auto library = file.parent_path();
   return (library / PIE_MODELS_FROM_LIBRARY).lexically_normal().string();
 }
 
