@@ -25,13 +25,17 @@ mmdebstrap --variant=minbase --mode=root "$release" "$root" "$mirror" 2>"$scratc
 }
 mount --bind /proc "$root/proc" # LibTorch asks it for processors
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/bin:/usr/sbin:/bin:/sbin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
-files() { (cd "$root" && find . -xdev -path ./proc -prune -o -path ./sys -prune -o \( -type f -o -type l \) -print | sort); }
+# All but what the system itself, and the scripts of other packages, keep of every installation.
+files() {
+  (cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./var -o -path ./run -o -path ./root \) -prune -o \
+    \( -type f -o -type l \) -print | sort | grep -v '^./etc/ld.so.cache$\|^./etc/[a-z]*-$')
+}
 cp "$here/../../testdata/photo-48x32.png" "$root/root/photo.png"
 mkdir "$root/root/packages"
 cp "$scratch"/packages/*.deb "$root/root/packages"
 inside apt-get update -q >/dev/null
 inside sh -c 'dpkg-deb -f /root/packages/pie-tools_*.deb Depends'
-files | grep -v '^./var/\|^./etc/ld.so.cache$' >"$scratch/before"
+files >"$scratch/before"
 inside sh -c 'apt-get install -y -q --no-install-recommends /root/packages/libpie0_*.deb /root/packages/pie-models_*.deb /root/packages/pie-tools_*.deb >/root/install.log' || {
   cat "$root/root/install.log"
   exit 1
@@ -48,6 +52,6 @@ test -s "$root/usr/share/bash-completion/completions/pie-encode"
 rm -f "$root"/root/*.pie "$root/root/same.ppm"
 
 inside sh -c 'apt-get purge -y -q pie-tools pie-models libpie0 >/dev/null && apt-get autoremove -y -q --purge >/dev/null'
-files | grep -v '^./var/\|^./etc/ld.so.cache$' >"$scratch/after"
-diff <(grep -v '^./root/' "$scratch/before") <(grep -v '^./root/' "$scratch/after")
+files >"$scratch/after"
+diff "$scratch/before" "$scratch/after"
 echo "installed, used and removed without residue"

@@ -8,10 +8,6 @@
 namespace pie {
 namespace {
 
-std::string joined(const std::vector<std::string>& words, const std::string& between) {
-  return CLI::detail::join(words, between);
-}
-
 // `text` with a backslash before each of `special`.
 std::string escaped(const std::string& text, const std::string& special) {
   std::string out;

@@ -9,10 +9,6 @@ namespace {
 constexpr size_t kColumns = 80;
 constexpr size_t kIndent = 24;  // of descriptions
 
-std::string joined(const std::vector<std::string>& words, const std::string& between) {
-  return CLI::detail::join(words, between);
-}
-
 // "INT in [1 - 64]" as "1 to 64", "POSITIVE" as "above 0"; the names of choices are listed.
 std::string in_words(const std::string& check) {
   const auto open = check.find('['), middle = check.find(" - ");
@@ -103,6 +99,10 @@ std::string help_of(const OptionText& text) {
 }
 
 }  // namespace
+
+std::string joined(const std::vector<std::string>& words, const std::string& between) {
+  return CLI::detail::join(words, between);
+}
 
 std::vector<OptionText> option_texts(const CLI::App& app) { return texts(app, false); }
 

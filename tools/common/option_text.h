@@ -22,6 +22,8 @@ struct OptionText {
   bool takes_folder() const { return value == "DIR"; }
 };
 
+std::string joined(const std::vector<std::string>& words, const std::string& between);
+
 // In the order in which the tool has added them, its groups included.
 std::vector<OptionText> option_texts(const CLI::App& app);
 std::vector<OptionText> operand_texts(const CLI::App& app);
