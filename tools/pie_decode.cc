@@ -162,25 +162,10 @@ ExitCode inspect(const std::string& path, const DecodeOptions& options, const Co
   return ExitCode::kOk;
 }
 
-int run(int argc, char** argv) {
-  CommonOptions common;
-  DecodeOptions options;
-  CLI::App app(
-      "Decodes latent-code files to images: as many layers as are there, or wanted. The "
-      "model is found by its fingerprint. With no FILE, stdin to stdout.",
-      "pie-decode");
-  std::vector<std::string> paths;
+void add_options(CLI::App& app, DecodeOptions& options, std::vector<std::string>& paths,
+                 bool& recursive) {
   auto* operands = app.add_option("FILE", paths, "Code files, with -r folders; - is stdin");
-  app.option_defaults()->group("Output");
-  auto* file = app.add_option("-o,--output", options.destination.file, "Output file; - is stdout")
-                   ->type_name("FILE");
-  auto* folder = app.add_option("-O,--output-dir", options.destination.folder, "Output folder")
-                     ->type_name("DIR");
-  auto* to_stdout = app.add_flag("-c,--stdout", options.destination.to_stdout, "Write to stdout");
-  file->excludes(folder)->excludes(to_stdout);
-  folder->excludes(to_stdout);
-  app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");
-  bool recursive = false;
+  add_destination_options(app, options.destination);
   app.add_flag("-r,--recursive", recursive, "Descend into folders; with -O, keep them");
   auto formats = writable_formats();
   formats.push_back("idx");
@@ -220,6 +205,18 @@ int run(int argc, char** argv) {
     }
     latents->excludes(one);
   }
+}
+
+int run(int argc, char** argv) {
+  CommonOptions common;
+  DecodeOptions options;
+  CLI::App app(
+      "Decodes latent-code files to images: as many layers as are there, or wanted. The "
+      "model is found by its fingerprint. With no FILE, stdin to stdout.",
+      "pie-decode");
+  std::vector<std::string> paths;
+  bool recursive = false;
+  add_options(app, options, paths, recursive);
   add_common_options(app, common, kExamples);
   // "-tt" is xz's and zstd's way of saying "test harder"; to the parser it is -t twice.
   std::vector<char*> arguments(argv, argv + argc);

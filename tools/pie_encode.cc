@@ -58,25 +58,9 @@ ExitCode cut_file(const Input& input, const CommonOptions& common, EncodeOptions
   return ExitCode::kOk;
 }
 
-int run(int argc, char** argv) {
-  CommonOptions common;
-  EncodeOptions options;
-  CLI::App app(
-      "Encodes images to code files, FILE to FILE.pie, without loss where the model is exact, as "
-      "the default is. An IDX or CIFAR file becomes one archive, and so do several inputs with -o. "
-      "With no FILE, stdin to stdout.",
-      "pie-encode");
-  std::vector<std::string> files;
+void add_options(CLI::App& app, EncodeOptions& options, std::vector<std::string>& files) {
   app.add_option("FILE", files, "Images, folders, IDX or CIFAR files; - is stdin");
-  app.option_defaults()->group("Output");
-  auto* file = app.add_option("-o,--output", options.destination.file, "Output file; - is stdout")
-                   ->type_name("FILE");
-  auto* folder = app.add_option("-O,--output-dir", options.destination.folder, "Output folder")
-                     ->type_name("DIR");
-  auto* to_stdout = app.add_flag("-c,--stdout", options.destination.to_stdout, "Write to stdout");
-  file->excludes(folder)->excludes(to_stdout);
-  folder->excludes(to_stdout);
-  app.add_flag("-f,--force", options.destination.overwrite, "Overwrite existing files");
+  add_destination_options(app, options.destination);
   app.add_flag("-r,--recursive", options.recursive, "Descend into folders");
   app.add_option("--latents", options.latents,
                  "Write z of all images to this .npy file, float32 [N, d]; code files are then "
@@ -114,6 +98,18 @@ int run(int argc, char** argv) {
   app.add_flag("--strip", options.strip,
                "Keep samples only: no colour profile, orientation, text or other metadata");
   app.footer("Reads " + readable_format_names() + ", IDX (also .gz) and CIFAR archives.");
+}
+
+int run(int argc, char** argv) {
+  CommonOptions common;
+  EncodeOptions options;
+  CLI::App app(
+      "Encodes images to code files, FILE to FILE.pie, without loss where the model is exact, as "
+      "the default is. An IDX or CIFAR file becomes one archive, and so do several inputs with -o. "
+      "With no FILE, stdin to stdout.",
+      "pie-encode");
+  std::vector<std::string> files;
+  add_options(app, options, files);
   add_common_options(app, common, kExamples);
   const int code = parse_command_line(app, common, argc, argv);
   if (code >= 0) return code;

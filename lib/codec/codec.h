@@ -36,8 +36,8 @@ struct CodingOptions {
   int layers = 0;        // keep the first `layers`, coarse to fine; 0: all
   uint32_t step = 0;     // of z; r_l is quantized with step * eps0; 0: kDefaultStep, or exact
   bool archive = false;  // a set of images, even if it holds one
-  Metadata metadata;     // to keep with the image; read when all images are coded, as are the next
-  std::vector<Member> members;  // what is known of the files of the images; one for each, or none
+  // What is known of the files of the images: one for each, or none. Read when all are coded.
+  std::vector<Member> members;
   CoderChoice coder = CoderChoice::kModel;
   int effort = kJxlEffort;  // of the floor; kMostJxlEffort: kSmallest always tries both
   // Called with the share that is coded, from one thread at a time.

@@ -10,7 +10,6 @@
 #include "lib/codec/item_reader.h"
 #include "lib/codec/pixel_hash.h"
 #include "lib/container/frame_writer.h"
-#include "lib/container/metadata_chunk.h"
 #include "lib/image/sample_view.h"
 #include "lib/model/model_store.h"
 #include "lib/numerics/batches.h"
@@ -157,8 +156,11 @@ EncodingReport encode_frame(const LoadedModel& loaded, const ImageFeed& images,
   }
   encode_blocks(plan, items, options, writer, reports);
   if (plan.shares.any_extra()) writer.add(extra.chunk());
-  if (!options.metadata.empty()) writer.add(metadata_chunk(options.metadata));
-  if (!options.members.empty()) writer.add(member_chunk(options.members));
+  const auto& members = options.members;
+  if (!std::all_of(members.begin(), members.end(),
+                   [](const Member& m) { return m.tells_nothing(); })) {
+    writer.add(member_chunk(members));
+  }
   writer.write(sink);
   return result;
 }

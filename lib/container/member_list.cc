@@ -7,7 +7,6 @@
 #include "lib/base/error.h"
 #include "lib/coding/coded_block.h"
 #include "lib/coding/layer_coder.h"
-#include "lib/container/metadata_chunk.h"
 
 namespace pie {
 namespace {
@@ -16,6 +15,31 @@ constexpr const char* kMembers = "file";
 constexpr uint64_t kMostBytes = uint64_t{1} << 26;  // before packing
 constexpr uint64_t kMostNanoseconds = 999999999;
 constexpr uint64_t kMostMode = 0777;
+
+Bytes write_metadata(const Metadata& metadata) {
+  ByteWriter content;
+  for (const auto& item : metadata) {
+    content.raw(item.type.data(), item.type.size());
+    content.varint(item.data.size());
+    content.raw(item.data);
+  }
+  return content.take();
+}
+
+Metadata read_metadata(ByteReader& reader, size_t* kept) {
+  Metadata metadata;
+  while (!reader.at_end()) {
+    const auto type = reader.raw(4);
+    const auto data = reader.raw(static_cast<size_t>(reader.varint()));
+    metadata.push_back(
+        {std::string(type.data, type.data + type.size), Bytes(data.data, data.data + data.size)});
+    *kept += metadata_bytes(metadata.back());
+    if (!is_metadata_type(metadata.back().type) || *kept > kMostMetadata) {
+      throw DamagedError("its metadata has a chunk that no encoder writes");
+    }
+  }
+  return metadata;
+}
 
 Member read_member(ByteReader& reader, size_t* metadata_kept) {
   Member member;
@@ -46,7 +70,7 @@ std::vector<Member> members_in(const std::vector<Chunk>& chunks, uint64_t images
     if (!members.empty()) throw DamagedError("it has a list of files twice");
     ByteReader reader(chunk.data.data(), chunk.data.size());
     const uint64_t size = reader.varint();
-    constexpr uint64_t kMostOfOne = 8192, kLeastOfOne = 3;
+    constexpr uint64_t kMostOfOne = 8192, kLeastOfOne = 3;  // beside metadata
     if (size > std::min(kMostBytes, kMostMetadata + images * kMostOfOne) ||
         size / kLeastOfOne < images) {
       throw DamagedError("its list of files is not one of its images");
@@ -57,8 +81,9 @@ std::vector<Member> members_in(const std::vector<Chunk>& chunks, uint64_t images
     while (!list.at_end() && members.size() < images) {
       members.push_back(read_member(list, &metadata_kept));
     }
-    if (members.size() != images || !list.at_end())
+    if (members.size() != images || !list.at_end()) {
       throw DamagedError("its list of files is not one of its images");
+    }
   }
   return members;
 }
@@ -105,21 +130,13 @@ Chunk member_chunk(const std::vector<Member>& members) {
 }
 
 std::vector<Member> stored_members(const StoredFrame& frame, std::vector<std::string>* warnings) {
-  const auto& header = frame.header();
-  std::vector<Member> members;
   try {
     std::vector<std::string> of_chunks;  // whoever decodes has these
-    const auto chunks = frame.chunks(&of_chunks);
-    members = members_in(chunks, header.images);
-    auto metadata = metadata_in(chunks);
-    if (metadata.empty()) return members;
-    if (header.archive) throw DamagedError("an archive has metadata");
-    members.resize(1);
-    members[0].metadata = std::move(metadata);
+    return members_in(frame.chunks(&of_chunks), frame.header().images);
   } catch (const DamagedError& error) {
     warnings->emplace_back(error.what());
+    return {};
   }
-  return members;
 }
 
 }  // namespace pie

@@ -1,5 +1,5 @@
 // What is known of the files that the images of a frame came from, in a chunk of the frame
-// (FORMAT.md, 9.3), or, of one image without a name, in its metadata chunk (9.2).
+// (FORMAT.md, 9.2).
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,8 @@
 namespace pie {
 
 struct Member {
+  bool tells_nothing() const { return name.empty() && !status && metadata.empty(); }
+
   std::string name;  // relative, with '/' between folders; empty if none is known
   std::optional<FileStatus> status;
   Metadata metadata;

@@ -16,15 +16,6 @@ std::int64_t scaled(std::int64_t sample, std::int64_t from, std::int64_t to) {
   return (2 * sample * to + from) / (2 * from);
 }
 
-template <typename Use>
-void for_each_sample(const Image& image, const Use& use) {
-  const Bytes& samples = image.samples;
-  const std::size_t bytes = image.bytes_per_sample();
-  for (std::size_t i = 0; i + bytes <= samples.size(); i += bytes) {
-    use(bytes == 1 ? std::int64_t{samples[i]} : std::int64_t{samples[i]} * 256 + samples[i + 1]);
-  }
-}
-
 // Calls change(sample) for each sample and stores what it returns.
 template <typename Change>
 void change_samples(Image& image, const Change& change) {
@@ -91,11 +82,11 @@ int netpbm_maxval(const Metadata& metadata, const Image& image) {
     if (item.type != kMaxvalType || item.data.size() != 2) continue;
     const int maxval = item.data[0] * 256 + item.data[1];
     if (maxval == 0 || (maxval < 256 ? 8 : 16) != image.bits) continue;
-    bool spread = true;
-    for_each_sample(image, [&](std::int64_t sample) {
-      spread = spread && scaled(scaled(sample, full, maxval), maxval, full) == sample;
+    Image again = image;
+    change_samples(again, [&](std::int64_t sample) {
+      return scaled(scaled(sample, full, maxval), maxval, full);
     });
-    if (spread) return maxval;
+    if (again == image) return maxval;
   }
   return static_cast<int>(full);
 }

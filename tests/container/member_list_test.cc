@@ -62,6 +62,32 @@ TEST(MemberList, ComesBack) {
   EXPECT_TRUE(warnings.empty());
 }
 
+TEST(MemberList, IsPacked) {
+  const auto chunk = member_chunk({{"", {}, {{"iCCP", Bytes(3000, 7)}, {"tEXt", {}}}}});
+  EXPECT_LT(chunk.data.size(), 200U);
+}
+
+TEST(MemberList, HoldsNoCriticalChunks) {
+  for (const char* type : {"IDAT", "tRNS", "acTL", "a b ", "tEX"}) {
+    EXPECT_FALSE(is_metadata_type(type)) << type;
+  }
+  std::vector<std::string> warnings;
+  const auto chunk = member_chunk({{"", {}, {{"IHDR", {1}}}}});
+  EXPECT_TRUE(stored(frame_of(1, false, {chunk}), &warnings).empty());
+  EXPECT_EQ(warnings.size(), 1U);
+}
+
+TEST(MemberList, CutsAreNoticed) {
+  const auto chunk = member_chunk(kExample);
+  for (std::size_t size = 0; size < chunk.data.size(); ++size) {
+    std::vector<std::string> warnings;
+    const Chunk cut{chunk.type,
+                    Bytes(chunk.data.begin(), chunk.data.begin() + static_cast<long>(size))};
+    EXPECT_TRUE(stored(frame_of(3, true, {cut}), &warnings).empty()) << size;
+    EXPECT_EQ(warnings.size(), 1U) << size;
+  }
+}
+
 TEST(MemberList, OtherNumbersOfImagesAreDamage) {
   for (const std::uint64_t images : {1, 2, 4}) {
     std::vector<std::string> warnings;
@@ -104,6 +130,10 @@ TEST(MemberList, DamageIsNoticedOrHarmless) {
 }
 
 TEST(MemberList, CostsNoMoreThanAReaderTakes) {
+  const Metadata many(kMostMetadata / metadata_bytes({"tEXt", {}}) + 2, {"tEXt", {}});
+  std::vector<std::string> warnings;
+  EXPECT_TRUE(stored(frame_of(1, false, {member_chunk({{"", {}, many}})}), &warnings).empty());
+  EXPECT_EQ(warnings.size(), 1U);
   EXPECT_THROW(member_chunk(std::vector<Member>(20000, {std::string(4000, 'x'), {}, {}})),
                UsageError);
 }

@@ -64,6 +64,18 @@ void add_common_options(CLI::App& app, CommonOptions& options, const std::string
   app.add_option("--completion", options.completion, "Print a completion script for this shell");
 }
 
+void add_destination_options(CLI::App& app, Destination& destination) {
+  app.option_defaults()->group("Output");
+  auto* file = app.add_option("-o,--output", destination.file, "Output file; - is stdout")
+                   ->type_name("FILE");
+  auto* folder =
+      app.add_option("-O,--output-dir", destination.folder, "Output folder")->type_name("DIR");
+  auto* to_stdout = app.add_flag("-c,--stdout", destination.to_stdout, "Write to stdout");
+  file->excludes(folder)->excludes(to_stdout);
+  folder->excludes(to_stdout);
+  app.add_flag("-f,--force", destination.overwrite, "Overwrite existing files");
+}
+
 SourceOptions CommonOptions::source_options() const {
   SourceOptions source;
   source.max_pixels = max_pixels;

@@ -7,6 +7,7 @@
 
 #include "lib/container/frame_header.h"
 #include "lib/image/image_source.h"
+#include "tools/common/files.h"
 
 namespace pie {
 
@@ -35,6 +36,9 @@ struct CommonOptions {
 // Adds the shared options, which --help lists last; `examples` stands at its top. To give an option
 // a heading there, add it after `app.option_defaults()->group(heading)`.
 void add_common_options(CLI::App& app, CommonOptions& options, const std::string& examples);
+
+// Adds -o, -O, -c and -f, under the heading "Output".
+void add_destination_options(CLI::App& app, Destination& destination);
 
 // A check for numbers: CLI11's ranges let "nan" pass, and some of them "inf".
 CLI::Validator finite_number();

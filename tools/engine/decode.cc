@@ -24,13 +24,10 @@
 namespace pie {
 namespace {
 
-// "5,10-20,dogs/*.png" as indices below `count`; everything if `text` is empty. `names()`: of all
-// images, for what is no number.
-std::vector<uint64_t> parse_selection(
-    const std::string& text, uint64_t count,
-    const std::function<std::vector<std::string>()>& names = [] {
-      return std::vector<std::string>();
-    }) {
+// "5,10-20,dogs/*.png" as indices below `count`; everything if `text` is empty. `names`: of the
+// images that have one, for what is no number.
+std::vector<uint64_t> parse_selection(const std::string& text, uint64_t count,
+                                      const std::map<uint64_t, std::string>& names = {}) {
   std::vector<uint64_t> indices;
   if (text.empty()) {
     for (uint64_t i = 0; i < count; ++i) indices.push_back(i);
@@ -52,9 +49,8 @@ std::vector<uint64_t> parse_selection(
   for (std::string part; std::getline(parts, part, ',');) {
     if (part.find_first_not_of("0123456789-") != std::string::npos) {
       const auto before = indices.size();
-      const auto all = names();
-      for (uint64_t i = 0; i < all.size(); ++i) {
-        if (::fnmatch(part.c_str(), all[i].c_str(), 0) == 0) indices.push_back(i);
+      for (const auto& [index, name] : names) {
+        if (::fnmatch(part.c_str(), name.c_str(), 0) == 0) indices.push_back(index);
       }
       if (indices.size() == before) throw fail();
       continue;
@@ -215,9 +211,9 @@ class DecodeRun {
     }
     if (options_.test_all) {
       if (!file.truncated()) file.check();
+      std::vector<std::string> faults;
       for (size_t k = 0; k < frames; ++k) {
         const auto& frame = file.frames()[k];
-        std::vector<std::string> faults;
         stored_members(frame, &faults);
         if (!faults.empty()) throw DamagedError(path + ": " + faults.front());
         decode(input, frame, parse_selection("", frame.header().images),
@@ -227,28 +223,20 @@ class DecodeRun {
       return ExitCode::kOk;
     }
     uint64_t images = 0;
-    for (size_t k = 0; k < frames; ++k) images += file.frames()[k].header().images;
-    const auto names = [&] {
-      std::vector<std::string> all;
-      for (size_t k = 0; k < frames; ++k) {
-        std::vector<std::string> faults;  // are told where the frame is decoded
-        const auto members = stored_members(file.frames()[k], &faults);
-        for (const auto& member : members) all.push_back(member.name);
-        all.resize(all.size() + file.frames()[k].header().images - members.size());
+    std::vector<std::vector<Member>> members;  // of each frame
+    std::map<uint64_t, std::string> names;     // of those images that have one
+    std::vector<std::string> faults;
+    for (size_t k = 0; k < frames; ++k) {
+      members.push_back(stored_members(file.frames()[k], &faults));
+      for (size_t i = 0; i < members[k].size(); ++i) {
+        if (!members[k][i].name.empty()) names[images + i] = members[k][i].name;
       }
-      return all;
-    };
+      images += file.frames()[k].header().images;
+    }
+    for (const auto& fault : faults) log_warning(path, fault);
     const auto selection = parse_selection(options_.select, images, names);
     const bool set = frames > 1 || file.frames()[0].header().archive;
-    const bool named =
-        set && std::any_of(file.frames().begin(),
-                           file.frames().begin() + static_cast<std::ptrdiff_t>(frames),
-                           [](const StoredFrame& frame) {
-                             std::vector<std::string> faults;
-                             const auto members = stored_members(frame, &faults);
-                             return !members.empty() && !members[0].name.empty();
-                           });
-    ImageWriter writer(options_, input, set, named, selection.size(), outputs_);
+    ImageWriter writer(options_, input, set, set && !names.empty(), selection.size(), outputs_);
     // The selection counts through the frames; each run of indices in one frame is decoded at once.
     for (size_t k = 0; k < selection.size();) {
       uint64_t first = 0;
@@ -260,16 +248,14 @@ class DecodeRun {
            ++k) {
         indices.push_back(selection[k] - first);
       }
-      std::vector<std::string> warnings;
-      const auto members = stored_members(*frame, &warnings);
+      const auto& known = members[static_cast<size_t>(frame - file.frames().data())];
       const auto notes = decode(input, *frame, indices, [&](uint64_t index, const Image& image) {
-        writer.add(first + index, image, members.empty() ? Member() : members[index]);
+        writer.add(first + index, image, known.empty() ? Member() : known[index]);
       });
       if (!notes.complete) {
         log_warning(path, "is cut before its alpha channel or the low bytes of its samples");
       }
-      warnings.insert(warnings.end(), notes.warnings.begin(), notes.warnings.end());
-      for (const auto& warning : warnings) log_warning(path, warning);
+      for (const auto& warning : notes.warnings) log_warning(path, warning);
     }
     writer.finish();
     return ExitCode::kOk;

@@ -196,10 +196,8 @@ class EncodeRun {
       const auto name = source.name(first);
       if (options_.strip) besides = {};
       for (const auto& what : besides.dropped) log_warning(name, "its " + what + " is not kept");
-      if (job.of_files && group.files) coding->members.push_back(member_of(source, first));
-      if (!group.archive) {
-        coding->metadata = std::move(besides.metadata);
-      } else if (!coding->members.empty()) {
+      if (group.files) {
+        coding->members.push_back(job.of_files ? member_of(source, first) : Member());
         *kept += std::accumulate(
             besides.metadata.begin(), besides.metadata.end(), size_t{0},
             [](size_t sum, const MetadataItem& item) { return sum + metadata_bytes(item); });
@@ -207,7 +205,7 @@ class EncodeRun {
           coding->members.back().metadata = std::move(besides.metadata);
         } else if (!besides.metadata.empty()) {
           log_warning(name, "its metadata is not kept: that of " + std::to_string(group.count) +
-                                " small images together is more than " +
+                                " images together is more than " +
                                 std::to_string(kMostMetadata >> 20) + " MiB");
         }
       }
