@@ -12,7 +12,7 @@ packages=(
 )
 if [ "${1:-}" = "--developer" ]; then
   packages+=(clang-format clang-tidy python3-torch python3-matplotlib
-             python3-pil umap-learn dataset-fashion-mnist man-db libdnnl-dev libjxl-tools webp optipng xz-utils)
+             python3-pil umap-learn dataset-fashion-mnist man-db libdnnl-dev libjxl-tools webp optipng xz-utils zsh fish mmdebstrap lintian)
 fi
 
 missing=()
