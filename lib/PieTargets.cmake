@@ -7,10 +7,13 @@ function(pie_own_code target)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
   if(PIE_SANITIZE)
-    # GCC's sanitizer instrumentation makes it see uninitialised values in LibTorch's headers.
-    target_compile_options(${target} PRIVATE -O1 -g1 -fsanitize=address,undefined
-      -fno-sanitize-recover=undefined -fno-omit-frame-pointer -Wno-maybe-uninitialized)
-    target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+    # GCC's sanitizer instrumentation makes it see uninitialised values in LibTorch's headers; clang
+    # can have it that integers change their sign, as GCC does.
+    target_compile_options(${target} PRIVATE -O1 -g1 -fsanitize=${PIE_SANITIZE}
+      -fno-sanitize-recover=all -fno-omit-frame-pointer
+      $<IF:$<CXX_COMPILER_ID:Clang>,-Wno-sign-conversion,-Wno-maybe-uninitialized>
+      $<$<BOOL:${PIE_FUZZ}>:-fsanitize=fuzzer-no-link>)
+    target_link_options(${target} PRIVATE -fsanitize=${PIE_SANITIZE})
   endif()
   if(PIE_TIDY)
     set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "clang-tidy;--quiet;--warnings-as-errors=*;--extra-arg=-fno-openmp")

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs every package that building, testing and the quick start need (Debian 12, Ubuntu).
+# --tests adds what tests/check.sh needs, --developer what tests/check.sh --full does.
 # Idempotent: returns at once when all are there. Run as root, or with sudo installed.
 set -euo pipefail
 
@@ -10,9 +11,12 @@ packages=(
   libcli11-dev nlohmann-json3-dev libmimalloc-dev
   libgtest-dev python3 python3-numpy zstd
 )
+if [ "${1:-}" = "--tests" ] || [ "${1:-}" = "--developer" ]; then
+  packages+=(clang libclang-rt-dev)
+fi
 if [ "${1:-}" = "--developer" ]; then
   packages+=(clang-format clang-tidy python3-torch python3-matplotlib
-             python3-pil umap-learn dataset-fashion-mnist man-db libdnnl-dev libjxl-tools webp optipng xz-utils zsh fish mmdebstrap lintian)
+             python3-pil umap-learn dataset-fashion-mnist man-db libdnnl-dev libjxl-tools webp optipng xz-utils zsh fish mmdebstrap lintian valgrind)
 fi
 
 missing=()

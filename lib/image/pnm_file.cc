@@ -32,8 +32,9 @@ const Kind* kind_of(const FileView& file) {
   if (file.size < 3 || file.data[0] != 'P' || !(is_space(file.data[2]) || file.data[2] == '#')) {
     return nullptr;
   }
-  const auto* found = std::find_if(kKinds.begin(), kKinds.end(),
-                                   [&](const Kind& k) { return k.digit == file.data[1]; });
+  const auto* found = std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& k) {
+    return k.digit == static_cast<char>(file.data[1]);
+  });
   return found == kKinds.end() ? nullptr : found;
 }
 

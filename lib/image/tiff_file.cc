@@ -108,13 +108,10 @@ class Reader {
     image_.bits = header_.bits;
     const bool tiled = TIFFIsTiled(tiff_.get()) != 0;
     Block block{0, 0, height_, width_, 0};
-    std::uint32_t rows = height_, columns = width_;
-    if (tiled) {
-      rows = field<std::uint32_t>(TIFFTAG_TILELENGTH, 0);
-      columns = field<std::uint32_t>(TIFFTAG_TILEWIDTH, 0);
-    } else {
-      rows = std::min(field<std::uint32_t>(TIFFTAG_ROWSPERSTRIP, height_), height_);
-    }
+    const auto rows = tiled
+                          ? field<std::uint32_t>(TIFFTAG_TILELENGTH, 0)
+                          : std::min(field<std::uint32_t>(TIFFTAG_ROWSPERSTRIP, height_), height_);
+    const auto columns = tiled ? field<std::uint32_t>(TIFFTAG_TILEWIDTH, 0) : width_;
     if (rows == 0 || columns == 0) throw damaged("empty strips");
     // Row by row of blocks, so that an image which claims to be large costs no memory unless it is.
     for (block.y = 0; block.y < height_; block.y += rows) {
@@ -282,7 +279,8 @@ class Reader {
   }
 
   void put_row(const Block& block, std::uint32_t y, const std::uint8_t* from) {
-    const std::size_t here = separate_ ? 1 : samples_, channels = image_.shape.channels;
+    const std::size_t here = separate_ ? 1 : samples_;
+    const auto channels = static_cast<std::size_t>(image_.shape.channels);
     const std::size_t wide = image_.bytes_per_sample();
     std::uint8_t* to = image_.samples.data() + (block.y + y) * image_.row_bytes() +
                        (block.x * channels + block.plane) * wide;

@@ -90,6 +90,7 @@ LoadedModel floor_model() {
 
 LoadedModel find_model(const Fingerprint& wanted) {
   if (wanted == kFloorFingerprint) return floor_model();
+  std::string passed_over;
   for (const auto& folder : model_folders()) {
     std::vector<std::string> paths;
     std::error_code ignored;
@@ -105,15 +106,16 @@ LoadedModel find_model(const Fingerprint& wanted) {
         if (!claims_fingerprint(file, wanted)) continue;
         auto loaded = load_model(file);
         if (loaded.fingerprint == wanted) return loaded;
-      } catch (const Error&) {
-        continue;  // a damaged neighbour must not keep the right model from being found
+      } catch (const Error& error) {
+        // A damaged neighbour must not keep the right model from being found.
+        passed_over += "; passed over " + std::string(error.what());
       }
     }
   }
   throw UnsupportedError("needs the model with fingerprint " +
                          to_hex(wanted.data(), wanted.size()) + ", which is not in " +
                          join(model_folders()) +
-                         "; name its file, or add its folder to PIE_MODEL_PATH");
+                         "; name its file, or add its folder to PIE_MODEL_PATH" + passed_over);
 }
 
 Json find_preset(const std::string& name) {

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <initializer_list>
@@ -51,6 +52,23 @@ const std::string kOutOfMemory =
     "is "
     "given";
 
+// Memory can end where nobody is able to catch it: in destructors, in threads that are not ours.
+[[noreturn]] void on_terminate() {
+  try {
+    if (const auto exception = std::current_exception()) std::rethrow_exception(exception);
+  } catch (const std::bad_alloc&) {
+    remove_temporary_files();
+    try {
+      log_error("", kOutOfMemory);
+    } catch (const std::exception&) {
+      std::fputs("out of memory\n", stderr);
+    }
+    std::_Exit(static_cast<int>(ExitCode::kFailed));
+  } catch (...) {
+  }
+  std::abort();
+}
+
 // What `body` throws, as a message and an exit code.
 ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body) {
   try {
@@ -79,6 +97,7 @@ ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body)
 
 int run_main(const std::string& tool, const std::function<int()>& body) {
   set_program_name(tool);
+  std::set_terminate(on_terminate);
   handle(kRequests, on_fatal_signal);
   handle(kFaults, on_fatal_signal);
   handle({SIGPIPE}, on_fatal_signal);

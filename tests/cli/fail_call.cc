@@ -1,0 +1,113 @@
+// Preloaded into a tool, makes one call of the system fail, as if there was no memory, no room on
+// the disk, no right to it. Told by the environment:
+//   FAIL_CALL   alloc, open, write, fsync or rename
+//   FAIL_AT     which of them, 1 the first after main has begun; 0: none
+//   FAIL_COUNT  a file that gets, at the end, how many there were
+// What happens while libraries are loaded is passed over: a constructor cannot fail.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+std::atomic<bool> armed{false};
+std::atomic<long> calls{0};
+long fail_at = 0;
+const char* kind = "";
+
+// Whether this call has to fail.
+bool fails(const char* call) { return armed && std::strcmp(kind, call) == 0 && ++calls == fail_at; }
+
+template <typename Function>
+Function* original(Function*, const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+void write_count() {
+  armed = false;
+  const char* path = std::getenv("FAIL_COUNT");
+  std::FILE* file = path != nullptr ? std::fopen(path, "w") : nullptr;
+  if (file == nullptr) return;
+  std::fprintf(file, "%ld\n", calls.load());
+  std::fclose(file);
+}
+
+int (*real_main)(int, char**, char**);
+
+int main_with_faults(int argc, char** argv, char** environment) {
+  if (const char* call = std::getenv("FAIL_CALL")) kind = call;
+  if (const char* at = std::getenv("FAIL_AT")) fail_at = std::atol(at);
+  std::atexit(write_count);
+  armed = true;
+  return real_main(argc, argv, environment);
+}
+
+}  // namespace
+
+// `NAME` with these parameters and arguments returns `failure` and sets errno if it is its turn.
+#define PIE_FAULTY(call, error, failure, result, name, parameters, arguments) \
+  extern "C" result name parameters {                                         \
+    static const auto real = original(&name, #name);                          \
+    if (fails(call)) {                                                        \
+      errno = error;                                                          \
+      return failure;                                                         \
+    }                                                                         \
+    return real arguments;                                                    \
+  }
+
+extern "C" void* mi_malloc(std::size_t size);
+extern "C" void* mi_malloc_aligned(std::size_t size, std::size_t alignment);
+
+PIE_FAULTY("alloc", ENOMEM, nullptr, void*, malloc, (std::size_t size), (size))
+PIE_FAULTY("alloc", ENOMEM, nullptr, void*, realloc, (void* memory, std::size_t size),
+           (memory, size))
+PIE_FAULTY("alloc", ENOMEM, nullptr, void*, mi_malloc, (std::size_t size), (size))
+PIE_FAULTY("alloc", ENOMEM, nullptr, void*, mi_malloc_aligned,
+           (std::size_t size, std::size_t alignment), (size, alignment))
+PIE_FAULTY("write", ENOSPC, -1, ssize_t, write, (int fd, const void* data, std::size_t size),
+           (fd, data, size))
+PIE_FAULTY("fsync", EIO, -1, int, fsync, (int fd), (fd))
+PIE_FAULTY("rename", EACCES, -1, int, rename, (const char* from, const char* to), (from, to))
+PIE_FAULTY("rename", EPERM, -1, int, link, (const char* from, const char* to), (from, to))
+
+extern "C" int posix_memalign(void** result, std::size_t alignment, std::size_t size) {
+  static const auto real = original(&posix_memalign, "posix_memalign");
+  return fails("alloc") ? ENOMEM : real(result, alignment, size);
+}
+
+extern "C" int open(const char* path, int flags, ...) {
+  static const auto real = original(&open, "open");
+  if (fails("open")) {
+    errno = EMFILE;
+    return -1;
+  }
+  std::va_list rest;
+  va_start(rest, flags);
+  const int mode = (flags & O_CREAT) != 0 ? va_arg(rest, int) : 0;
+  va_end(rest);
+  return real(path, flags, mode);
+}
+
+extern "C" void* dlopen(const char* path, int flags) {
+  static const auto real = original(&dlopen, "dlopen");
+  const bool before = armed.exchange(false);
+  void* library = real(path, flags);
+  armed = before;
+  return library;
+}
+
+extern "C" int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv,
+                                 void (*init)(), void (*fini)(), void (*rtld_fini)(),
+                                 void* stack_end) {
+  static const auto real = original(&__libc_start_main, "__libc_start_main");
+  real_main = main;
+  return real(main_with_faults, argc, argv, init, fini, rtld_fini, stack_end);
+}
