@@ -33,6 +33,7 @@ if [ $full = 1 ]; then
   cmake --build build-tsan -j "$jobs" --target format_tests
   ctest --test-dir build-tsan -j "$jobs" --output-on-failure -L '^format$'
   python3 tests/cli/faults.py build/bin build/tests/cli/libfail_call.so 200
+  python3 tests/cli/attacks.py build/bin 0.2
   bash tests/cli/valgrind.sh build/bin
   # clang reads neither GCC's precompiled headers nor its omp.h.
   cmake -S . -B build-tidy "${whole_folders[@]}" -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 \

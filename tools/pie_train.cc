@@ -14,13 +14,7 @@ constexpr const char* kExamples =
     "  pie-train --preset pie-photo --data in/ --val out/ --time 2h -o x.safetensors\n"
     "  pie-train --resume x.safetensors.state --data in/ -o x.safetensors\n";
 
-int run(int argc, char** argv) {
-  pie::CommonOptions common;
-  pie::TrainOptions options;
-  CLI::App app(
-      "Trains a model on images, by maximum likelihood or on their labels. The last line on stdout "
-      "is the model's path.",
-      "pie-train");
+void add_model_options(CLI::App& app, pie::TrainOptions& options) {
   app.option_defaults()->group("What to train (one is needed)");
   auto* preset = app.add_option("--preset", options.preset, "Name of a preset (models/NAME.json)")
                      ->type_name("NAME");
@@ -36,11 +30,12 @@ int run(int argc, char** argv) {
   preset->excludes(config)->excludes(resume);
   config->excludes(resume);
   init->excludes(resume);
-  auto* set =
-      app.add_option("--set", options.set, "Override a configuration value, such as conv.hidden=48")
-          ->type_name("KEY=VALUE")
-          ->allow_extra_args(false);
+  app.add_option("--set", options.set, "Override a configuration value, such as conv.hidden=48")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
 
+void add_image_options(CLI::App& app, pie::TrainOptions& options) {
   app.option_defaults()->group("Images");
   app.add_option("--data", options.data,
                  "Training images: files, folders, IDX, CIFAR; PATH[begin:end] takes a part")
@@ -48,17 +43,19 @@ int run(int argc, char** argv) {
       ->required();
   app.add_option("--val", options.validation, "Held-out images, in the same forms")
       ->type_name("FILE");
-  auto* task = app.add_option("--task", options.task,
-                              "What to learn: the density of the images, their classes, or both; "
-                              "if not given, what the preset says")
-                   ->type_name("TASK")
-                   ->check(CLI::IsMember({"density", "classify", "hybrid"}));
+  app.add_option("--task", options.task,
+                 "What to learn: the density of the images, their classes, or both; "
+                 "if not given, what the preset says")
+      ->type_name("TASK")
+      ->check(CLI::IsMember({"density", "classify", "hybrid"}));
   app.add_option("--labels", options.labels,
                  "Labels of the training images (IDX); default: the sibling labels-idx1 file")
       ->type_name("FILE");
   app.add_option("--val-labels", options.validation_labels, "Labels of the held-out images")
       ->type_name("FILE");
+}
 
+void add_length_options(CLI::App& app, pie::TrainOptions& options) {
   app.option_defaults()->group("How long");
   auto* epochs = app.add_option("--epochs", options.epochs, "Length of the schedule in epochs")
                      ->type_name("N")
@@ -75,14 +72,16 @@ int run(int argc, char** argv) {
                  "Stop and save at this step, without shortening the schedule")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
-  auto* batch = app.add_option("--batch", options.batch, "Images a step")
-                    ->type_name("N")
-                    ->check(CLI::PositiveNumber);
-  auto* lr = app.add_option("--lr", options.lr, "Learning rate at the top of the schedule")
-                 ->type_name("X")
-                 ->check(pie::finite_number())
-                 ->check(CLI::PositiveNumber);
+  app.add_option("--batch", options.batch, "Images a step")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--lr", options.lr, "Learning rate at the top of the schedule")
+      ->type_name("X")
+      ->check(pie::finite_number())
+      ->check(CLI::PositiveNumber);
+}
 
+void add_output_options(CLI::App& app, pie::TrainOptions& options) {
   app.option_defaults()->group("Output");
   app.add_option("-o,--output", options.output, "The model to write (MODEL.safetensors)")
       ->type_name("FILE")
@@ -95,10 +94,24 @@ int run(int argc, char** argv) {
       ->type_name("FILE");
   app.add_flag("-f,--force", options.force, "Overwrite existing files");
   app.add_flag("--dry-run", options.dry_run, "Run one step, print the plan and write nothing");
+}
+
+int run(int argc, char** argv) {
+  pie::CommonOptions common;
+  pie::TrainOptions options;
+  CLI::App app(
+      "Trains a model on images, by maximum likelihood or on their labels. The last line on stdout "
+      "is the model's path.",
+      "pie-train");
+  add_model_options(app, options);
+  add_image_options(app, options);
+  add_length_options(app, options);
+  add_output_options(app, options);
   add_common_options(app, common, kExamples);
   // What the state decides.
-  for (auto* fixed : {epochs, batch, lr, set, task, app.get_option("--seed")})
-    resume->excludes(fixed);
+  for (const char* fixed : {"--epochs", "--batch", "--lr", "--set", "--task", "--seed"}) {
+    app.get_option("--resume")->excludes(app.get_option(fixed));
+  }
   const int code = parse_command_line(app, common, argc, argv);
   if (code >= 0) return code;
   if (options.preset.empty() && options.config.empty() && options.resume.empty() &&

@@ -1,6 +1,20 @@
 #include "lib/model/config_section.h"
 
 namespace pie {
+namespace {
+
+// Text as a value; JSON is UTF-8, and says so only where it is written.
+Json text_value(const std::string& text) {
+  Json value = text;
+  try {
+    value.dump();
+  } catch (const nlohmann::json::exception&) {
+    throw UsageError("a setting is UTF-8, not '" + text + "'");
+  }
+  return value;
+}
+
+}  // namespace
 
 void set_value(Json& json, const std::string& assignment) {
   const auto equals = assignment.find('=');
@@ -26,7 +40,7 @@ void set_value(Json& json, const std::string& assignment) {
     begin = dot + 1;
   }
   const Json value = parse_json(text);
-  *node = value.is_discarded() ? Json(text) : value;
+  *node = value.is_discarded() ? text_value(text) : value;
 }
 
 }  // namespace pie

@@ -381,6 +381,7 @@ bool ExactNet::freeze() {
 ExactNetwork ExactNet::frozen() const {
   const auto frozen_blocks = [](const std::vector<Block>& blocks) {
     std::vector<ExactNetwork::Block> result;
+    result.reserve(blocks.size());
     for (const auto& block : blocks) {
       result.push_back({block.inner->frozen(), block.outer->frozen()});
     }

@@ -53,7 +53,7 @@ Image random_part(const Image& image, const TrainConfig& config, const Shape& ta
   const auto height = enlarged(target.height, g.height), width = enlarged(target.width, g.width);
   const auto y = choices.below(0, g.height - height + 1);
   const auto x = choices.below(1, g.width - width + 1);
-  const auto part = crop(image, x, y, width, height);
+  auto part = crop(image, x, y, width, height);
   if (height == target.height && width == target.width) return part;
   return shrink(part, target.height, target.width,
                 choices.below(6, 2) == 1 ? ResampleKernel::kLanczos : ResampleKernel::kArea);

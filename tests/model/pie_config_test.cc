@@ -95,6 +95,7 @@ TEST(PieConfigs, SetValueReachesEveryLevel) {
   set_value(preset, "residual_mean=zero");
   set_value(preset, "train.lr=1e-4");
   set_value(preset, "conv.act_norm=false");
+  EXPECT_THROW(set_value(preset, "name=a\xff"), UsageError);  // not UTF-8, which JSON is
   const auto config = parse_pie_config(preset);
   EXPECT_EQ(config.blocks[0].hidden, 32);
   EXPECT_EQ(config.blocks[2].keep, 6);

@@ -51,14 +51,14 @@ void require_memory() {
 // LibTorch and its libraries start as many threads each, and wait for ever for those that cannot be
 // started.
 void require_threads(int count) {
-  constexpr int kPools = 2;
+  constexpr std::size_t kPools = 2;
   std::mutex gate;
   std::vector<std::thread> threads;
   bool started = true;
   {
     const std::lock_guard<std::mutex> closed(gate);  // until all run side by side
     try {
-      const auto wanted = static_cast<std::size_t>(kPools * (count - 1));
+      const auto wanted = kPools * static_cast<std::size_t>(count - 1);
       threads.reserve(wanted);
       while (threads.size() < wanted) {
         threads.emplace_back([&gate] { const std::lock_guard<std::mutex> passed(gate); });
