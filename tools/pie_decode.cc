@@ -3,6 +3,8 @@
 #include "tools/pie_decode.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -29,43 +31,45 @@ constexpr const char* kExamples =
     "  pie-decode -l test.pie                lists layers and sizes, needs no model\n"
     "  pie-decode < photo.pie | pnmtopng > photo.png\n";
 
+Json describe(const std::string& path, const StoredFrame& frame) {
+  const auto& h = frame.header();
+  Json layers = Json::array();
+  for (int k = 0; k < frame.layers(); ++k) {
+    layers.push_back({{"name", frame.layer_name(k)},
+                      {"bytes", frame.layer_bytes(k)},
+                      {"whole", k < frame.whole_layers()}});
+  }
+  std::vector<std::string> faults;
+  Json files = Json::array();
+  for (const auto& member : stored_members(frame, &faults)) {
+    Json kinds = Json::array();
+    for (const auto& item : member.metadata) kinds.push_back(item.type);
+    files.push_back({{"name", member.name}, {"metadata", kinds}});
+  }
+  for (const auto& fault : faults) log_warning(path, fault);
+  return {{"offset", frame.offset()},
+          {"bytes", frame.size()},
+          {"images", h.images},
+          {"width", h.width},
+          {"height", h.height},
+          {"channels", h.channels},
+          {"bits", h.sample_bits},
+          {"tiles_per_image", h.tiles_per_image()},
+          {"model", h.fingerprint == kFloorFingerprint
+                        ? kFloorName
+                        : to_hex(h.fingerprint.data(), h.fingerprint.size())},
+          {"step", h.step / static_cast<double>(kUnitsPerSigma)},
+          {"lossless", h.lossless()},
+          {"model_layers", h.total_layers},
+          {"files", files},
+          {"layers", layers},
+          {"overhead_bytes", frame.overhead_bytes()}};
+}
+
 Json describe(const std::string& path, const CodeFile& file) {
   const auto summary = file.summary();
   Json frames = Json::array();
-  for (const auto& frame : file.frames()) {
-    const auto& h = frame.header();
-    Json layers = Json::array();
-    for (int k = 0; k < frame.layers(); ++k) {
-      layers.push_back({{"name", frame.layer_name(k)},
-                        {"bytes", frame.layer_bytes(k)},
-                        {"whole", k < frame.whole_layers()}});
-    }
-    std::vector<std::string> faults;
-    Json files = Json::array();
-    for (const auto& member : stored_members(frame, &faults)) {
-      Json kinds = Json::array();
-      for (const auto& item : member.metadata) kinds.push_back(item.type);
-      files.push_back({{"name", member.name}, {"metadata", kinds}});
-    }
-    for (const auto& fault : faults) log_warning(path, fault);
-    frames.push_back({{"offset", frame.offset()},
-                      {"bytes", frame.size()},
-                      {"images", h.images},
-                      {"width", h.width},
-                      {"height", h.height},
-                      {"channels", h.channels},
-                      {"bits", h.sample_bits},
-                      {"tiles_per_image", h.tiles_per_image()},
-                      {"model", h.fingerprint == kFloorFingerprint
-                                    ? kFloorName
-                                    : to_hex(h.fingerprint.data(), h.fingerprint.size())},
-                      {"step", h.step / static_cast<double>(kUnitsPerSigma)},
-                      {"lossless", h.lossless()},
-                      {"model_layers", h.total_layers},
-                      {"files", files},
-                      {"layers", layers},
-                      {"overhead_bytes", frame.overhead_bytes()}});
-  }
+  for (const auto& frame : file.frames()) frames.push_back(describe(path, frame));
   return {{"file", path},
           {"file_bytes", file.bytes()},
           {"images", summary.images},
@@ -75,26 +79,41 @@ Json describe(const std::string& path, const CodeFile& file) {
           {"frames", frames}};
 }
 
-void print_list(const Json& file) {
-  for (const auto& frame : file["frames"]) {
-    std::cout << file["file"].get<std::string>() << ": " << frame["images"] << " image(s) "
-              << frame["width"] << "x" << frame["height"] << "x" << frame["channels"] << ", "
-              << frame["bytes"] << " B (" << frame["overhead_bytes"] << " B overhead), model "
-              << frame["model"].get<std::string>() << ", step " << frame["step"]
-              << (frame["lossless"] ? ", lossless" : ", lossy") << "\n";
-    for (const auto& layer : frame["layers"]) {
-      std::cout << "  " << layer["name"].get<std::string>() << "\t" << layer["bytes"] << " B"
-                << (layer["whole"] ? "" : "  (cut)") << "\n";
+// What a frame costs, of which `present` bytes are there, beside its samples.
+std::string sizes(const Json& frame, std::uint64_t present) {
+  const auto bytes = frame["bytes"].get<std::uint64_t>();
+  double samples = frame["bits"].get<double>() / 8;
+  for (const char* factor : {"images", "width", "height", "channels"}) {
+    samples *= frame[factor].get<double>();
+  }
+  std::array<char, 64> share{};
+  std::snprintf(share.data(), share.size(), "%.2f", 100 * static_cast<double>(bytes) / samples);
+  return (present < bytes ? std::to_string(present) + " of " : "") + std::to_string(bytes) +
+         " B (" + share.data() + " % of its samples)";
+}
+
+void print_list(const std::string& path, const StoredFrame& frame, std::uint64_t file_bytes) {
+  const Json d = describe(path, frame);
+  const std::string step = d["step"].dump();
+  std::cout << printable(path) << ": " << d["images"] << (d["images"] == 1 ? " image " : " images ")
+            << d["width"] << "x" << d["height"] << "x" << d["channels"] << ", " << d["bits"]
+            << " bits, " << (d["lossless"] ? "lossless" : "lossy")
+            << (frame.header().step > 0 ? ", step " + step : "") << ", "
+            << sizes(d, std::min(frame.size(), file_bytes - frame.offset())) << ", "
+            << (frame.header().fingerprint == kFloorFingerprint ? "" : "model ")
+            << d["model"].get<std::string>() << "\n";
+  for (const auto& layer : d["layers"]) {
+    std::cout << "  " << layer["name"].get<std::string>() << "\t" << layer["bytes"] << " B"
+              << (layer["whole"] ? "" : "  (cut)") << "\n";
+  }
+  for (const auto& member : d["files"]) {
+    const auto name = member["name"].get<std::string>();
+    std::cout << "  " << (name.empty() ? "metadata" : "file\t" + printable(name));
+    for (const auto& kind : member["metadata"]) {
+      std::cout << (name.empty() && &kind == &member["metadata"][0] ? "\t" : " ")
+                << kind.get<std::string>();
     }
-    for (const auto& member : frame["files"]) {
-      const auto name = member["name"].get<std::string>();
-      std::cout << "  " << (name.empty() ? "metadata" : "file\t" + name);
-      for (const auto& kind : member["metadata"]) {
-        std::cout << (name.empty() && &kind == &member["metadata"][0] ? "\t" : " ")
-                  << kind.get<std::string>();
-      }
-      std::cout << "\n";
-    }
+    std::cout << "\n";
   }
 }
 
@@ -131,11 +150,10 @@ ExitCode inspect(const std::string& path, const DecodeOptions& options, const Co
   const bool json = common.json;
   const CodeFile file(Input(path), common.limits());
   if (options.list) {
-    const auto description = describe(path, file);
-    if (json) {
-      reports.push_back(description);
-    } else {
-      print_list(description);
+    if (json) reports.push_back(describe(path, file));
+    // Frame by frame: a file may have very many.
+    for (const auto& frame : file.frames()) {
+      if (!json) print_list(path, frame, file.bytes());
     }
     if (file.truncated()) log_warning(path, "is cut");
     return ExitCode::kOk;

@@ -47,11 +47,14 @@ std::string log_line(const std::string& file, const std::string& kind, const std
   }
   const std::string prefix = file.empty() ? "" : file + ": ";
   const bool named = message.compare(0, prefix.size(), prefix) == 0;
-  line += prefix + kind + (named ? message.substr(prefix.size()) : message);
-  for (char& c : line) {
+  return printable(line + prefix + kind + (named ? message.substr(prefix.size()) : message));
+}
+
+std::string printable(std::string text) {
+  for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
   }
-  return line;
+  return text;
 }
 
 void log_error(const std::string& file, const std::string& message) { print(file, "", message); }

@@ -36,6 +36,9 @@ inline void log_detail(const std::string& message) { log_detail({}, message); }
 // text removes it.
 void show_status(const std::string& text);
 
+// Text with '?' for control characters.
+std::string printable(std::string text);
+
 // The line that the functions above print, without its newline; `kind` is "" or "warning: ".
 std::string log_line(const std::string& file, const std::string& kind, const std::string& message);
 

@@ -216,7 +216,7 @@ EncodingReport encode_images(const LoadedModel& loaded, const ImageFeed& images,
   if (options.coder == CoderChoice::kModel || !all || !coder_for(loaded)->exact()) {
     return encode_frame(loaded, images, options, sink);
   }
-  const auto encoded = encode_smallest(loaded, images, options);
+  auto encoded = encode_smallest(loaded, images, options);
   sink({encoded.frame.data(), encoded.frame.size()});
   return encoded;
 }

@@ -119,7 +119,7 @@ void SampleEncoder::put(const std::uint8_t* levels, const MixtureRows& rows, con
                         SetOdds& odds, const Parts& parts) {
   intervals_.resize(rows.samples);
   parts(static_cast<std::int64_t>(rows.samples), [&](std::int64_t begin, std::int64_t end) {
-    model_.intervals(levels + begin, rows.indices + 3 * rows.components * begin, rows.components,
+    model_.intervals(levels + begin, rows.indices + begin * 3 * rows.components, rows.components,
                      static_cast<std::size_t>(end - begin), intervals_.data() + begin);
   });
   const SetSlots slots(model_, rows, sets, parts);

@@ -97,6 +97,10 @@ expect 3 pie-decode cut.pie
 says 'truncated in layer r_2; layers z, r_4, r_3 are whole: use --layers 3 or --allow-partial'
 expect 3 pie-decode --layers 4 cut.pie
 expect 6 pie-decode -l cut.pie
+grep -qF ", $(wc -c <cut.pie) of $(wc -c <full.pie) B (" "$out" || fail "-l says of a cut file: $(cat "$out")"
+cp full.pie $'a\e[2Jb.pie'
+expect 0 pie-decode -l $'a\e[2Jb.pie'
+grep -qF 'a?[2Jb.pie: 1 image 28x28x1, 8 bits, lossy, step ' "$out" || fail "-l says: $(cat "$out")"
 expect 6 pie-decode --allow-partial cut.pie
 expect 6 pie-decode -tt --allow-partial cut.pie
 expect 0 pie-decode --layers 3 cut.pie -o three.png
