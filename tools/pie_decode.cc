@@ -120,9 +120,12 @@ void print_list(const std::string& path, const StoredFrame& frame, std::uint64_t
 // The code files that `paths` name, and with `recursive` those in folders among them. What is wrong
 // with one path is said, and the others are kept.
 std::vector<CodeInput> code_inputs(const std::vector<std::string>& paths, bool recursive,
-                                   ExitCode& worst) {
+                                   const std::string& suffix, ExitCode& worst) {
   std::vector<CodeInput> files;
-  const auto is_code = [](const std::string& path) { return suffix_of(path) == "pie"; };
+  const auto is_code = [&](const std::string& path) {
+    return path.size() > suffix.size() &&
+           path.compare(path.size() - suffix.size(), suffix.size(), suffix) == 0;
+  };
   const auto skip = [](const std::string& path, const std::string& cause) {
     log_warning(path, cause + "; passed over");
   };
@@ -181,10 +184,11 @@ ExitCode inspect(const std::string& path, const DecodeOptions& options, const Co
 }
 
 void add_options(CLI::App& app, DecodeOptions& options, std::vector<std::string>& paths,
-                 bool& recursive) {
+                 bool& recursive, InputLists& lists) {
   auto* operands = app.add_option("FILE", paths, "Code files, with -r folders; - is stdin");
   add_destination_options(app, options.destination);
   app.add_flag("-r,--recursive", recursive, "Descend into folders; with -O, keep them");
+  add_input_lists(app, lists);
   auto formats = writable_formats();
   formats.push_back("idx");
   app.add_option("--format", options.format,
@@ -234,7 +238,8 @@ int run(int argc, char** argv) {
       "pie-decode");
   std::vector<std::string> paths;
   bool recursive = false;
-  add_options(app, options, paths, recursive);
+  InputLists lists;
+  add_options(app, options, paths, recursive, lists);
   add_common_options(app, common, kExamples);
   // "-tt" is xz's and zstd's way of saying "test harder"; to the parser it is -t twice.
   std::vector<char*> arguments(argv, argv + argc);
@@ -245,13 +250,20 @@ int run(int argc, char** argv) {
   const int code = parse_command_line(app, common, argc, arguments.data());
   if (code >= 0) return code;
   if (options.destination.file == "-") options.destination = {"", "", true, false};
-  if (paths.empty() && options.latents.empty()) paths = {"-"};
+  paths = lists.added_to(paths);
+  if (paths.empty() && options.latents.empty() && !lists.given()) paths = {"-"};
   if (paths == std::vector<std::string>{"-"} && options.destination.file.empty() &&
       options.destination.folder.empty()) {
     options.destination.to_stdout = true;
   }
+  if (options.destination.remove &&
+      (options.destination.to_stdout || options.list || options.test || options.test_all ||
+       options.breakpoints || options.layers > 0 || options.allow_partial ||
+       !options.select.empty() || !options.latents.empty())) {
+    throw UsageError("--rm goes with decoding all of code files to files");
+  }
   ExitCode worst = ExitCode::kOk;
-  options.files = code_inputs(paths, recursive, worst);
+  options.files = code_inputs(paths, recursive, options.destination.suffix, worst);
   if (options.files.empty() && options.latents.empty()) return static_cast<int>(worst);
   if (options.files.size() > 1 && !options.destination.file.empty()) {
     throw UsageError("-o takes one code file; use -O or -c for several");

@@ -58,10 +58,12 @@ ExitCode cut_file(const Input& input, const CommonOptions& common, EncodeOptions
   return ExitCode::kOk;
 }
 
-void add_options(CLI::App& app, EncodeOptions& options, std::vector<std::string>& files) {
+void add_options(CLI::App& app, EncodeOptions& options, std::vector<std::string>& files,
+                 InputLists& lists) {
   app.add_option("FILE", files, "Images, folders, IDX or CIFAR files; - is stdin");
   add_destination_options(app, options.destination);
   app.add_flag("-r,--recursive", options.recursive, "Descend into folders");
+  add_input_lists(app, lists);
   app.add_option("--latents", options.latents,
                  "Write z of all images to this .npy file, float32 [N, d]; code files are then "
                  "written only with -o, -O or -c")
@@ -109,15 +111,21 @@ int run(int argc, char** argv) {
       "With no FILE, stdin to stdout.",
       "pie-encode");
   std::vector<std::string> files;
-  add_options(app, options, files);
+  InputLists lists;
+  add_options(app, options, files, lists);
   add_common_options(app, common, kExamples);
   const int code = parse_command_line(app, common, argc, argv);
   if (code >= 0) return code;
   if (options.destination.file == "-") options.destination = {"", "", true, false};
+  files = lists.added_to(files);
+  if (files.empty() && lists.given()) return static_cast<int>(ExitCode::kOk);
   if (files.empty()) files = {"-"};
   if (files == std::vector<std::string>{"-"} && options.destination.file.empty() &&
       options.destination.folder.empty() && options.latents.empty()) {
     options.destination.to_stdout = true;
+  }
+  if (options.destination.remove && (options.destination.to_stdout || options.layers > 0)) {
+    throw UsageError("--rm needs output files that hold everything; not with --layers, or stdout");
   }
 
   options.outputs.add_input(options.model);

@@ -65,7 +65,7 @@ says 'out of memory' 'ulimit -v'
 
 # Every signal that ends a process leaves nothing unfinished, and the shell sees it.
 { printf 'P6\n1500 1500\n255\n'; head -c 6750000 /dev/urandom; } >large.ppm # takes seconds
-for signal in HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 PIPE ALRM TERM XCPU VTALRM PROF IO PWR SYS; do
+for signal in HUP INT QUIT ILL TRAP ABRT BUS FPE SEGV USR2 PIPE ALRM TERM XCPU VTALRM PROF IO PWR SYS; do
   mkdir sub
   env --default-signal="$signal" bash -c 'ulimit -c 0; exec "$@"' - \
     "$tools/pie-encode" -T 1 -m pie-photo large.ppm -o sub/large.pie 2>/dev/null &

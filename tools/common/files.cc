@@ -3,9 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 
 #include "lib/base/error.h"
+#include "lib/base/log.h"
 #include "lib/image/image_io.h"
 
 namespace pie {
@@ -76,12 +79,24 @@ std::string member_name(const std::string& path, const std::string& root) {
   return name.generic_string();
 }
 
-std::string decoded_name(const std::string& path, bool set) {
-  std::filesystem::path name(path);
-  if (name.extension() == ".pie") name.replace_extension();
-  const auto suffix = suffix_of(name.string());
-  if (set ? suffix == "idx" : is_writable_format(suffix)) return name.string();
-  return name.string() + (set ? ".idx" : ".png");
+void remove_input(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  if (::unlink(path.c_str()) != 0) {
+    log_warning(path, std::string("cannot be removed: ") + std::strerror(errno));
+  }
+}
+
+std::string decoded_name(const std::string& path, bool set, const std::string& suffix) {
+  std::string name = path;
+  const auto file = std::filesystem::path(path).filename().string();
+  if (file.size() > suffix.size() &&
+      file.compare(file.size() - suffix.size(), suffix.size(), suffix) == 0) {
+    name.resize(name.size() - suffix.size());
+  }
+  const auto kind = suffix_of(name);
+  if (set ? kind == "idx" : is_writable_format(kind)) return name;
+  return name + (set ? ".idx" : ".png");
 }
 
 }  // namespace pie

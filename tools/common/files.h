@@ -15,10 +15,12 @@ namespace pie {
 
 // Where a tool that maps files to files writes: at most one of the three is set.
 struct Destination {
-  std::string file;        // -o
-  std::string folder;      // -O
-  bool to_stdout = false;  // -c
-  bool overwrite = false;  // -f
+  std::string file;             // -o
+  std::string folder;           // -O
+  bool to_stdout = false;       // -c
+  bool overwrite = false;       // -f
+  bool remove = false;          // --rm: inputs whose output is complete
+  std::string suffix = ".pie";  // -S: of code files
 
   // The path for the output called `name`, which stands beside the input: `file`, or `name` in
   // `folder`, or "-" for stdout, or `name` itself. In `folder` it keeps the folders that it has
@@ -59,8 +61,13 @@ void write_output(const std::string& path, const Bytes& bytes, bool overwrite);
 // folder. Empty for stdin.
 std::string member_name(const std::string& path, const std::string& root);
 
-// "a/b/x.png.pie" -> "a/b/x.png". What is left after ".pie" keeps its name if it ends in a lossless
-// image suffix that can be written (or ".idx" for a set); else ".png" (".idx" for a set) is added.
-std::string decoded_name(const std::string& path, bool set);
+// Removes the file at `path`, whose output is complete; warns where it cannot. Does nothing to what
+// is no regular file.
+void remove_input(const std::string& path);
+
+// "a/b/x.png.pie" -> "a/b/x.png" if `suffix` is ".pie". What is left without it keeps its name if
+// it ends in a lossless image suffix that can be written (or ".idx" for a set); else ".png" (".idx"
+// for a set) is added.
+std::string decoded_name(const std::string& path, bool set, const std::string& suffix);
 
 }  // namespace pie

@@ -6,8 +6,10 @@
 #include <cmath>
 #include <cstring>
 #include <iostream>
+#include <sstream>
 
 #include "lib/base/error.h"
+#include "lib/base/input.h"
 #include "lib/base/log.h"
 #include "lib/base/version.h"
 #include "tools/common/load_engine.h"
@@ -74,6 +76,36 @@ void add_destination_options(CLI::App& app, Destination& destination) {
   file->excludes(folder)->excludes(to_stdout);
   folder->excludes(to_stdout);
   app.add_flag("-f,--force", destination.overwrite, "Overwrite existing files");
+  app.add_flag("--rm", destination.remove, "Remove inputs whose output is complete and checked")
+      ->excludes(to_stdout);
+  app.add_option("-S,--suffix", destination.suffix, "What the names of code files end in")
+      ->type_name("SUFFIX")
+      ->capture_default_str()
+      ->check([](const std::string& text) {
+        const bool good = text.find('/') == std::string::npos && text != ".";
+        return good ? std::string() : "needs a suffix such as .pie";
+      })
+      ->transform([](const std::string& text) { return text[0] == '.' ? text : "." + text; });
+}
+
+void add_input_lists(CLI::App& app, InputLists& lists) {
+  app.add_option("--filelist", lists.lines,
+                 "Read names of further inputs from this file, one a line")
+      ->type_name("FILE");
+  app.add_option("--files0", lists.zeros, "The same, with a zero byte behind each name")
+      ->type_name("FILE");
+}
+
+std::vector<std::string> InputLists::added_to(std::vector<std::string> names) const {
+  for (const auto& [path, end] : {std::pair(lines, '\n'), std::pair(zeros, '\0')}) {
+    if (path.empty()) continue;
+    const auto bytes = read_file(path);
+    std::istringstream text(std::string(bytes.begin(), bytes.end()));
+    for (std::string name; std::getline(text, name, end);) {
+      if (!name.empty()) names.push_back(name);
+    }
+  }
+  return names;
 }
 
 SourceOptions CommonOptions::source_options() const {

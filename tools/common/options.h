@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "lib/container/frame_header.h"
 #include "lib/image/image_source.h"
@@ -37,8 +38,18 @@ struct CommonOptions {
 // a heading there, add it after `app.option_defaults()->group(heading)`.
 void add_common_options(CLI::App& app, CommonOptions& options, const std::string& examples);
 
-// Adds -o, -O, -c and -f, under the heading "Output".
+// Adds -o, -O, -c, -f, --rm and -S, under the heading "Output".
 void add_destination_options(CLI::App& app, Destination& destination);
+
+// Names of inputs in files, as zstd and xz take them.
+struct InputLists {
+  std::string lines, zeros;  // --filelist, --files0
+
+  // `names`, and behind them those in the files. Throws what reading throws.
+  std::vector<std::string> added_to(std::vector<std::string> names) const;
+  bool given() const { return !lines.empty() || !zeros.empty(); }
+};
+void add_input_lists(CLI::App& app, InputLists& lists);
 
 // A check for numbers: CLI11's ranges let "nan" pass, and some of them "inf".
 CLI::Validator finite_number();

@@ -16,12 +16,11 @@
 namespace pie {
 namespace {
 
-volatile std::sig_atomic_t interrupt = 0;
+volatile std::sig_atomic_t interrupt = 0, status_request = 0;
 
 // Asked from outside: work can be saved before they end the process.
-constexpr std::initializer_list<int> kRequests{SIGINT,    SIGTERM, SIGHUP,  SIGQUIT,
-                                               SIGALRM,   SIGUSR1, SIGUSR2, SIGXCPU,
-                                               SIGVTALRM, SIGPROF, SIGIO,   SIGPWR};
+constexpr std::initializer_list<int> kRequests{
+    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR2, SIGXCPU, SIGVTALRM, SIGPROF, SIGIO, SIGPWR};
 // What went wrong within: nothing but the removal of files can be done about it.
 constexpr std::initializer_list<int> kFaults{SIGABRT, SIGSEGV, SIGBUS,  SIGFPE,
                                              SIGILL,  SIGSYS,  SIGTRAP, SIGSTKFLT};
@@ -37,6 +36,8 @@ void on_interrupt(int signal) {
   if (interrupt != 0 && signal != SIGHUP) on_fatal_signal(signal);
   interrupt = signal;
 }
+
+void on_status_request(int) { status_request = 1; }
 
 // A signal that was ignored when the tool was started, as SIGHUP is under nohup, stays ignored.
 void handle(std::initializer_list<int> signals, void (*handler)(int)) {
@@ -101,6 +102,7 @@ int run_main(const std::string& tool, const std::function<int()>& body) {
   handle(kRequests, on_fatal_signal);
   handle(kFaults, on_fatal_signal);
   handle({SIGPIPE}, on_fatal_signal);
+  handle({SIGUSR1}, on_status_request);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a failing write, with a message
   int code = 0;
   auto outcome = guarded("", [&] {
@@ -119,6 +121,12 @@ int run_main(const std::string& tool, const std::function<int()>& body) {
 
 ExitCode run_for_file(const std::string& file, const std::function<ExitCode()>& work) {
   return guarded(file, work);
+}
+
+bool status_requested() {
+  const bool requested = status_request != 0;
+  status_request = 0;
+  return requested;
 }
 
 InterruptFlag::InterruptFlag() {

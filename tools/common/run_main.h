@@ -18,6 +18,9 @@ int run_main(const std::string& tool, const std::function<int()>& body);
 // so that the other files go on.
 ExitCode run_for_file(const std::string& file, const std::function<ExitCode()>& work);
 
+// Whether SIGUSR1 has come since the last call: someone wants to know how far a long job is.
+bool status_requested();
+
 // While alive, SIGINT, SIGTERM, SIGHUP and the others that ask a process to end only set a flag (a
 // second one, but for SIGHUP, ends the process as usual), and a pipe that nobody reads any more is
 // no signal but a failing write. After the work is saved, `reraise` ends the process by the signal

@@ -71,7 +71,8 @@ class ImageWriter {
   ImageWriter(const DecodeOptions& options, const CodeInput& input, bool set, bool named,
               size_t count, OutputPaths& outputs)
       : options_(options), outputs_(outputs), input_(input.path), set_(set), count_(count) {
-    path_ = options.destination.path_for(decoded_name(input.name(), set), input.root);
+    path_ = options.destination.path_for(
+        decoded_name(input.name(), set, options.destination.suffix), input.root);
     format_ = options.format;
     if (format_.empty()) {
       format_ = suffix_of(path_);  // none if it is stdout
@@ -115,19 +116,20 @@ class ImageWriter {
     file->commit();
   }
 
-  // Puts the complete output in place.
-  void finish() {
+  // Puts the complete output in place. Returns whether it holds all that was added.
+  bool finish() {
     if (file_) {
       file_->take_after(input_);
       if (count_ == 1 && status_) file_->take(*status_);
       file_->commit();
     }
-    if (path_ == "-") return;
+    if (path_ == "-") return !lost_metadata_;
     if (lost_metadata_) {
       log_note(input_, "its colour profile, text or other metadata is only in PNG files");
     }
     log_detail(input_,
                std::to_string(count_) + " image(s) -> " + path_ + (numbered_ ? ", numbered" : ""));
+    return !lost_metadata_;
   }
 
  private:
@@ -137,9 +139,9 @@ class ImageWriter {
     const std::filesystem::path path(path_);
     char number[32];
     std::snprintf(number, sizeof number, "-%05llu.", static_cast<unsigned long long>(index));
-    const auto numbered = (path.parent_path() / (path.stem().string() + number + format_)).string();
+    auto numbered = (path.parent_path() / (path.stem().string() + number + format_)).string();
     if (member.name.empty()) return numbered;
-    std::filesystem::path name(decoded_name(member.name + ".pie", false));
+    std::filesystem::path name(decoded_name(member.name, false, ""));
     if (!options_.format.empty()) {
       name.replace_extension(format_);
     } else if (!can_encode(image, suffix_of(name.string()))) {
@@ -237,6 +239,7 @@ class DecodeRun {
     const auto selection = parse_selection(options_.select, images, names);
     const bool set = frames > 1 || file.frames()[0].header().archive;
     ImageWriter writer(options_, input, set, set && !names.empty(), selection.size(), outputs_);
+    bool whole = faults.empty();
     // The selection counts through the frames; each run of indices in one frame is decoded at once.
     for (size_t k = 0; k < selection.size();) {
       uint64_t first = 0;
@@ -256,8 +259,16 @@ class DecodeRun {
         log_warning(path, "is cut before its alpha channel or the low bytes of its samples");
       }
       for (const auto& warning : notes.warnings) log_warning(path, warning);
+      whole = whole && notes.complete && notes.warnings.empty();
     }
-    writer.finish();
+    whole = writer.finish() && whole;
+    if (options_.destination.remove) {
+      if (whole) {
+        remove_input(path);
+      } else {
+        log_note(path, "is not removed: it holds more than was written");
+      }
+    }
     return ExitCode::kOk;
   }
 

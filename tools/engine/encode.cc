@@ -11,6 +11,7 @@
 #include "lib/codec/codec.h"
 #include "lib/codec/npy.h"
 #include "lib/coding/normal_table.h"
+#include "lib/container/code_file.h"
 #include "lib/image/image_source.h"
 #include "lib/model/model_store.h"
 #include "tools/common/run_main.h"
@@ -70,6 +71,9 @@ class EncodeRun {
       throw UsageError("--lossless needs an exact model (pie-photo, pie-exact-...), and " +
                        model_.name() +
                        " is real-valued; leave --lossless away, or choose another model");
+    }
+    if (options.destination.remove && (!exact || options.strip)) {
+      throw UsageError("--rm needs an exact model, and all metadata: not with --strip");
     }
   }
 
@@ -187,7 +191,7 @@ class EncodeRun {
   // The images of a group, from the first. What is known of their files goes to `coding` as they
   // come; what cannot be kept is said.
   ImageFeed feed_for(const ImageSource& source, const Job& job, const Group& group,
-                     CodingOptions* coding) const {
+                     CodingOptions* coding) {
     const auto kept = std::make_shared<size_t>(0);  // bytes of metadata
     const auto load = [this, &source, &job, &group, coding, kept](size_t first, size_t wanted) {
       ImageFile besides;
@@ -196,6 +200,7 @@ class EncodeRun {
       const auto name = source.name(first);
       if (options_.strip) besides = {};
       for (const auto& what : besides.dropped) log_warning(name, "its " + what + " is not kept");
+      losses_ += besides.dropped.size();
       if (group.files) {
         coding->members.push_back(job.of_files ? member_of(source, first) : Member());
         *kept += std::accumulate(
@@ -204,6 +209,7 @@ class EncodeRun {
         if (*kept <= kMostMetadata) {
           coding->members.back().metadata = std::move(besides.metadata);
         } else if (!besides.metadata.empty()) {
+          ++losses_;
           log_warning(name, "its metadata is not kept: that of " + std::to_string(group.count) +
                                 " images together is more than " +
                                 std::to_string(kMostMetadata >> 20) + " MiB");
@@ -241,12 +247,13 @@ class EncodeRun {
     const bool code_wanted = options_.latents.empty() || destination.to_stdout ||
                              !destination.file.empty() || !destination.folder.empty();
     if (!code_wanted) return ExitCode::kOk;
-    const auto output = destination.path_for(job.name + ".pie", job.root);
+    const auto output = destination.path_for(job.name + destination.suffix, job.root);
     outputs_.claim(output, job.name);
     if (!destination.folder.empty()) {
       make_folder(std::filesystem::path(output).parent_path().string());
     }
     const auto file = open_output(output, destination.overwrite);
+    losses_ = 0;
     Progress progress(common_, job.name);
     Sums sums;
     const auto all = static_cast<double>(job.images());
@@ -267,6 +274,7 @@ class EncodeRun {
     if (!job.of_files) file->take_after(job.name);
     file->commit();
     report(job, sums, output);
+    if (destination.remove) remove_inputs(job, sums, output);
     return ExitCode::kOk;
   }
 
@@ -364,6 +372,23 @@ class EncodeRun {
                  (sums.bytes > before ? "; the input was smaller: keep that" : ""));
   }
 
+  // Those of a job whose code file, read again, gives back all that they hold.
+  void remove_inputs(const Job& job, const Sums& sums, const std::string& output) const {
+    if (job.files.empty() || losses_ > 0 || sums.bytes > input_bytes(job, sums.raw_bytes)) {
+      log_note(job.name, "is not removed: its code file is larger, or does not hold all of it");
+      return;
+    }
+    const LoadedModel floor = floor_model();
+    const CodeFile code(Input(output), common_.limits());
+    for (const auto& frame : code.frames()) {
+      std::vector<uint64_t> all(frame.header().images);
+      std::iota(all.begin(), all.end(), uint64_t{0});
+      const bool of_floor = frame.header().fingerprint == kFloorFingerprint;
+      decode_images(of_floor ? floor : model_, frame, 0, all, [](uint64_t, const Image&) {});
+    }
+    for (const auto& path : job.files) remove_input(path);
+  }
+
   const CommonOptions& common_;
   const EncodeOptions& options_;
   LoadedModel model_;
@@ -372,6 +397,7 @@ class EncodeRun {
   OutputPaths outputs_;
   std::string root_;  // the folder whose files are named as they lie in it
   Json reports_ = Json::array();
+  std::size_t losses_ = 0;                       // of the job under way: what is not kept
   uint64_t bytes_before_ = 0, bytes_after_ = 0;  // of what was not written to stdout
 };
 

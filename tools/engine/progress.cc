@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "lib/base/log.h"
+#include "tools/common/run_main.h"
 
 namespace pie {
 
@@ -31,7 +32,7 @@ std::string shortened(const std::string& name) {
 }  // namespace
 
 Progress::Progress(const CommonOptions& common, const std::string& what)
-    : on_(common.shows_progress()), what_(shortened(what)), start_(Clock::now()) {
+    : on_(common.shows_progress()), name_(what), start_(Clock::now()) {
   next_ = start_ + std::chrono::seconds(1);
 }
 
@@ -42,13 +43,19 @@ Progress::~Progress() {
 void Progress::show(double done) {
   constexpr std::chrono::milliseconds kBetween{250};
   const auto now = Clock::now();
-  if (!on_ || now < next_ || done <= 0) return;
+  if (done <= 0) return;
+  const bool asked = status_requested();
+  if (!asked && (!on_ || now < next_)) return;
   next_ = now + kBetween;
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   char text[64];
-  std::snprintf(text, sizeof text, ": %.0f %%, %s left", 100 * done,
+  std::snprintf(text, sizeof text, "%.0f %%, %s left", 100 * done,
                 clock_text(std::ceil(elapsed * (1 / done - 1))).c_str());
-  show_status(what_ + text);
+  if (asked) {
+    log_note(name_, text);
+  } else {
+    show_status(shortened(name_) + ": " + text);
+  }
 }
 
 }  // namespace pie

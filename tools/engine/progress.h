@@ -11,7 +11,8 @@ namespace pie {
 // "1:02:03".
 std::string clock_text(double seconds);
 
-// A status line (lib/base/log.h) of one job, which comes after a second and goes at the end.
+// A status line (lib/base/log.h) of one job, which comes after a second and goes at the end; and a
+// message whenever someone asks by SIGUSR1.
 class Progress {
  public:
   Progress(const CommonOptions& common, const std::string& what);
@@ -25,7 +26,7 @@ class Progress {
  private:
   using Clock = std::chrono::steady_clock;
   bool on_;
-  std::string what_;
+  std::string name_;
   Clock::time_point start_, next_;
 };
 

@@ -158,14 +158,10 @@ class TrainingLog {
   ~TrainingLog() { show_status(""); }
 
   void show(const TrainStatus& s) {
+    if (status_requested()) log_note(state_text(s));
     if (shows_progress_ && (s.validated || s.elapsed_s - shown_at_ > 0.5)) {
       shown_at_ = s.elapsed_s;
-      const double left = s.progress > 0 ? s.elapsed_s * (1 / s.progress - 1) : 0;
-      show_status(figure("epoch %.1f", s.epoch) + figure("  %.0f%%", 100 * s.progress) + "  step " +
-                  std::to_string(s.step) + "  [" + clock_text(s.elapsed_s) + "<" +
-                  clock_text(left) + figure(", %.0f img/s", s.images_per_s) +
-                  figure(", bpd %.4f", s.bits_per_dim) + figure(", loss %.5f", s.loss) +
-                  figure(", cross-entropy %.4f", s.cross_entropy) + "]");
+      show_status(state_text(s));
     }
     bits_ += s.bits_per_dim;
     loss_ += s.loss;
@@ -210,6 +206,14 @@ class TrainingLog {
 
  private:
   static constexpr int64_t kLogEvery = 50;
+
+  static std::string state_text(const TrainStatus& s) {
+    const double left = s.progress > 0 ? s.elapsed_s * (1 / s.progress - 1) : 0;
+    return figure("epoch %.1f", s.epoch) + figure("  %.0f%%", 100 * s.progress) + "  step " +
+           std::to_string(s.step) + "  [" + clock_text(s.elapsed_s) + "<" + clock_text(left) +
+           figure(", %.0f img/s", s.images_per_s) + figure(", bpd %.4f", s.bits_per_dim) +
+           figure(", loss %.5f", s.loss) + figure(", cross-entropy %.4f", s.cross_entropy) + "]";
+  }
 
   // A number in words, or nothing if it is not finite.
   static std::string figure(const char* format, double value) {

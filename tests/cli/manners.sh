@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# What other compressors' users expect: inputs removed when all of them is safe, names from lists, other
+# suffixes, and an answer to SIGUSR1.
+. "$(dirname "$0")/helpers.sh"
+export PIE_MODEL_PATH=$here/../../models
+cp "$testdata"/digit-0.png "$testdata"/digit-1.png "$testdata"/photo-48x32.png .
+
+# Inputs go when their code files are there and decode, and not before.
+cp digit-0.png a.png
+cp photo-48x32.png b.png
+expect 0 pie-encode --rm a.png b.png
+folder_has a.png.pie b.png.pie digit-0.png digit-1.png photo-48x32.png
+expect 0 pie-decode --rm a.png.pie b.png.pie
+folder_has a.png b.png digit-0.png digit-1.png photo-48x32.png
+mkdir set
+mv a.png b.png set
+expect 0 pie-encode --rm -r set -o set.pie
+[ -z "$(ls set)" ] || fail "left $(ls set)"
+expect 0 pie-decode --rm set.pie -O set
+[ "$(ls set)" = $'a.png\nb.png' ] && [ ! -e set.pie ] || fail "there are: $(ls set)"
+rm -r set
+# What would be lost, or is better kept, stays.
+printf 'P5 1 1 255\n0' >dot.pgm
+expect 0 pie-encode --rm dot.pgm
+says 'dot.pgm: is not removed: its code file is larger'
+[ -e dot.pgm ] || fail "a smaller input was removed"
+expect 0 pie-encode photo-48x32.png
+expect 0 pie-decode --rm photo-48x32.png.pie -o x.ppm
+expect 0 pie-encode -f digit-0.png
+for options in '--layers 1 digit-0.png' '-c digit-0.png' '--strip digit-0.png' '-m pie-mnist digit-0.png'; do
+  expect 2 pie-encode -f --rm $options
+done
+for options in '--layers 1' '-c' '-t' '-tt' '-l' '--select 0' '--allow-partial'; do
+  expect 2 pie-decode -f --rm $options digit-0.png.pie
+done
+expect 2 pie-encode --rm - <digit-0.png
+[ -e digit-0.png ] && [ -e digit-0.png.pie ] || fail "removed by a refused command"
+# One that was not coded stays, beside one that was.
+head -c 100 digit-1.png >cut.png
+cp digit-1.png whole.png
+expect 3 pie-encode --rm cut.png whole.png
+[ -e cut.png ] && [ ! -e whole.png ] || fail "the wrong one was removed"
+rm -f ./*.pie ./*.pgm ./*.ppm cut.png
+
+# Names from lists, with spaces, brackets and line ends.
+cp digit-0.png 'a b[1].png'
+cp digit-1.png $'line\nend.png'
+printf 'a b[1].png\n\ndigit-1.png' >list
+expect 0 pie-encode --filelist list
+[ -e 'a b[1].png.pie' ] && [ -e digit-1.png.pie ] || fail "not encoded: $(ls)"
+expect 0 pie-encode --files0 <(printf '%s\0' $'line\nend.png' digit-0.png) photo-48x32.png
+expect 0 pie-decode -t --filelist - < <(printf '%s\n' ./*-*.png.pie)
+expect 0 pie-decode -O out --files0 <(find . -name '*.pie' -print0)
+[ "$(find out -type f -printf x)" = xxxxx ] || fail "decoded: $(ls out)"
+: >empty
+expect 0 pie-encode --filelist empty
+expect 0 pie-decode --files0 empty
+expect 1 pie-encode --filelist missing
+expect 1 pie-encode --filelist <(echo missing.png)
+rm -r ./*.pie out
+
+# Other suffixes.
+expect 0 pie-encode -S .code digit-0.png
+expect 0 pie-encode --suffix x digit-1.png
+folder=$PWD
+mkdir codes
+mv digit-0.png.code digit-1.png.x codes
+expect 0 pie-decode -r -S code codes -O out
+[ "$(ls out)" = digit-0.png ] || fail "decoded $(ls out)"
+expect 0 pie-decode -S x codes/digit-1.png.x -o again.png
+expect 2 pie-encode -S a/b digit-0.png
+expect 2 pie-encode -S '' digit-0.png
+
+# SIGUSR1 asks how far a job is, and ends nothing.
+{ printf 'P6\n1200 1200\n255\n'; head -c 4320000 /dev/urandom; } >large.ppm # takes seconds
+"$tools/pie-encode" -T 1 --coder model large.ppm -o large.pie 2>"$err" &
+process=$!
+until ls -A | grep -q '^\.pie-'; do sleep 0.02; done # it works
+while kill -USR1 $process 2>/dev/null; do sleep 0.1; done
+wait $process || fail "ended by SIGUSR1"
+grep -q '^pie-encode: large.ppm: [0-9]* %, 0:00:[0-9]* left$' "$err" || fail "no answer"
+expect 0 pie-decode -t large.pie
