@@ -71,14 +71,18 @@ train_model() {
 
 # evaluate NAMES OPTION... DATA: the report of each model of train_model, or shipped one, in $out/NAME.json.
 evaluate() {
-  local names name models=() line
+  local names name models=()
   read -ra names <<<"$1"
   shift
   for name in "${names[@]}"; do models+=(-m "$(file_of "$name")"); done
-  "$bin/flow-eval" -T $threads -q "${models[@]}" --json "$@" | for name in "${names[@]}"; do
-    read -r line || exit 1  # flow-eval has said why
-    printf '%s\n' "$line" >"$out/$name.json"
-  done
+  "$bin/flow-eval" -T $threads -q "${models[@]}" --json "$@" >"$out/reports.json"
+  python3 - "$out" "${names[@]}" <<'P'
+import json, sys
+folder, *names = sys.argv[1:]
+reports = json.load(open(f"{folder}/reports.json"))
+for name, report in zip(names, reports if isinstance(reports, list) else [reports], strict=True):
+    json.dump(report, open(f"{folder}/{name}.json", "w"))
+P
 }
 
 # The file of a model of train_model, or of a shipped one.

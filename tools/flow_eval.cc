@@ -37,9 +37,10 @@ int measure_images(const EvalOptions& options, const CommonOptions& common) {
   report["sharpness"]["data"] = finite_or_null(report, "sharpness.data", mean.mean());
   report["sharpness"]["data_stderr"] =
       finite_or_null(report, "sharpness.data_stderr", mean.standard_error());
-  std::cout << (common.json ? report.dump() + "\n" : as_table(report));
+  const auto reports = Json::array({report});
+  std::cout << (common.json ? as_json(reports) : as_table(reports));
   if (!options.csv.empty()) {
-    const auto text = as_csv(Json::array({report}));
+    const auto text = as_csv(reports);
     write_output(options.csv, Bytes(text.begin(), text.end()), options.force);
   }
   return 0;

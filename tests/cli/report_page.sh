@@ -11,7 +11,7 @@ cp "$out" reports.json
 python <<'P'
 import base64, html.parser, json, re
 page = open("page/report.html").read()
-reports = [json.loads(line) for line in open("reports.json")]
+reports = json.load(open("reports.json"))
 void = {"meta", "link", "img"}
 
 class Checker(html.parser.HTMLParser):

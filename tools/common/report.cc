@@ -1,9 +1,12 @@
 #include "tools/common/report.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -15,18 +18,43 @@ bool is_long(const std::string& key) {
   return key == "curve" || key == "points" || key == "configuration";
 }
 
-void flatten(const Json& json, const std::string& path,
-             std::vector<std::pair<std::string, std::string>>& out) {
-  if (json.is_structured()) {
-    size_t index = 0;
-    for (const auto& item : json.items()) {
-      const auto key = json.is_array() ? std::to_string(index++) : item.key();
-      if (is_long(key)) continue;
-      flatten(item.value(), path.empty() ? key : path + "." + key, out);
+using Rows = std::vector<std::pair<std::string, Json>>;
+
+// The numbers and texts of a report by dotted path. Objects in an array that have a name go by it
+// if `named`, all others by their number.
+void flatten(const Json& json, bool named, const std::string& path, Rows& out) {
+  if (!json.is_structured()) return out.emplace_back(path, json), void();
+  size_t index = 0;
+  for (const auto& item : json.items()) {
+    auto key = json.is_array() ? std::to_string(index++) : item.key();
+    if (is_long(key)) continue;
+    if (named && json.is_array() && item.value().is_object() && item.value().contains("name")) {
+      key = item.value()["name"].get<std::string>();
     }
-  } else {
-    out.emplace_back(path, json.is_string() ? json.get<std::string>() : json.dump());
+    flatten(item.value(), named, path.empty() ? key : path + "." + key, out);
   }
+}
+
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+// A figure with the digits that a person compares.
+std::string short_text(const Json& value) {
+  if (value.is_null()) return "-";
+  if (!value.is_number_float()) return text_of(value);
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.4g", value.get<double>());
+  return text.data();
+}
+
+// What a table leaves out: what is said elsewhere, or the same in all.
+bool is_known(const std::string& path) {
+  static const std::set<std::string> kKnown{
+      "schema", "tool", "model.name", "likelihood.definition", "sharpness.kernel", "sharpness.on"};
+  constexpr const char* kName = ".name";
+  const bool names = path.size() > 5 && path.compare(path.size() - 5, 5, kName) == 0;
+  return names || kKnown.count(path) > 0 || path.compare(0, 8, "warnings") == 0;
 }
 
 std::string csv_field(const std::string& text) {
@@ -51,11 +79,63 @@ void timed(Json& report, const std::string& name, const std::function<void()>& w
   report["time_s"][name] = seconds.count();
 }
 
-std::string as_table(const Json& report) {
-  std::vector<std::pair<std::string, std::string>> rows;
-  flatten(report, "", rows);
-  std::string text;
-  for (const auto& [key, value] : rows) text += key + "\t" + value + "\n";
+std::string as_json(const Json& reports) {
+  const Json& document = reports.size() == 1 ? reports[0] : reports;
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string as_table(const Json& reports) {
+  // Rows in the order of the reports; what only later ones have stands where it stands there.
+  std::vector<std::pair<std::string, std::vector<std::string>>> table;
+  const size_t columns = reports.size();
+  std::vector<std::string> heads(columns), warnings;
+  for (size_t column = 0; column < columns; ++column) {
+    const Json& report = reports[column];
+    if (report.contains("model")) heads[column] = report["model"]["name"].get<std::string>();
+    for (const auto& text : report["warnings"]) {
+      const auto of = columns > 1 ? heads[column] + ": " : "";
+      warnings.push_back("warning: " + of + text.get<std::string>());
+    }
+    Rows rows;
+    flatten(report, true, "", rows);
+    auto at = table.begin();
+    for (const auto& [path, value] : rows) {
+      if (is_known(path)) continue;
+      const auto same = std::find_if(table.begin(), table.end(), [&, &key = path](const auto& row) {
+        return row.first == key;
+      });
+      at = same != table.end() ? same : table.insert(at, {path, std::vector<std::string>(columns)});
+      at->second[column] = short_text(value);
+      ++at;
+    }
+  }
+
+  std::vector<size_t> widths(columns);
+  size_t widest = 0;
+  for (size_t column = 0; column < columns; ++column) widths[column] = heads[column].size();
+  for (const auto& [path, values] : table) {
+    widest = std::max(widest, path.size() - (path.find('.') + 1) + 2);
+    for (size_t column = 0; column < columns; ++column) {
+      widths[column] = std::max(widths[column], values[column].size());
+    }
+  }
+  std::string text, group;
+  const auto add_line = [&](std::string line, const std::vector<std::string>& values) {
+    line.resize(std::max(line.size(), widest), ' ');
+    for (size_t column = 0; column < columns; ++column) {
+      line += "  " + std::string(widths[column] - values[column].size(), ' ') + values[column];
+    }
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  };
+  if (std::any_of(heads.begin(), heads.end(), [](const auto& head) { return !head.empty(); })) {
+    add_line("", heads);
+  }
+  for (const auto& [path, values] : table) {
+    const auto dot = path.find('.');
+    if (path.substr(0, dot) != group) text += (group = path.substr(0, dot)) + "\n";
+    add_line("  " + path.substr(dot + 1), values);
+  }
+  for (const auto& warning : warnings) text += warning + "\n";
   return text;
 }
 
@@ -63,10 +143,11 @@ std::string as_csv(const Json& reports) {
   std::vector<std::string> columns;
   std::vector<std::map<std::string, std::string>> lines;
   for (const auto& report : reports) {
-    std::vector<std::pair<std::string, std::string>> rows;
-    flatten(report, "", rows);
-    lines.emplace_back(rows.begin(), rows.end());
+    Rows rows;
+    flatten(report, false, "", rows);
+    auto& line = lines.emplace_back();
     for (const auto& row : rows) {
+      line[row.first] = text_of(row.second);
       if (std::find(columns.begin(), columns.end(), row.first) == columns.end()) {
         columns.push_back(row.first);
       }

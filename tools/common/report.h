@@ -15,8 +15,12 @@ Json finite_or_null(Json& report, const std::string& name, double value);
 // Does `work` and notes its seconds in report["time_s"][name].
 void timed(Json& report, const std::string& name, const std::function<void()>& work);
 
-// The numbers and texts of `report` by dotted path, one "path<TAB>value" line each.
-std::string as_table(const Json& report);
+// The figures of an array of reports for people: a column for each, headed by its model, and few
+// digits; warnings below.
+std::string as_table(const Json& reports);
+
+// One report by itself, several as an array: one document.
+std::string as_json(const Json& reports);
 
 // A header line of dotted paths and one line of values for each report.
 std::string as_csv(const Json& reports);

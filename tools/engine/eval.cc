@@ -74,13 +74,11 @@ void write_pictures(const ModelReport& report, const EvalOptions& options,
 }  // namespace
 
 int run_eval(const CommonOptions& common, const EvalOptions& options) {
-  const auto print = [&](const Json& report) {
-    std::cout << (common.json ? report.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"
-                              : as_table(report))
-              << std::flush;
+  const auto print = [&](const Json& reports) {
+    std::cout << (common.json ? as_json(reports) : as_table(reports)) << std::flush;
   };
   if (options.models.empty()) {
-    print(compare_images(common, options));
+    print(Json::array({compare_images(common, options)}));
     return 0;
   }
   if (!options.pictures.empty()) refuse_existing_pictures(options);
@@ -92,12 +90,12 @@ int run_eval(const CommonOptions& common, const EvalOptions& options) {
     worst = worse(worst, run_for_file(name, [&] {
                     reports.push_back(evaluate_model(common, options, name));
                     figures.push_back(reports.back().figures);
-                    print(reports.back().figures);
                     if (!options.pictures.empty()) write_pictures(reports.back(), options, name);
                     return ExitCode::kOk;
                   }));
   }
   if (reports.empty()) return static_cast<int>(worst);
+  print(figures);
   if (!options.csv.empty()) write_text(options.csv, as_csv(figures), options.force);
   if (!options.html.empty()) write_text(options.html, report_page(reports), options.force);
   return static_cast<int>(worst);
