@@ -20,6 +20,12 @@ function(pie_own_code target)
   endif()
 endfunction()
 
+# Tests wait longer for the compiler than for themselves.
+function(pie_test_code target)
+  pie_own_code(${target})
+  target_compile_options(${target} PRIVATE -O1)
+endfunction()
+
 # pie_folder(NAME SOURCES a.cc ... [LINKS packages...])  ->  object library pie_NAME
 function(pie_folder name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
@@ -34,7 +40,7 @@ function(pie_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${name}.cc ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest GTest::gtest_main)
-  pie_own_code(${name})
+  pie_test_code(${name})
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS format)
   if(NOT TARGET format_tests)
     add_custom_target(format_tests)

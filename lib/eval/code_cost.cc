@@ -29,23 +29,14 @@ ImageSet decode_prefix(const LoadedModel& model, const StoredFrame& frame, int l
   return images;
 }
 
-// How far the images of one prefix are from the original ones.
-struct Distortion {
-  double psnr_db = 0;
-  std::vector<double> squared_errors;  // mean of each image
-};
-
-Distortion distortion(const ImageSet& images, const ImageSet& decoded) {
-  Distortion result;
-  Psnr pooled;
-  const auto samples = static_cast<size_t>(images.shape().elements());
+// The mean of each image.
+std::vector<double> squared_errors(const ImageSet& images, const ImageSet& decoded) {
+  std::vector<double> result;
   for (size_t i = 0; i < images.size(); ++i) {
     Psnr one;
-    one.add(images.data(i), decoded.data(i), samples);
-    pooled.add(images.data(i), decoded.data(i), samples);
-    result.squared_errors.push_back(one.mse());
+    one.add(images.data(i), decoded.data(i), static_cast<size_t>(images.shape().elements()));
+    result.push_back(one.mse());
   }
-  result.psnr_db = pooled.pooled_db();
   return result;
 }
 
@@ -57,51 +48,67 @@ size_t count_larger(const std::vector<double>& values, const std::vector<double>
 
 }  // namespace
 
-CodeReport evaluate_code(const LoadedModel& model, const ImageSet& images, CodingOptions options) {
-  options.archive = true;
+CodeReport evaluate_code(const LoadedModel& model, const std::vector<ImageSet>& sets,
+                         CodingOptions options) {
   // Several models are measured with one step, which is not for those that code every bit.
   if (coder_for(model)->exact()) options.step = 0;
   CodeReport report;
-  EncodedImages encoded;
-  report.encode_s = seconds_of([&] { encoded = encode_images(model, feed_of(images), options); });
-  const CodeFile file(encoded.frame);
-  const auto& frame = file.frames()[0];
-  const auto ends = breakpoints(frame);
-  const auto dims = static_cast<double>(images.pixels().size());
-  const auto count = static_cast<double>(images.size());
-  report.step = static_cast<double>(frame.header().step) / kUnitsPerSigma;
-  report.lossless = frame.header().lossless();
-  report.file_bytes = encoded.frame.size();
-  report.overhead_bytes = frame.overhead_bytes();
-  report.file_bits_per_dim = 8 * static_cast<double>(report.file_bytes) / dims;
-  report.overhead_bytes_per_image = static_cast<double>(report.overhead_bytes) / count;
-  double ideal_bits = 0;
-  std::vector<double> previous;
-  for (size_t k = 0; k < encoded.layers.size(); ++k) {
-    const auto& coded = encoded.layers[k];
-    const auto payload = static_cast<double>(coded.payload_bytes);
-    const auto prefix = static_cast<double>(ends[k].offset);
-    CodeLayer layer;
-    layer.name = coded.name;
-    layer.payload_bytes = coded.payload_bytes;
-    layer.model_blocks = coded.model_blocks;
-    layer.plain_blocks = coded.plain_blocks;
+  double dims = 0, count = 0, ideal_bits = 0;
+  std::vector<Psnr> errors;        // of each prefix
+  std::vector<uint64_t> worse;     // images that a layer made so
+  std::vector<uint64_t> prefixes;  // bytes
+  for (const ImageSet& images : sets) {
+    options.archive = images.size() != 1;
+    EncodedImages encoded;
+    report.encode_s +=
+        seconds_of([&] { encoded = encode_images(model, feed_of(images), options); });
+    const CodeFile file(encoded.frame);
+    const auto& frame = file.frames()[0];
+    const auto ends = breakpoints(frame);
+    report.step = static_cast<double>(frame.header().step) / kUnitsPerSigma;
+    report.lossless = frame.header().lossless();
+    report.file_bytes += encoded.frame.size();
+    report.overhead_bytes += frame.overhead_bytes();
+    dims += static_cast<double>(images.pixels().size());
+    count += static_cast<double>(images.size());
+    const size_t layers = encoded.layers.size();
+    report.layers.resize(layers);
+    errors.resize(layers);
+    worse.resize(layers);
+    prefixes.resize(layers);
+    std::vector<double> previous;
+    for (size_t k = 0; k < layers; ++k) {
+      const auto& coded = encoded.layers[k];
+      CodeLayer& layer = report.layers[k];
+      layer.name = coded.name;
+      layer.payload_bytes += coded.payload_bytes;
+      layer.model_blocks += coded.model_blocks;
+      layer.plain_blocks += coded.plain_blocks;
+      layer.ideal_bytes += coded.ideal_bits / 8;
+      ideal_bits += coded.ideal_bits;
+      prefixes[k] += ends[k].offset;
+      ImageSet decoded;
+      layer.decode_s += seconds_of(
+          [&] { decoded = decode_prefix(model, frame, static_cast<int>(k) + 1, images.shape()); });
+      errors[k].add(images, decoded);
+      const auto squared = squared_errors(images, decoded);
+      worse[k] += count_larger(squared, previous);
+      previous = squared;
+    }
+  }
+  for (size_t k = 0; k < report.layers.size(); ++k) {
+    CodeLayer& layer = report.layers[k];
+    const auto payload = static_cast<double>(layer.payload_bytes);
+    const auto prefix = static_cast<double>(prefixes[k]);
     layer.payload_bytes_per_image = payload / count;
-    layer.ideal_bytes = coded.ideal_bits / 8;
-    layer.gap_percent = 100 * (8 * payload / coded.ideal_bits - 1);
+    layer.gap_percent = 100 * (payload / layer.ideal_bytes - 1);
     layer.prefix_bytes_per_image = prefix / count;
     layer.prefix_bits_per_dim = 8 * prefix / dims;
-    ImageSet decoded;
-    layer.decode_s = seconds_of(
-        [&] { decoded = decode_prefix(model, frame, static_cast<int>(k) + 1, images.shape()); });
-    const auto found = distortion(images, decoded);
-    layer.psnr_db = found.psnr_db;
-    layer.images_made_worse_percent =
-        100 * static_cast<double>(count_larger(found.squared_errors, previous)) / count;
-    previous = found.squared_errors;
-    ideal_bits += coded.ideal_bits;
-    report.layers.push_back(layer);
+    layer.psnr_db = errors[k].pooled_db();
+    layer.images_made_worse_percent = 100 * static_cast<double>(worse[k]) / count;
   }
+  report.file_bits_per_dim = 8 * static_cast<double>(report.file_bytes) / dims;
+  report.overhead_bytes_per_image = static_cast<double>(report.overhead_bytes) / count;
   report.ideal_bits_per_dim = ideal_bits / dims;
   return report;
 }

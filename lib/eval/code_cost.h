@@ -35,8 +35,9 @@ struct CodeReport {
   std::vector<CodeLayer> layers;  // coarse to fine
 };
 
-// Codes the images as one archive and decodes every prefix of its layers. Throws like encode_images
-// and decode_images.
-CodeReport evaluate_code(const LoadedModel& model, const ImageSet& images, CodingOptions options);
+// Codes each set of images as one file, an archive if it has several, and decodes every prefix of
+// its layers; the figures are of all of them. Throws like encode_images and decode_images.
+CodeReport evaluate_code(const LoadedModel& model, const std::vector<ImageSet>& sets,
+                         CodingOptions options);
 
 }  // namespace pie

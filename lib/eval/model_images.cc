@@ -46,4 +46,15 @@ ImageSet load_for(const Model& model, const ImageSource& source,
   return images;
 }
 
+std::vector<ImageSet> load_whole(const Model& model, const ImageSource& source) {
+  if (!model.any_size()) return {load_all(source, model.input_shape())};
+  std::vector<ImageSet> sets;
+  for (size_t i = 0; i < source.size(); ++i) {
+    auto shape = source.header(i).shape;
+    shape.channels = model.input_shape().channels;  // which loading checks
+    source.load_planar(i, shape, sets.emplace_back(shape, 1).data());
+  }
+  return sets;
+}
+
 }  // namespace pie

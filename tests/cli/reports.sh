@@ -32,6 +32,11 @@ mkdir images
 python3 "$here/images.py" split "$digits" images
 expect 0 flow-eval -m tiny --metrics likelihood --json "images[:20]" --noise-draws 2
 cp "$out" png.json
+# Photographs of any sizes, whole.
+expect 0 pie-decode --layers 4 "$testdata/golden/pie-photo.pie" -o other.png
+pie-encode -q -c --coder model other.png | wc -c >other.bytes
+expect 0 flow-eval -m pie-photo --metrics code --json "$testdata/photo-48x32.png" other.png
+cp "$out" photos.json
 python <<'P'
 import csv, json, math
 load = lambda name: json.load(open(name))
@@ -76,6 +81,9 @@ values = next(line.split()[1:] for line in table if line.startswith("  bits_per_
 assert values == [f"{likelihood['bits_per_dim']:.4g}"] * 2
 assert "likelihood" in table and not {"sharpness", "code"} & set(table)
 assert [report["model"]["name"] for report in load("models.json")] == ["tiny", "pie-exact-mnist"]
+photos = load("photos.json")["code"]
+assert photos["lossless"] and photos["layers"][-1]["psnr_db"] is None
+assert photos["file_bytes"] == 1834 + int(open("other.bytes").read())
 assert abs(load("png.json")["likelihood"]["bits_per_dim"] - likelihood["bits_per_dim"]) < 1e-6
 P
 

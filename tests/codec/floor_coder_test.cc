@@ -16,7 +16,7 @@
 namespace pie {
 namespace {
 
-const LoadedModel& tiny_photo() {
+const LoadedModel& photo_model() {
   static const LoadedModel model = random_loaded_exact_pie(tiny_photo_preset(), 4);
   return model;
 }
@@ -31,7 +31,8 @@ Image decoded(const Bytes& file) {
   const CodeFile code(file);
   const auto& frame = code.frames().front();
   Image image;
-  const auto model = frame.header().fingerprint == kFloorFingerprint ? floor_model() : tiny_photo();
+  const auto model =
+      frame.header().fingerprint == kFloorFingerprint ? floor_model() : photo_model();
   decode_images(model, frame, 0, {0}, [&](uint64_t, const Image& found) { image = found; });
   return image;
 }
@@ -52,7 +53,8 @@ TEST(FloorCoder, KeepsAllChannelsAndDepths) {
     for (const int channels : {1, 2, 3, 4}) {
       for (const auto& image :
            {noise_image({channels, 9, 14}, bits), striped({channels, 9, 14}, bits)}) {
-        const auto encoded = encode_images(tiny_photo(), feed_of(image), with(CoderChoice::kFloor));
+        const auto encoded =
+            encode_images(photo_model(), feed_of(image), with(CoderChoice::kFloor));
         EXPECT_TRUE(encoded.floor);
         EXPECT_TRUE(CodeFile(encoded.frame).frames().front().header().lossless());
         EXPECT_EQ(decoded(encoded.frame), image);
@@ -65,7 +67,7 @@ TEST(FloorCoder, TheSmallerOneIsTaken) {
   for (const int bits : {8, 16}) {
     for (const auto& image : {noise_image({3, 16, 16}, bits), striped({3, 16, 16}, bits)}) {
       const auto by = [&](CoderChoice choice) {
-        return encode_images(tiny_photo(), feed_of(image), with(choice));
+        return encode_images(photo_model(), feed_of(image), with(choice));
       };
       const auto floor = by(CoderChoice::kFloor), model = by(CoderChoice::kModel),
                  smallest = by(CoderChoice::kSmallest);
@@ -75,7 +77,7 @@ TEST(FloorCoder, TheSmallerOneIsTaken) {
     }
   }
   EXPECT_TRUE(
-      encode_images(tiny_photo(), feed_of(striped({3, 16, 16}, 8)), with(CoderChoice::kSmallest))
+      encode_images(photo_model(), feed_of(striped({3, 16, 16}, 8)), with(CoderChoice::kSmallest))
           .floor);
 }
 
@@ -83,17 +85,17 @@ TEST(FloorCoder, ArchivesAndPrefixesStayWithTheModel) {
   const ImageSet two(Shape{3, 8, 8}, 2);
   auto options = with(CoderChoice::kSmallest);
   options.archive = true;
-  EXPECT_FALSE(encode_images(tiny_photo(), feed_of(two), options).floor);
+  EXPECT_FALSE(encode_images(photo_model(), feed_of(two), options).floor);
   options.archive = false;
   options.layers = 1;
-  EXPECT_FALSE(encode_images(tiny_photo(), feed_of(two.slice(0, 1)), options).floor);
+  EXPECT_FALSE(encode_images(photo_model(), feed_of(two.slice(0, 1)), options).floor);
 }
 
 TEST(FloorCoder, AnArchiveHasAStreamForEachImage) {
   const auto images = noise_set({3, 8, 9}, 5);
   auto options = with(CoderChoice::kFloor);
   options.archive = true;
-  const auto encoded = encode_images(tiny_photo(), feed_of(images), options);
+  const auto encoded = encode_images(photo_model(), feed_of(images), options);
   const CodeFile code(encoded.frame);
   size_t count = 0;
   decode_images(floor_model(), code.frames().front(), 0, {4, 1},
@@ -130,10 +132,10 @@ TEST(FloorCoder, AnotherImageIsADisagreement) {
 
 TEST(FloorCoder, NeedsNoModelAndHasNone) {
   const auto image = noise_image({3, 8, 9});
-  const auto encoded = encode_images(tiny_photo(), feed_of(image), with(CoderChoice::kFloor));
+  const auto encoded = encode_images(photo_model(), feed_of(image), with(CoderChoice::kFloor));
   const CodeFile code(encoded.frame);
   EXPECT_THROW(
-      decode_images(tiny_photo(), code.frames().front(), 0, {0}, [](uint64_t, const Image&) {}),
+      decode_images(photo_model(), code.frames().front(), 0, {0}, [](uint64_t, const Image&) {}),
       UnsupportedError);
   const auto coder = make_floor_coder();
   EXPECT_THROW(coder->draw(1, {}), UsageError);

@@ -43,7 +43,12 @@ std::vector<double> errors(const ImageSet& a, const ImageSet& b) {
 }
 
 void expect_figures_of_the_file(const LoadedModel& model, const ImageSet& images) {
-  const auto report = evaluate_code(model, images, {});
+  const auto report = evaluate_code(model, {images}, {});
+  // Sets add up.
+  const auto twice = evaluate_code(model, {images, images}, {});
+  EXPECT_EQ(twice.file_bytes, 2 * report.file_bytes);
+  EXPECT_DOUBLE_EQ(twice.file_bits_per_dim, report.file_bits_per_dim);
+  EXPECT_DOUBLE_EQ(twice.layers[0].psnr_db, report.layers[0].psnr_db);
   const auto file = archive_of(model, images, {});
   const CodeFile code(file);
   const auto& frame = code.frames()[0];
@@ -94,7 +99,7 @@ TEST(CodeCosts, OfLosslessCodes) {
   const auto model = random_loaded_exact_pie(tiny_exact_preset());
   const auto images = noise_set({1, 7, 6}, 30);
   expect_figures_of_the_file(model, images);
-  const auto report = evaluate_code(model, images, {});
+  const auto report = evaluate_code(model, {images}, {});
   EXPECT_TRUE(report.lossless);
   EXPECT_TRUE(std::isinf(report.layers.back().psnr_db));
   EXPECT_EQ(report.layers.back().images_made_worse_percent, 0);
@@ -105,8 +110,8 @@ TEST(CodeCosts, AFinerStepCostsMoreAndGivesMore) {
   CodingOptions coarse, fine;
   coarse.step = 512;
   fine.step = 64;
-  const auto large = evaluate_code(tiny(), images, coarse),
-             small = evaluate_code(tiny(), images, fine);
+  const auto large = evaluate_code(tiny(), {images}, coarse),
+             small = evaluate_code(tiny(), {images}, fine);
   EXPECT_EQ(large.step, 0.5);
   EXPECT_EQ(small.step, 0.0625);
   EXPECT_LT(large.file_bytes, small.file_bytes);
@@ -125,7 +130,7 @@ TEST_F(CodeCostFiles, TheIdealLengthOfALosslessCodeIsTheLikelihood) {
     paths.push_back(put(std::to_string(i) + ".png", encode_image(images.image(i), "png")));
   }
   const auto likelihood = evaluate_likelihood(*model.model, ImageSource(paths), 0, 1);
-  EXPECT_NEAR(evaluate_code(model, images, {}).ideal_bits_per_dim, likelihood.bits_per_dim,
+  EXPECT_NEAR(evaluate_code(model, {images}, {}).ideal_bits_per_dim, likelihood.bits_per_dim,
               1e-4 * likelihood.bits_per_dim);
 }
 

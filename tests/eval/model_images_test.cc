@@ -42,5 +42,21 @@ TEST_F(ModelImageFiles, AModelOfAnySizeTakesTheMiddle) {
   EXPECT_THROW(load_for(*random_exact_pie(preset), source, {0}), ShapeError);
 }
 
+TEST_F(ModelImageFiles, WholeOnesOfAnySizeComeEachByItself) {
+  auto preset = tiny_exact_preset(1, 7, 6);
+  preset["position"] = false;
+  const auto model = random_exact_pie(preset);
+  const auto a = noise_image({1, 10, 9}), b = noise_image({1, 3, 4});
+  const ImageSource source(
+      {put("a.png", encode_image(a, "png")), put("b.png", encode_image(b, "png"))});
+  const auto sets = load_whole(*model, source);
+  ASSERT_EQ(sets.size(), 2u);
+  EXPECT_EQ(sets[0].image(0), a);
+  EXPECT_EQ(sets[1].image(0), b);
+  const ImageSource colours({put("rgb.png", encode_image(noise_image({3, 7, 6}), "png"))});
+  EXPECT_THROW(load_whole(*model, colours), ShapeError);
+  EXPECT_EQ(load_whole(*random_exact_pie(tiny_exact_preset(1, 28, 28)), digits("[:3]")).size(), 1u);
+}
+
 }  // namespace
 }  // namespace pie

@@ -121,12 +121,12 @@ void expect_equal(const std::vector<torch::Tensor>& a, const std::vector<torch::
   for (size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(torch::equal(a[i], b[i])) << "head " << i;
 }
 
-const std::vector<CellGrid> kGrids = {{1, 1, 1}, {2, 1, 1}, {1, 3, 5}, {2, 3, 5}, {3, 1, 7}};
+const std::vector<CellGrid> kCellGrids = {{1, 1, 1}, {2, 1, 1}, {1, 3, 5}, {2, 3, 5}, {3, 1, 7}};
 
 TEST(ExactNets, FloatsComputeWhatIntegersDo) {
   uint64_t seed = 1;
   bool outputs_vary = false;
-  for (const auto& grid : kGrids) {
+  for (const auto& grid : kCellGrids) {
     for (const double scale : {1.0, 3.0, 20.0}) {
       for (const bool z : {false, true}) {
         SCOPED_TRACE(std::to_string(++seed));

@@ -53,8 +53,8 @@ TEST(Rows, SpreadIsUnfold) {
                                      F::UnfoldFuncOptions({kernel, kernel}).padding(kernel / 2));
       const auto expected = patches.view({grid.n, channels, taps, grid.height * grid.width})
                                 .permute({0, 3, 2, 1});  // [N, HW, taps, C]
-      const auto flat = [&](const torch::Tensor& t) {
-        return t.reshape({grid.rows(), taps * channels});
+      const auto flat = [&grid, width = taps * channels](const torch::Tensor& t) {
+        return t.reshape({grid.rows(), width});
       };
       EXPECT_TRUE(torch::equal(spread(rows, grid, kernel, +1, torch::kFloat64), flat(expected)));
       // The other sign looks the other way from every pixel.

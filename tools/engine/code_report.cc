@@ -47,13 +47,13 @@ void baselines(Json& report, const ImageSet& images) {
 
 }  // namespace
 
-void report_code(Json& report, const LoadedModel& model, const ImageSet& images,
+void report_code(Json& report, const LoadedModel& model, const std::vector<ImageSet>& sets,
                  const EvalOptions& options) {
   CodingOptions coding;
   if (options.step > 0) {
     coding.step = static_cast<uint32_t>(std::lround(options.step * kUnitsPerSigma));
   }
-  const auto code = evaluate_code(model, images, coding);
+  const auto code = evaluate_code(model, sets, coding);
   report["time_s"]["encode"] = code.encode_s;
   Json layers = Json::array();
   for (const auto& layer : code.layers) {
@@ -67,7 +67,7 @@ void report_code(Json& report, const LoadedModel& model, const ImageSet& images,
                     {"overhead_bytes_per_image", code.overhead_bytes_per_image},
                     {"ideal_bits_per_dim", code.ideal_bits_per_dim},
                     {"layers", layers}};
-  if (!options.html.empty()) baselines(report, images);
+  if (!options.html.empty() && sets.size() == 1) baselines(report, sets[0]);
 }
 
 }  // namespace pie

@@ -1,6 +1,8 @@
 // What the code file of a set of images costs, and what each of its layers gives back.
 #pragma once
 
+#include <vector>
+
 #include "lib/image/image.h"
 #include "lib/model/model_file.h"
 #include "tools/common/report.h"
@@ -8,8 +10,8 @@
 
 namespace pie {
 
-// Adds "code" and the times of coding to `report`; with --html also JPEG's curve.
-void report_code(Json& report, const LoadedModel& model, const ImageSet& images,
+// Adds "code" and the times of coding to `report`; with --html also JPEG's curve of one set.
+void report_code(Json& report, const LoadedModel& model, const std::vector<ImageSet>& sets,
                  const EvalOptions& options);
 
 }  // namespace pie

@@ -66,7 +66,10 @@ class Evaluation {
   }
 
   ModelReport run() {
-    timed(report_, "load", [&] { images_ = load_all(data_, model_.model->input_shape()); });
+    if (options_.metrics != std::vector<std::string>{"code"}) {
+      timed(report_, "load",
+            [&] { images_ = load_for(*model_.model, data_, index_range(0, data_.size())); });
+    }
     // What may be refused comes before the work.
     if (!options_.features.empty() && can_.code && options_.wants("samples")) {
       space_.emplace(find_model(options_.features), images_);
@@ -90,7 +93,9 @@ class Evaluation {
     }
     if (wants("samples", can_.code)) timed(report_, "samples", [&] { samples(); });
     if (wants("latents", can_.latents)) timed(report_, "latents", [&] { latents(); });
-    if (wants("code", can_.code)) report_code(report_, model_, images_, options_);
+    if (wants("code", can_.code)) {
+      report_code(report_, model_, load_whole(*model_.model, data_), options_);
+    }
     if (report_.contains("sharpness")) {
       report_["sharpness"]["kernel"] = "laplacian_4n_valid";
       report_["sharpness"]["on"] = "luma_bt601_0_1";
