@@ -34,6 +34,12 @@ for options in '--layers 1' '-c' '-t' '-tt' '-l' '--select 0' '--allow-partial';
   expect 2 pie-decode -f --rm $options digit-0.png.pie
 done
 expect 2 pie-encode --rm - <digit-0.png
+expect 0 pie-decode --rm digit-0.png.pie -o /dev/null
+expect 0 pie-encode --rm digit-0.png -o /dev/null
+head -c 3073 /dev/zero >labelled.bin
+expect 0 pie-encode --rm labelled.bin
+says 'labelled.bin: is not removed'
+rm labelled.bin
 [ -e digit-0.png ] && [ -e digit-0.png.pie ] || fail "removed by a refused command"
 # One that was not coded stays, beside one that was.
 head -c 100 digit-1.png >cut.png

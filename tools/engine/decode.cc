@@ -116,20 +116,20 @@ class ImageWriter {
     file->commit();
   }
 
-  // Puts the complete output in place. Returns whether it holds all that was added.
+  // Puts the complete output in place. Returns whether files hold all that was added.
   bool finish() {
     if (file_) {
       file_->take_after(input_);
       if (count_ == 1 && status_) file_->take(*status_);
       file_->commit();
     }
-    if (path_ == "-") return !lost_metadata_;
+    if (path_ == "-") return false;
     if (lost_metadata_) {
       log_note(input_, "its colour profile, text or other metadata is only in PNG files");
     }
     log_detail(input_,
                std::to_string(count_) + " image(s) -> " + path_ + (numbered_ ? ", numbered" : ""));
-    return !lost_metadata_;
+    return !lost_metadata_ && (numbered_ || Input(path_).is_regular_file());
   }
 
  private:

@@ -12,6 +12,7 @@
 #include "lib/codec/npy.h"
 #include "lib/coding/normal_table.h"
 #include "lib/container/code_file.h"
+#include "lib/image/cifar.h"
 #include "lib/image/image_source.h"
 #include "lib/model/model_store.h"
 #include "tools/common/run_main.h"
@@ -374,8 +375,12 @@ class EncodeRun {
 
   // Those of a job whose code file, read again, gives back all that they hold.
   void remove_inputs(const Job& job, const Sums& sums, const std::string& output) const {
-    if (job.files.empty() || losses_ > 0 || sums.bytes > input_bytes(job, sums.raw_bytes)) {
-      log_note(job.name, "is not removed: its code file is larger, or does not hold all of it");
+    const bool labelled = std::any_of(job.files.begin(), job.files.end(), [](const auto& path) {
+      return is_cifar(Input(path));  // whose labels are not coded
+    });
+    if (job.files.empty() || losses_ > 0 || labelled || !Input(output).is_regular_file() ||
+        sums.bytes > input_bytes(job, sums.raw_bytes)) {
+      log_note(job.name, "is not removed: its code file is larger, or does not keep all of it");
       return;
     }
     const LoadedModel floor = floor_model();
