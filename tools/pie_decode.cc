@@ -249,7 +249,10 @@ int run(int argc, char** argv) {
   }
   const int code = parse_command_line(app, common, argc, arguments.data());
   if (code >= 0) return code;
-  if (options.destination.file == "-") options.destination = {"", "", true, false};
+  if (options.destination.file == "-") {
+    options.destination.file.clear();
+    options.destination.to_stdout = true;
+  }
   paths = lists.added_to(paths);
   if (paths.empty() && options.latents.empty() && !lists.given()) paths = {"-"};
   if (paths == std::vector<std::string>{"-"} && options.destination.file.empty() &&

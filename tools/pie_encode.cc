@@ -116,7 +116,10 @@ int run(int argc, char** argv) {
   add_common_options(app, common, kExamples);
   const int code = parse_command_line(app, common, argc, argv);
   if (code >= 0) return code;
-  if (options.destination.file == "-") options.destination = {"", "", true, false};
+  if (options.destination.file == "-") {
+    options.destination.file.clear();
+    options.destination.to_stdout = true;
+  }
   files = lists.added_to(files);
   if (files.empty() && lists.given()) return static_cast<int>(ExitCode::kOk);
   if (files.empty()) files = {"-"};

@@ -36,6 +36,20 @@ done
 expect 2 pie-encode --rm - <digit-0.png
 expect 0 pie-decode --rm digit-0.png.pie -o /dev/null
 expect 0 pie-encode --rm digit-0.png -o /dev/null
+# Neither a file that is called as stdin is, nor a link, nor names that an IDX file has no room for.
+echo precious >./-
+expect 0 pie-encode --rm -o in.pie - <digit-0.png
+expect 0 pie-decode --rm -o in.png - <in.pie
+[ -e ./- ] || fail "a file called - was removed"
+ln -s digit-0.png link.png
+expect 0 pie-encode --rm link.png
+[ -e link.png ] || fail "a link was removed"
+expect 0 pie-encode digit-0.png digit-1.png -o named.pie
+expect 0 pie-decode --rm named.pie -o named.idx
+[ -e named.pie ] || fail "names were removed"
+expect 2 pie-encode --rm -f -o - digit-0.png
+expect 2 pie-encode -f -S .png digit-0.png
+rm ./- in.* link.png* named.*
 head -c 3073 /dev/zero >labelled.bin
 expect 0 pie-encode --rm labelled.bin
 says 'labelled.bin: is not removed'
@@ -81,7 +95,10 @@ expect 2 pie-encode -S '' digit-0.png
 { printf 'P6\n1200 1200\n255\n'; head -c 4320000 /dev/urandom; } >large.ppm # takes seconds
 "$tools/pie-encode" -T 1 --coder model large.ppm -o large.pie 2>"$err" &
 process=$!
-until ls -A | grep -q '^\.pie-'; do sleep 0.02; done # it works
+until ls -A | grep -q '^\.pie-'; do # it works
+  kill -0 $process || fail "ended early"
+  sleep 0.02
+done
 while kill -USR1 $process 2>/dev/null; do sleep 0.1; done
 wait $process || fail "ended by SIGUSR1"
 grep -q '^pie-encode: large.ppm: [0-9]* %, 0:00:[0-9]* left$' "$err" || fail "no answer"

@@ -1,6 +1,5 @@
 #include "tools/common/files.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -79,11 +78,22 @@ std::string member_name(const std::string& path, const std::string& root) {
   return name.generic_string();
 }
 
-void remove_input(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
-  if (::unlink(path.c_str()) != 0) {
-    log_warning(path, std::string("cannot be removed: ") + std::strerror(errno));
+RemovableInput::RemovableInput(std::string path) : path_(std::move(path)) {
+  if (path_ == "-" || ::lstat(path_.c_str(), &before_) != 0) before_ = {};
+}
+
+void RemovableInput::remove() const {
+  struct stat now {};
+  if (!S_ISREG(before_.st_mode) || ::lstat(path_.c_str(), &now) != 0) return;
+  const auto same = [](const timespec& a, const timespec& b) {
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+  };
+  if (now.st_dev != before_.st_dev || now.st_ino != before_.st_ino ||
+      now.st_size != before_.st_size || !same(now.st_mtim, before_.st_mtim) ||
+      !same(now.st_ctim, before_.st_ctim)) {
+    log_warning(path_, "has changed meanwhile; it is not removed");
+  } else if (::unlink(path_.c_str()) != 0) {
+    log_warning(path_, std::string("cannot be removed: ") + std::strerror(errno));
   }
 }
 

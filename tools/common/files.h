@@ -1,6 +1,8 @@
 // Names and destinations of output files, and the manners around them.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -61,9 +63,18 @@ void write_output(const std::string& path, const Bytes& bytes, bool overwrite);
 // folder. Empty for stdin.
 std::string member_name(const std::string& path, const std::string& root);
 
-// Removes the file at `path`, whose output is complete; warns where it cannot. Does nothing to what
-// is no regular file.
-void remove_input(const std::string& path);
+// An input as it was when its work began, which may be removed when that is done.
+class RemovableInput {
+ public:
+  explicit RemovableInput(std::string path);
+  // Removes the file. Warns where it cannot, and where the file is another than before; does
+  // nothing to stdin, a symbolic link or anything else that is no regular file.
+  void remove() const;
+
+ private:
+  std::string path_;
+  struct stat before_ {};
+};
 
 // "a/b/x.png.pie" -> "a/b/x.png" if `suffix` is ".pie". What is left without it keeps its name if
 // it ends in a lossless image suffix that can be written (or ".idx" for a set); else ".png" (".idx"

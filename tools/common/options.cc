@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <iostream>
@@ -12,6 +13,7 @@
 #include "lib/base/input.h"
 #include "lib/base/log.h"
 #include "lib/base/version.h"
+#include "lib/image/image_io.h"
 #include "tools/common/load_engine.h"
 #include "tools/common/option_text.h"
 
@@ -82,7 +84,9 @@ void add_destination_options(CLI::App& app, Destination& destination) {
       ->type_name("SUFFIX")
       ->capture_default_str()
       ->check([](const std::string& text) {
-        const bool good = text.find('/') == std::string::npos && text != ".";
+        // An image's suffix would let code files stand where images are.
+        const bool good = text.find('/') == std::string::npos && std::isgraph(text.back()) != 0 &&
+                          text.back() != '.' && !is_writable_format(suffix_of("x." + text));
         return good ? std::string() : "needs a suffix such as .pie";
       })
       ->transform([](const std::string& text) { return text[0] == '.' ? text : "." + text; });

@@ -79,8 +79,8 @@ void timed(Json& report, const std::string& name, const std::function<void()>& w
   report["time_s"][name] = seconds.count();
 }
 
-std::string as_json(const Json& reports) {
-  const Json& document = reports.size() == 1 ? reports[0] : reports;
+std::string as_json(const Json& reports, bool alone) {
+  const Json& document = alone ? reports[0] : reports;
   return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -19,8 +19,8 @@ void timed(Json& report, const std::string& name, const std::function<void()>& w
 // digits; warnings below.
 std::string as_table(const Json& reports);
 
-// One report by itself, several as an array: one document.
-std::string as_json(const Json& reports);
+// One document: the reports as an array, or if `alone` the only one by itself.
+std::string as_json(const Json& reports, bool alone);
 
 // A header line of dotted paths and one line of values for each report.
 std::string as_csv(const Json& reports);

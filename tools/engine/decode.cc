@@ -101,7 +101,10 @@ class ImageWriter {
   }
 
   void add(uint64_t index, const Image& image, const Member& member = {}) {
-    if (format_ == "idx") return add_to_idx(image);
+    if (format_ == "idx") {
+      lost_metadata_ = lost_metadata_ || !member.tells_nothing();
+      return add_to_idx(image);
+    }
     if (!numbered_) {
       file_->write(encoded(image, format_, member));
       status_ = member.status;
@@ -149,6 +152,7 @@ class ImageWriter {
     }
     if (names_.insert(name.string()).second) return (path.parent_path() / name).string();
     log_warning(input_, "has two images called " + name.string() + "; the second is " + numbered);
+    lost_metadata_ = true;
     return numbered;
   }
 
@@ -199,6 +203,7 @@ class DecodeRun {
 
   ExitCode decode_file(const CodeInput& input) {
     const std::string& path = input.path;
+    const RemovableInput removable(path);
     const CodeFile file(Input(path), common_.limits());
     size_t frames = file.frames().size();
     if (file.truncated() && !options_.allow_partial) {
@@ -264,7 +269,7 @@ class DecodeRun {
     whole = writer.finish() && whole;
     if (options_.destination.remove) {
       if (whole) {
-        remove_input(path);
+        removable.remove();
       } else {
         log_note(path, "is not removed: it holds more than was written");
       }

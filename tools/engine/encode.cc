@@ -73,8 +73,9 @@ class EncodeRun {
                        model_.name() +
                        " is real-valued; leave --lossless away, or choose another model");
     }
-    if (options.destination.remove && (!exact || options.strip)) {
-      throw UsageError("--rm needs an exact model, and all metadata: not with --strip");
+    if (options.destination.remove && (!exact || options.strip || !options.latents.empty())) {
+      throw UsageError(
+          "--rm needs an exact model, and all metadata: not with --strip or --latents");
     }
   }
 
@@ -174,7 +175,7 @@ class EncodeRun {
   }
 
   // What is known of the file that image `i` is.
-  Member member_of(const ImageSource& source, size_t i) const {
+  Member member_of(const ImageSource& source, size_t i) {
     const auto& parts = source.parts();
     const auto part = std::find_if(parts.begin(), parts.end(), [i](const ImageSource::Part& p) {
       return i < p.first + p.count;
@@ -184,6 +185,7 @@ class EncodeRun {
     Member member{member_name(path, root_), file_status(path), {}};
     if (!is_member_name(member.name)) {
       log_warning(path, "its name is not kept, for an archive cannot have such a one");
+      ++losses_;
       member.name.clear();
     }
     return member;
@@ -255,6 +257,7 @@ class EncodeRun {
     }
     const auto file = open_output(output, destination.overwrite);
     losses_ = 0;
+    const std::vector<RemovableInput> inputs(job.files.begin(), job.files.end());
     Progress progress(common_, job.name);
     Sums sums;
     const auto all = static_cast<double>(job.images());
@@ -275,7 +278,9 @@ class EncodeRun {
     if (!job.of_files) file->take_after(job.name);
     file->commit();
     report(job, sums, output);
-    if (destination.remove) remove_inputs(job, sums, output);
+    if (destination.remove && holds_all(job, sums, output)) {
+      for (const auto& input : inputs) input.remove();
+    }
     return ExitCode::kOk;
   }
 
@@ -373,25 +378,27 @@ class EncodeRun {
                  (sums.bytes > before ? "; the input was smaller: keep that" : ""));
   }
 
-  // Those of a job whose code file, read again, gives back all that they hold.
-  void remove_inputs(const Job& job, const Sums& sums, const std::string& output) const {
+  // Whether the code file, read again, gives back all that the inputs of a job hold, and is no
+  // larger.
+  bool holds_all(const Job& job, const Sums& sums, const std::string& output) const {
     const bool labelled = std::any_of(job.files.begin(), job.files.end(), [](const auto& path) {
       return is_cifar(Input(path));  // whose labels are not coded
     });
     if (job.files.empty() || losses_ > 0 || labelled || !Input(output).is_regular_file() ||
         sums.bytes > input_bytes(job, sums.raw_bytes)) {
       log_note(job.name, "is not removed: its code file is larger, or does not keep all of it");
-      return;
+      return false;
     }
     const LoadedModel floor = floor_model();
     const CodeFile code(Input(output), common_.limits());
+    code.check();
     for (const auto& frame : code.frames()) {
       std::vector<uint64_t> all(frame.header().images);
       std::iota(all.begin(), all.end(), uint64_t{0});
       const bool of_floor = frame.header().fingerprint == kFloorFingerprint;
       decode_images(of_floor ? floor : model_, frame, 0, all, [](uint64_t, const Image&) {});
     }
-    for (const auto& path : job.files) remove_input(path);
+    return true;
   }
 
   const CommonOptions& common_;
