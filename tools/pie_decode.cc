@@ -31,6 +31,19 @@ constexpr const char* kExamples =
     "  pie-decode -l test.pie                lists layers and sizes, needs no model\n"
     "  pie-decode < photo.pie | pnmtopng > photo.png\n";
 
+// What is known of the files of a frame; what is wrong with it is said.
+std::vector<Member> members_of(const std::string& path, const StoredFrame& frame) {
+  std::vector<std::string> faults;
+  auto members = stored_members(frame, &faults);
+  for (const auto& fault : faults) log_warning(path, fault);
+  return members;
+}
+
+std::string model_of(const FrameHeader& header) {
+  const auto& print = header.fingerprint;
+  return print == kFloorFingerprint ? kFloorName : to_hex(print.data(), print.size());
+}
+
 Json describe(const std::string& path, const StoredFrame& frame) {
   const auto& h = frame.header();
   Json layers = Json::array();
@@ -39,14 +52,12 @@ Json describe(const std::string& path, const StoredFrame& frame) {
                       {"bytes", frame.layer_bytes(k)},
                       {"whole", k < frame.whole_layers()}});
   }
-  std::vector<std::string> faults;
   Json files = Json::array();
-  for (const auto& member : stored_members(frame, &faults)) {
+  for (const auto& member : members_of(path, frame)) {
     Json kinds = Json::array();
     for (const auto& item : member.metadata) kinds.push_back(item.type);
     files.push_back({{"name", member.name}, {"metadata", kinds}});
   }
-  for (const auto& fault : faults) log_warning(path, fault);
   return {{"offset", frame.offset()},
           {"bytes", frame.size()},
           {"images", h.images},
@@ -55,9 +66,7 @@ Json describe(const std::string& path, const StoredFrame& frame) {
           {"channels", h.channels},
           {"bits", h.sample_bits},
           {"tiles_per_image", h.tiles_per_image()},
-          {"model", h.fingerprint == kFloorFingerprint
-                        ? kFloorName
-                        : to_hex(h.fingerprint.data(), h.fingerprint.size())},
+          {"model", model_of(h)},
           {"step", h.step / static_cast<double>(kUnitsPerSigma)},
           {"lossless", h.lossless()},
           {"model_layers", h.total_layers},
@@ -80,38 +89,35 @@ Json describe(const std::string& path, const CodeFile& file) {
 }
 
 // What a frame costs, of which `present` bytes are there, beside its samples.
-std::string sizes(const Json& frame, std::uint64_t present) {
-  const auto bytes = frame["bytes"].get<std::uint64_t>();
-  double samples = frame["bits"].get<double>() / 8;
-  for (const char* factor : {"images", "width", "height", "channels"}) {
-    samples *= frame[factor].get<double>();
-  }
+std::string sizes(const StoredFrame& frame, std::uint64_t present) {
+  const auto& h = frame.header();
+  double samples = static_cast<double>(h.images) * h.channels * h.sample_bits / 8;
+  samples *= static_cast<double>(h.width) * static_cast<double>(h.height);
   std::array<char, 64> share{};
-  std::snprintf(share.data(), share.size(), "%.2f", 100 * static_cast<double>(bytes) / samples);
-  return (present < bytes ? std::to_string(present) + " of " : "") + std::to_string(bytes) +
-         " B (" + share.data() + " % of its samples)";
+  std::snprintf(share.data(), share.size(), " B (%.2f %% of its samples)",
+                100 * static_cast<double>(frame.size()) / samples);
+  return (present < frame.size() ? std::to_string(present) + " of " : "") +
+         std::to_string(frame.size()) + share.data();
 }
 
 void print_list(const std::string& path, const StoredFrame& frame, std::uint64_t file_bytes) {
-  const Json d = describe(path, frame);
-  const std::string step = d["step"].dump();
-  std::cout << printable(path) << ": " << d["images"] << (d["images"] == 1 ? " image " : " images ")
-            << d["width"] << "x" << d["height"] << "x" << d["channels"] << ", " << d["bits"]
-            << " bits, " << (d["lossless"] ? "lossless" : "lossy")
-            << (frame.header().step > 0 ? ", step " + step : "") << ", "
-            << sizes(d, std::min(frame.size(), file_bytes - frame.offset())) << ", "
-            << (frame.header().fingerprint == kFloorFingerprint ? "" : "model ")
-            << d["model"].get<std::string>() << "\n";
-  for (const auto& layer : d["layers"]) {
-    std::cout << "  " << layer["name"].get<std::string>() << "\t" << layer["bytes"] << " B"
-              << (layer["whole"] ? "" : "  (cut)") << "\n";
+  const auto& h = frame.header();
+  std::cout << printable(path) << ": " << h.images << (h.images == 1 ? " image " : " images ")
+            << h.width << "x" << h.height << "x" << h.channels << ", " << h.sample_bits << " bits, "
+            << (h.lossless() ? "lossless" : "lossy");
+  if (h.step > 0) std::cout << ", step " << h.step / static_cast<double>(kUnitsPerSigma);
+  std::cout << ", " << sizes(frame, std::min(frame.size(), file_bytes - frame.offset()))
+            << ", model " << model_of(h) << "\n";
+  for (int k = 0; k < frame.layers(); ++k) {
+    std::cout << "  " << frame.layer_name(k) << "\t" << frame.layer_bytes(k) << " B"
+              << (k < frame.whole_layers() ? "" : "  (cut)") << "\n";
   }
-  for (const auto& member : d["files"]) {
-    const auto name = member["name"].get<std::string>();
-    std::cout << "  " << (name.empty() ? "metadata" : "file\t" + printable(name));
-    for (const auto& kind : member["metadata"]) {
-      std::cout << (name.empty() && &kind == &member["metadata"][0] ? "\t" : " ")
-                << kind.get<std::string>();
+  for (const auto& member : members_of(path, frame)) {
+    std::cout << "  " << (member.name.empty() ? "metadata" : "file\t" + printable(member.name));
+    const char* before = member.name.empty() ? "\t" : " ";
+    for (const auto& item : member.metadata) {
+      std::cout << before << item.type;
+      before = " ";
     }
     std::cout << "\n";
   }
@@ -122,10 +128,7 @@ void print_list(const std::string& path, const StoredFrame& frame, std::uint64_t
 std::vector<CodeInput> code_inputs(const std::vector<std::string>& paths, bool recursive,
                                    const std::string& suffix, ExitCode& worst) {
   std::vector<CodeInput> files;
-  const auto is_code = [&](const std::string& path) {
-    return path.size() > suffix.size() &&
-           path.compare(path.size() - suffix.size(), suffix.size(), suffix) == 0;
-  };
+  const auto is_code = [&](const std::string& path) { return has_suffix(path, suffix); };
   const auto skip = [](const std::string& path, const std::string& cause) {
     log_warning(path, cause + "; passed over");
   };
@@ -153,10 +156,10 @@ ExitCode inspect(const std::string& path, const DecodeOptions& options, const Co
   const bool json = common.json;
   const CodeFile file(Input(path), common.limits());
   if (options.list) {
-    if (json) reports.push_back(describe(path, file));
-    // Frame by frame: a file may have very many.
-    for (const auto& frame : file.frames()) {
-      if (!json) print_list(path, frame, file.bytes());
+    if (json) {
+      reports.push_back(describe(path, file));
+    } else {
+      for (const auto& frame : file.frames()) print_list(path, frame, file.bytes());
     }
     if (file.truncated()) log_warning(path, "is cut");
     return ExitCode::kOk;

@@ -76,6 +76,7 @@ expect 0 pie-decode -O out --files0 <(find . -name '*.pie' -print0)
 expect 0 pie-encode --filelist empty
 expect 0 pie-decode --files0 empty
 expect 1 pie-encode --filelist missing
+expect 2 pie-encode --filelist <(printf 'digit-0.png\0digit-1.png\0')
 expect 1 pie-encode --filelist <(echo missing.png)
 rm -r ./*.pie out
 

@@ -97,15 +97,19 @@ void RemovableInput::remove() const {
   }
 }
 
-std::string decoded_name(const std::string& path, bool set, const std::string& suffix) {
-  std::string name = path;
-  const auto file = std::filesystem::path(path).filename().string();
-  if (file.size() > suffix.size() &&
-      file.compare(file.size() - suffix.size(), suffix.size(), suffix) == 0) {
-    name.resize(name.size() - suffix.size());
-  }
-  const auto kind = suffix_of(name);
-  if (set ? kind == "idx" : is_writable_format(kind)) return name;
+bool has_suffix(const std::string& path, const std::string& suffix) {
+  const auto name = path.substr(path.rfind('/') + 1);
+  return name.size() > suffix.size() &&
+         name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+}
+
+std::string without_suffix(const std::string& path, const std::string& suffix) {
+  return has_suffix(path, suffix) ? path.substr(0, path.size() - suffix.size()) : path;
+}
+
+std::string image_name(const std::string& name, bool set) {
+  const auto suffix = suffix_of(name);
+  if (set ? suffix == "idx" : is_writable_format(suffix)) return name;
   return name + (set ? ".idx" : ".png");
 }
 

@@ -76,9 +76,12 @@ class RemovableInput {
   struct stat before_ {};
 };
 
-// "a/b/x.png.pie" -> "a/b/x.png" if `suffix` is ".pie". What is left without it keeps its name if
-// it ends in a lossless image suffix that can be written (or ".idx" for a set); else ".png" (".idx"
-// for a set) is added.
-std::string decoded_name(const std::string& path, bool set, const std::string& suffix);
+// Whether the name of the file at `path` ends in `suffix`, and has more; and `path` without it.
+bool has_suffix(const std::string& path, const std::string& suffix);
+std::string without_suffix(const std::string& path, const std::string& suffix);
+
+// The name of an image, or of a set, that was called so: itself if it ends in a lossless image
+// suffix that can be written (or ".idx" for a set); else ".png" (".idx" for a set) is added.
+std::string image_name(const std::string& name, bool set);
 
 }  // namespace pie

@@ -106,6 +106,9 @@ std::vector<std::string> InputLists::added_to(std::vector<std::string> names) co
     const auto bytes = read_file(path);
     std::istringstream text(std::string(bytes.begin(), bytes.end()));
     for (std::string name; std::getline(text, name, end);) {
+      if (name.find('\0') != std::string::npos) {
+        throw UsageError(path + ": has a zero byte; --files0 takes such lists");
+      }
       if (!name.empty()) names.push_back(name);
     }
   }

@@ -23,7 +23,10 @@ using Rows = std::vector<std::pair<std::string, Json>>;
 // The numbers and texts of a report by dotted path. Objects in an array that have a name go by it
 // if `named`, all others by their number.
 void flatten(const Json& json, bool named, const std::string& path, Rows& out) {
-  if (!json.is_structured()) return out.emplace_back(path, json), void();
+  if (!json.is_structured()) {
+    out.emplace_back(path, json);
+    return;
+  }
   size_t index = 0;
   for (const auto& item : json.items()) {
     auto key = json.is_array() ? std::to_string(index++) : item.key();
@@ -57,6 +60,30 @@ bool is_known(const std::string& path) {
   return names || kKnown.count(path) > 0 || path.compare(0, 8, "warnings") == 0;
 }
 
+// A name, and what each report says of it.
+using TableRow = std::pair<std::string, std::vector<std::string>>;
+
+// Rows in the order of the reports; what only later ones have stands where it stands there.
+std::vector<TableRow> rows_of(const Json& reports) {
+  std::vector<TableRow> table;
+  for (size_t column = 0; column < reports.size(); ++column) {
+    Rows figures;
+    flatten(reports[column], true, "", figures);
+    auto at = table.begin();
+    for (const auto& [path, value] : figures) {
+      if (is_known(path)) continue;
+      const auto same = std::find_if(table.begin(), table.end(), [&, &key = path](const auto& row) {
+        return row.first == key;
+      });
+      at = same != table.end() ? same
+                               : table.insert(at, {path, std::vector<std::string>(reports.size())});
+      at->second[column] = short_text(value);
+      ++at;
+    }
+  }
+  return table;
+}
+
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\n") == std::string::npos) return text;
   std::string result = "\"";
@@ -85,58 +112,40 @@ std::string as_json(const Json& reports, bool alone) {
 }
 
 std::string as_table(const Json& reports) {
-  // Rows in the order of the reports; what only later ones have stands where it stands there.
-  std::vector<std::pair<std::string, std::vector<std::string>>> table;
-  const size_t columns = reports.size();
-  std::vector<std::string> heads(columns), warnings;
-  for (size_t column = 0; column < columns; ++column) {
-    const Json& report = reports[column];
-    if (report.contains("model")) heads[column] = report["model"]["name"].get<std::string>();
-    for (const auto& text : report["warnings"]) {
-      const auto of = columns > 1 ? heads[column] + ": " : "";
-      warnings.push_back("warning: " + of + text.get<std::string>());
-    }
-    Rows rows;
-    flatten(report, true, "", rows);
-    auto at = table.begin();
-    for (const auto& [path, value] : rows) {
-      if (is_known(path)) continue;
-      const auto same = std::find_if(table.begin(), table.end(), [&, &key = path](const auto& row) {
-        return row.first == key;
-      });
-      at = same != table.end() ? same : table.insert(at, {path, std::vector<std::string>(columns)});
-      at->second[column] = short_text(value);
-      ++at;
+  const auto table = rows_of(reports);
+  TableRow head;
+  std::string text, group, warnings;
+  for (const auto& report : reports) {
+    head.second.push_back(report.contains("model") ? text_of(report["model"]["name"]) : "");
+    for (const auto& warning : report["warnings"]) {
+      const auto of = reports.size() > 1 ? head.second.back() + ": " : "";
+      warnings += "warning: " + of + text_of(warning) + "\n";
     }
   }
-
-  std::vector<size_t> widths(columns);
+  std::vector<size_t> widths;
+  for (const auto& name : head.second) widths.push_back(name.size());
   size_t widest = 0;
-  for (size_t column = 0; column < columns; ++column) widths[column] = heads[column].size();
   for (const auto& [path, values] : table) {
     widest = std::max(widest, path.size() - (path.find('.') + 1) + 2);
-    for (size_t column = 0; column < columns; ++column) {
+    for (size_t column = 0; column < values.size(); ++column) {
       widths[column] = std::max(widths[column], values[column].size());
     }
   }
-  std::string text, group;
   const auto add_line = [&](std::string line, const std::vector<std::string>& values) {
     line.resize(std::max(line.size(), widest), ' ');
-    for (size_t column = 0; column < columns; ++column) {
+    for (size_t column = 0; column < values.size(); ++column) {
       line += "  " + std::string(widths[column] - values[column].size(), ' ') + values[column];
     }
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+    line.resize(line.find_last_not_of(' ') + 1);
+    if (!line.empty()) text += line + "\n";
   };
-  if (std::any_of(heads.begin(), heads.end(), [](const auto& head) { return !head.empty(); })) {
-    add_line("", heads);
-  }
+  add_line("", head.second);
   for (const auto& [path, values] : table) {
     const auto dot = path.find('.');
     if (path.substr(0, dot) != group) text += (group = path.substr(0, dot)) + "\n";
     add_line("  " + path.substr(dot + 1), values);
   }
-  for (const auto& warning : warnings) text += warning + "\n";
-  return text;
+  return text + warnings;
 }
 
 std::string as_csv(const Json& reports) {

@@ -53,6 +53,8 @@ const std::string kOutOfMemory =
     "is "
     "given";
 
+const std::terminate_handler usual_terminate = std::get_terminate();
+
 // Memory can end where nobody is able to catch it: in destructors, in threads that are not ours.
 [[noreturn]] void on_terminate() {
   try {
@@ -67,6 +69,7 @@ const std::string kOutOfMemory =
     std::_Exit(static_cast<int>(ExitCode::kFailed));
   } catch (...) {
   }
+  usual_terminate();
   std::abort();
 }
 

@@ -72,7 +72,7 @@ class ImageWriter {
               size_t count, OutputPaths& outputs)
       : options_(options), outputs_(outputs), input_(input.path), set_(set), count_(count) {
     path_ = options.destination.path_for(
-        decoded_name(input.name(), set, options.destination.suffix), input.root);
+        image_name(without_suffix(input.name(), options.destination.suffix), set), input.root);
     format_ = options.format;
     if (format_.empty()) {
       format_ = suffix_of(path_);  // none if it is stdout
@@ -102,7 +102,7 @@ class ImageWriter {
 
   void add(uint64_t index, const Image& image, const Member& member = {}) {
     if (format_ == "idx") {
-      lost_metadata_ = lost_metadata_ || !member.tells_nothing();
+      keeps_all_ = keeps_all_ && member.tells_nothing();
       return add_to_idx(image);
     }
     if (!numbered_) {
@@ -132,7 +132,7 @@ class ImageWriter {
     }
     log_detail(input_,
                std::to_string(count_) + " image(s) -> " + path_ + (numbered_ ? ", numbered" : ""));
-    return !lost_metadata_ && (numbered_ || Input(path_).is_regular_file());
+    return keeps_all_ && !lost_metadata_ && (numbered_ || Input(path_).is_regular_file());
   }
 
  private:
@@ -144,7 +144,7 @@ class ImageWriter {
     std::snprintf(number, sizeof number, "-%05llu.", static_cast<unsigned long long>(index));
     auto numbered = (path.parent_path() / (path.stem().string() + number + format_)).string();
     if (member.name.empty()) return numbered;
-    std::filesystem::path name(decoded_name(member.name, false, ""));
+    std::filesystem::path name(image_name(member.name, false));
     if (!options_.format.empty()) {
       name.replace_extension(format_);
     } else if (!can_encode(image, suffix_of(name.string()))) {
@@ -152,7 +152,7 @@ class ImageWriter {
     }
     if (names_.insert(name.string()).second) return (path.parent_path() / name).string();
     log_warning(input_, "has two images called " + name.string() + "; the second is " + numbered);
-    lost_metadata_ = true;
+    keeps_all_ = false;
     return numbered;
   }
 
@@ -184,6 +184,7 @@ class ImageWriter {
   OutputPaths& outputs_;
   std::string input_, path_, format_;
   bool set_, numbered_ = false, lost_metadata_ = false;
+  bool keeps_all_ = true;  // what is known of files, but for metadata
   size_t count_;
   std::set<std::string> names_;       // of files that were written
   std::optional<FileStatus> status_;  // of the last image

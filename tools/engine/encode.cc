@@ -297,6 +297,7 @@ class EncodeRun {
   static uint64_t input_bytes(const Job& job, uint64_t raw_bytes) {
     uint64_t sum = 0;
     for (const auto& path : job.files) {
+      if (path == "-") return raw_bytes;
       std::error_code error;
       const auto bytes = std::filesystem::file_size(path, error);
       if (error) return raw_bytes;
