@@ -15,11 +15,11 @@ testdata = pathlib.Path(__file__).resolve().parents[2] / "testdata"
 tiny = ["--preset", "pie-exact-mnist", "--batch", "4", "--steps", "2",
         "--set", 'networks=[{"hidden":8,"first_blocks":0,"phase_blocks":0}]']
 
-# Name, command, outputs; those of a training are not the same twice, and checked for being whole.
+# Name, command, outputs, called differently in each; those of a training are not the same twice, and checked for being whole.
 commands = [
     ("check", ["pie-decode", "-t", "in.pie"], []),
     ("list", ["pie-decode", "-l", "in.pie"], []),
-    ("cut", ["pie-encode", "--layers", "1", "in.pie", "-o", "out.pie"], ["out.pie"]),
+    ("cut", ["pie-encode", "--layers", "1", "in.pie", "-o", "cut.pie"], ["cut.pie"]),
     ("encode", ["pie-encode", "-m", "model.safetensors", "in.png", "-o", "out.pie"], ["out.pie"]),
     ("decode", ["pie-decode", "in.pie", "-o", "out.png"], ["out.png"]),
     ("train", ["pie-train", *tiny, "--data", "digits.gz[:16]", "-o", "new.safetensors"],
