@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "lib/base/checksum.h"
@@ -14,6 +15,7 @@
 #include "lib/coding/normal_table.h"
 #include "lib/container/member_list.h"
 #include "lib/image/image_io.h"
+#include "lib/store/model_folders.h"
 #include "tools/common/load_engine.h"
 #include "tools/common/options.h"
 #include "tools/common/run_main.h"
@@ -39,9 +41,24 @@ std::vector<Member> members_of(const std::string& path, const StoredFrame& frame
   return members;
 }
 
+std::string fingerprint_of(const FrameHeader& header) {
+  return to_hex(header.fingerprint.data(), header.fingerprint.size());
+}
+
+// The name of the model that made a frame; "" if that is not there. Few models make many frames.
 std::string model_of(const FrameHeader& header) {
-  const auto& print = header.fingerprint;
-  return print == kFloorFingerprint ? kFloorName : to_hex(print.data(), print.size());
+  static std::map<std::string, std::string> known;
+  if (header.fingerprint == kFloorFingerprint) return kFloorName;
+  const auto print = fingerprint_of(header);
+  const auto found = known.find(print);
+  return found != known.end() ? found->second : known[print] = model_name(print);
+}
+
+// For people: a model that is not there goes by its fingerprint.
+std::string model_text(const FrameHeader& header) {
+  const auto name = model_of(header), print = fingerprint_of(header);
+  if (header.fingerprint == kFloorFingerprint) return name;
+  return name.empty() ? print : printable(name) + " (" + print + ")";
 }
 
 Json describe(const std::string& path, const StoredFrame& frame) {
@@ -67,6 +84,7 @@ Json describe(const std::string& path, const StoredFrame& frame) {
           {"bits", h.sample_bits},
           {"tiles_per_image", h.tiles_per_image()},
           {"model", model_of(h)},
+          {"fingerprint", fingerprint_of(h)},
           {"step", h.step / static_cast<double>(kUnitsPerSigma)},
           {"lossless", h.lossless()},
           {"model_layers", h.total_layers},
@@ -107,18 +125,25 @@ void print_list(const std::string& path, const StoredFrame& frame, std::uint64_t
             << (h.lossless() ? "lossless" : "lossy");
   if (h.step > 0) std::cout << ", step " << h.step / static_cast<double>(kUnitsPerSigma);
   std::cout << ", " << sizes(frame, std::min(frame.size(), file_bytes - frame.offset()))
-            << ", model " << model_of(h) << "\n";
+            << ", model " << model_text(h) << "\n";
   for (int k = 0; k < frame.layers(); ++k) {
     std::cout << "  " << frame.layer_name(k) << "\t" << frame.layer_bytes(k) << " B"
               << (k < frame.whole_layers() ? "" : "  (cut)") << "\n";
   }
+  std::map<std::string, uint64_t> nameless;  // images by their kinds of metadata
   for (const auto& member : members_of(path, frame)) {
-    std::cout << "  " << (member.name.empty() ? "metadata" : "file\t" + printable(member.name));
-    const char* before = member.name.empty() ? "\t" : " ";
-    for (const auto& item : member.metadata) {
-      std::cout << before << item.type;
-      before = " ";
+    std::string kinds;
+    for (const auto& item : member.metadata) kinds += " " + item.type;
+    if (member.name.empty()) {
+      ++nameless[kinds];
+    } else {
+      std::cout << "  file\t" << printable(member.name) << kinds << "\n";
     }
+  }
+  for (const auto& [kinds, images] : nameless) {
+    if (kinds.empty()) continue;
+    std::cout << "  metadata\t" << kinds.substr(1);
+    if (h.images > 1) std::cout << " of " << images << (images == 1 ? " image" : " images");
     std::cout << "\n";
   }
 }
@@ -193,7 +218,7 @@ void add_options(CLI::App& app, DecodeOptions& options, std::vector<std::string>
   app.add_flag("-r,--recursive", recursive, "Descend into folders; with -O, keep them");
   add_input_lists(app, lists);
   auto formats = writable_formats();
-  formats.push_back("idx");
+  formats.insert(formats.end(), {kIdx, kCifar});
   app.add_option("--format", options.format,
                  "If not given, what the suffix of -o says, else pnm on stdout")
       ->type_name("NAME")

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/progress_callback.h"
 #include "lib/base/spool.h"
 #include "lib/codec/image_feed.h"
 #include "lib/codec/item_coder.h"
@@ -41,7 +42,7 @@ struct CodingOptions {
   CoderChoice coder = CoderChoice::kModel;
   int effort = kJxlEffort;  // of the floor; kMostJxlEffort: kSmallest always tries both
   // Called with the share that is coded, from one thread at a time.
-  std::function<void(double)> progress = [](double) {};
+  ProgressCallback progress = {};
 };
 
 // One layer of an encoded frame, for reports.
@@ -87,11 +88,10 @@ struct DecodingNotes {
 // are read. Throws UnsupportedError if the frame was made by another model or has a chunk that must
 // be understood, DamagedError, TruncatedError or VerificationError for what is wrong with it.
 // `progress` is called with the share that is decoded.
-DecodingNotes decode_images(
-    const LoadedModel& model, const StoredFrame& frame, int layers,
-    const std::vector<uint64_t>& indices,
-    const std::function<void(uint64_t index, const Image& image)>& use,
-    const std::function<void(double)>& progress = [](double) {});
+DecodingNotes decode_images(const LoadedModel& model, const StoredFrame& frame, int layers,
+                            const std::vector<uint64_t>& indices,
+                            const std::function<void(uint64_t index, const Image& image)>& use,
+                            const ProgressCallback& progress = {});
 
 // The latents z [items, d] of all items of images, in order. Throws like encode_images.
 torch::Tensor encode_latents(const LoadedModel& model, const ImageFeed& images);

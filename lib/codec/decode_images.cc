@@ -60,7 +60,7 @@ class BlockReader {
   // `order`: every block that will be asked for, in order; `side_by_side`: how many to decode at
   // once.
   BlockReader(std::vector<uint64_t> order, size_t side_by_side, Decode decode,
-              const std::function<void(double)>& progress)
+              const ProgressCallback& progress)
       : order_(std::move(order)),
         side_by_side_(side_by_side),
         decode_(std::move(decode)),
@@ -70,7 +70,7 @@ class BlockReader {
   const ImageSet& block(uint64_t wanted) {
     if (const auto found = decoded_.find(wanted); found != decoded_.end()) return found->second;
     while (order_[next_] != wanted) ++next_;
-    progress_(static_cast<double>(next_) / static_cast<double>(order_.size()));
+    tell(progress_, static_cast<double>(next_) / static_cast<double>(order_.size()));
     std::vector<uint64_t> wave;
     for (size_t k = next_; k < order_.size() && wave.size() < side_by_side_; ++k) {
       if (std::find(wave.begin(), wave.end(), order_[k]) == wave.end()) wave.push_back(order_[k]);
@@ -88,7 +88,7 @@ class BlockReader {
   std::vector<uint64_t> order_;
   size_t side_by_side_;
   Decode decode_;
-  const std::function<void(double)>& progress_;
+  const ProgressCallback& progress_;
   size_t next_ = 0;
   std::map<uint64_t, ImageSet> decoded_;
 };
@@ -139,7 +139,7 @@ std::vector<uint64_t> blocks_of(const FrameHeader& header, const std::vector<uin
 DecodingNotes decode_images(const LoadedModel& loaded, const StoredFrame& frame, int layers,
                             const std::vector<uint64_t>& indices,
                             const std::function<void(uint64_t index, const Image& image)>& use,
-                            const std::function<void(double)>& progress) {
+                            const ProgressCallback& progress) {
   const auto& header = frame.header();
   if (header.fingerprint != loaded.fingerprint) {
     throw UnsupportedError("was made by the model with fingerprint " +

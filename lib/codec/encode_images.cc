@@ -112,7 +112,7 @@ void encode_blocks(const Plan& plan, ItemReader& items, const CodingOptions& opt
     for_each_batch(count, 1, [&](size_t k, size_t) {
       encoded[k] = plan.coder->encode(blocks[k], how);
       const std::lock_guard<std::mutex> lock(one_at_a_time);
-      options.progress(static_cast<double>(++done) / static_cast<double>(header.blocks()));
+      tell(options.progress, static_cast<double>(++done) / static_cast<double>(header.blocks()));
     });
     for (const auto& block : encoded) {
       for (size_t layer = 0; layer < reports.size(); ++layer) {

@@ -210,6 +210,7 @@ class ExactCoder final : public ItemCoder {
           },
           options.residual_temperature == 0 ? finest_scale(1) : 0);
       std::copy_n(drawn.data(), drawn.pixels().size(), images.data(first));
+      tell(options.progress, static_cast<double>(first + n) / static_cast<double>(count));
     }
     return images;
   }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "lib/base/progress_callback.h"
 #include "lib/base/shape.h"
 #include "lib/coding/coded_block.h"
 #include "lib/container/stored_frame.h"
@@ -22,6 +23,7 @@ struct SamplingOptions {
   double temperature = 1;           // T of z ~ N(0, T^2 I)
   double residual_temperature = 0;  // R of r_l = g_l(z_l) + R eps0 n, n ~ N(0, I)
   uint64_t seed = 0;
+  ProgressCallback progress = {};
 };
 
 // How items are coded.

@@ -150,20 +150,23 @@ class LatentCoder final : public ItemCoder {
 
   ImageSet draw(size_t count, const SamplingOptions& options) override {
     ImageSet images(model_->input_shape(), count);
-    for_each_batch(count, kSampleBatch, [&](size_t first, size_t last) {
-      // Always whole batches, because rounding may depend on their size.
-      const auto z = normals(model_->latent_shape(), first, kSampleBatch, 0, options.seed) *
-                     options.temperature;
-      const auto x = model_->decode(z, [&](size_t l, const torch::Tensor& mean) {
-        if (options.residual_temperature == 0) return mean;
-        const auto noise =
-            normals(model_->residual_shapes()[l], first, kSampleBatch, l + 1, options.seed);
-        return mean + noise * (options.residual_temperature * model_->eps0());
-      });
-      std::copy_n(to_images(x).data(),
-                  (last - first) * static_cast<size_t>(images.shape().elements()),
-                  images.data(first));
-    });
+    for_each_batch(
+        count, kSampleBatch,
+        [&](size_t first, size_t last) {
+          // Always whole batches, because rounding may depend on their size.
+          const auto z = normals(model_->latent_shape(), first, kSampleBatch, 0, options.seed) *
+                         options.temperature;
+          const auto x = model_->decode(z, [&](size_t l, const torch::Tensor& mean) {
+            if (options.residual_temperature == 0) return mean;
+            const auto noise =
+                normals(model_->residual_shapes()[l], first, kSampleBatch, l + 1, options.seed);
+            return mean + noise * (options.residual_temperature * model_->eps0());
+          });
+          std::copy_n(to_images(x).data(),
+                      (last - first) * static_cast<size_t>(images.shape().elements()),
+                      images.data(first));
+        },
+        options.progress);
     return images;
   }
 

@@ -27,16 +27,20 @@ void require_as_many(const Bytes& labels, size_t count, const char* what) {
 
 }  // namespace
 
-double classification_error(Model& model, const ImageSource& images, const Bytes& labels) {
+double classification_error(Model& model, const ImageSource& images, const Bytes& labels,
+                            const ProgressCallback& progress) {
   require_as_many(labels, images.size(), "images");
   std::vector<int64_t> wrong(images.size());
-  for_each_batch(images.size(), kEvaluationBatch, [&](size_t begin, size_t end) {
-    const auto batch = load_images(images, index_range(begin, end), model.input_shape());
-    const auto classes = model.logits(to_unit(batch)).argmax(1);
-    for (size_t k = begin; k < end; ++k) {
-      wrong[k] = classes[static_cast<int64_t>(k - begin)].item<int64_t>() != labels[k] ? 1 : 0;
-    }
-  });
+  for_each_batch(
+      images.size(), kEvaluationBatch,
+      [&](size_t begin, size_t end) {
+        const auto batch = load_images(images, index_range(begin, end), model.input_shape());
+        const auto classes = model.logits(to_unit(batch)).argmax(1);
+        for (size_t k = begin; k < end; ++k) {
+          wrong[k] = classes[static_cast<int64_t>(k - begin)].item<int64_t>() != labels[k] ? 1 : 0;
+        }
+      },
+      progress);
   return percent(std::accumulate(wrong.begin(), wrong.end(), int64_t{0}), wrong.size());
 }
 

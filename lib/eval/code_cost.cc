@@ -57,6 +57,12 @@ CodeReport evaluate_code(const LoadedModel& model, const std::vector<ImageSet>& 
   std::vector<Psnr> errors;        // of each prefix
   std::vector<uint64_t> worse;     // images that a layer made so
   std::vector<uint64_t> prefixes;  // bytes
+  const auto progress = options.progress;
+  double sets_done = 0;
+  // Encoding counts as much as decoding all of the prefixes.
+  options.progress = [&](double done) {
+    tell(progress, (sets_done + done / 2) / static_cast<double>(sets.size()));
+  };
   for (const ImageSet& images : sets) {
     options.archive = images.size() != 1;
     EncodedImages encoded;
@@ -94,7 +100,10 @@ CodeReport evaluate_code(const LoadedModel& model, const std::vector<ImageSet>& 
       const auto squared = squared_errors(images, decoded);
       worse[k] += count_larger(squared, previous);
       previous = squared;
+      const double decoded_share = static_cast<double>(k + 1) / static_cast<double>(layers);
+      options.progress(1 + decoded_share);
     }
+    ++sets_done;
   }
   for (size_t k = 0; k < report.layers.size(); ++k) {
     CodeLayer& layer = report.layers[k];

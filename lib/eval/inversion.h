@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "lib/base/progress_callback.h"
 #include "lib/image/image.h"
 #include "lib/model/model.h"
 
@@ -21,7 +22,8 @@ struct InversionReport {
 
 // Encodes the images and inverts, in float32, by the iteration that decoding uses. What does not
 // converge is measured, not refused.
-InversionReport evaluate_inversion(Model& model, const ImageSet& images);
+InversionReport evaluate_inversion(Model& model, const ImageSet& images,
+                                   const ProgressCallback& progress = {});
 
 // The same after at most `iterations` steps of the plain iteration, whose errors show the Lipschitz
 // constant.

@@ -19,26 +19,29 @@ torch::Tensor as_columns(const LogLikelihood& terms) {
 
 // The columns of all images of `source`, each summed over `draws` dequantizations: [N, columns].
 torch::Tensor summed_nats(Model& model, const ImageSource& source, uint64_t seed, int64_t draws,
-                          const LogDetEstimator& how) {
+                          const LogDetEstimator& how, const ProgressCallback& progress) {
   auto nats = torch::zeros(
       {static_cast<int64_t>(source.size()), 3 + static_cast<int64_t>(model.residuals())},
       torch::kFloat64);
-  for_each_batch(source.size(), kEvaluationBatch, [&](size_t begin, size_t end) {
-    const auto indices = index_range(begin, end);
-    const auto batch = load_for(model, source, indices);
-    auto rows = nats.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
-    for (int64_t draw = 0; draw < draws; ++draw) {
-      const auto x = model.discrete()
-                         ? to_unit(batch)
-                         : dequantize(batch, indices, seed, static_cast<uint64_t>(draw));
-      auto keyed = how;
-      keyed.seed = seed;
-      for (const size_t index : indices) {
-        keyed.keys.push_back(index * static_cast<size_t>(draws) + static_cast<size_t>(draw));
-      }
-      rows += as_columns(model.measured_log_likelihood(x, keyed));
-    }
-  });
+  for_each_batch(
+      source.size(), kEvaluationBatch,
+      [&](size_t begin, size_t end) {
+        const auto indices = index_range(begin, end);
+        const auto batch = load_for(model, source, indices);
+        auto rows = nats.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
+        for (int64_t draw = 0; draw < draws; ++draw) {
+          const auto x = model.discrete()
+                             ? to_unit(batch)
+                             : dequantize(batch, indices, seed, static_cast<uint64_t>(draw));
+          auto keyed = how;
+          keyed.seed = seed;
+          for (const size_t index : indices) {
+            keyed.keys.push_back(index * static_cast<size_t>(draws) + static_cast<size_t>(draw));
+          }
+          rows += as_columns(model.measured_log_likelihood(x, keyed));
+        }
+      },
+      progress);
   return nats;
 }
 
@@ -58,14 +61,15 @@ LogDetEstimator default_log_det(LogDetEstimator::Method method) {
 }
 
 LikelihoodReport evaluate_likelihood(Model& model, const ImageSource& source, uint64_t seed,
-                                     int64_t draws, const LogDetEstimator& how) {
+                                     int64_t draws, const LogDetEstimator& how,
+                                     const ProgressCallback& progress) {
   LikelihoodReport report;
   report.meaning = meaning_of(model);
   report.images = static_cast<int64_t>(source.size());
   report.draws = model.discrete() ? 0 : draws;
   const auto rounds = std::max<int64_t>(1, report.draws);
   const double dims = static_cast<double>(model.input_shape().elements());
-  const auto bits = summed_nats(model, source, seed, rounds, how) /
+  const auto bits = summed_nats(model, source, seed, rounds, how, progress) /
                     (-static_cast<double>(rounds) * dims * std::log(2.0));
   const auto mean_bits = [&](int64_t column) {
     return bits.select(1, column).mean().item<double>();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "lib/base/progress_callback.h"
 #include "lib/image/image_source.h"
 #include "lib/model/model.h"
 
@@ -39,6 +40,7 @@ LogDetEstimator default_log_det(
 // too where log-dets are estimated as `how` says. Throws ShapeError naming the image if one has
 // another shape than the model.
 LikelihoodReport evaluate_likelihood(Model& model, const ImageSource& source, uint64_t seed,
-                                     int64_t draws, const LogDetEstimator& how = default_log_det());
+                                     int64_t draws, const LogDetEstimator& how = default_log_det(),
+                                     const ProgressCallback& progress = {});
 
 }  // namespace pie

@@ -9,18 +9,22 @@
 
 namespace pie {
 
-ImageSet reconstruct(Model& model, const ImageSet& images) {
+ImageSet reconstruct(Model& model, const ImageSet& images, const ProgressCallback& progress) {
   ImageSet result(images.shape(), images.size());
-  for_each_batch(images.size(), kEvaluationBatch, [&](size_t begin, size_t end) {
-    const auto decoded = to_images(model.reconstruct(to_unit(images.slice(begin, end))));
-    std::copy(decoded.pixels().begin(), decoded.pixels().end(), result.data(begin));
-  });
+  for_each_batch(
+      images.size(), kEvaluationBatch,
+      [&](size_t begin, size_t end) {
+        const auto decoded = to_images(model.reconstruct(to_unit(images.slice(begin, end))));
+        std::copy(decoded.pixels().begin(), decoded.pixels().end(), result.data(begin));
+      },
+      progress);
   return result;
 }
 
-ReconstructionReport evaluate_reconstruction(Model& model, const ImageSet& images) {
+ReconstructionReport evaluate_reconstruction(Model& model, const ImageSet& images,
+                                             const ProgressCallback& progress) {
   ReconstructionReport report;
-  report.images = reconstruct(model, images);
+  report.images = reconstruct(model, images, progress);
   Psnr psnr;
   psnr.add(images, report.images);
   report.psnr_db = psnr.pooled_db();

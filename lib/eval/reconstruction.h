@@ -4,13 +4,14 @@
 #include <cstddef>
 #include <limits>
 
+#include "lib/base/progress_callback.h"
 #include "lib/image/image_source.h"
 #include "lib/model/model.h"
 
 namespace pie {
 
 // The images as the model returns them from z alone (r = g(z), nothing quantized).
-ImageSet reconstruct(Model& model, const ImageSet& images);
+ImageSet reconstruct(Model& model, const ImageSet& images, const ProgressCallback& progress = {});
 
 // Of 8-bit samples. Infinite PSNRs mean that all agree.
 struct ReconstructionReport {
@@ -21,7 +22,8 @@ struct ReconstructionReport {
 };
 
 // Compares the images, all of the model's shape, with what comes back from z alone.
-ReconstructionReport evaluate_reconstruction(Model& model, const ImageSet& images);
+ReconstructionReport evaluate_reconstruction(Model& model, const ImageSet& images,
+                                             const ProgressCallback& progress = {});
 
 // Pooled PSNR in dB of the reconstructions from z alone of the images of `source`, or the first
 // `at_most` of them. Throws ShapeError naming an image of another shape than the model.

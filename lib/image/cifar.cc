@@ -8,9 +8,11 @@
 namespace pie {
 namespace {
 
+const Shape kCifarShape{3, 32, 32};
+
 class CifarFile final : public Archive {
  public:
-  CifarFile(const Input& input, std::size_t count) : Archive({3, 32, 32}, count), input_(input) {}
+  CifarFile(const Input& input, std::size_t count) : Archive(kCifarShape, count), input_(input) {}
 
   ImageSet read(std::size_t begin, std::size_t end) override {
     ImageSet images(shape(), end - begin);
@@ -47,6 +49,16 @@ bool is_cifar(const Input& input) {
   const std::string& path = input.path();
   if (path.size() <= 4 || path.compare(path.size() - 4, 4, ".bin") != 0) return false;
   return input.is_regular_file() && input.size() > 0 && input.size() % kCifarRecordBytes == 0;
+}
+
+Bytes cifar_record(const Image& image, std::uint8_t label) {
+  if (image.shape != kCifarShape || image.bits != 8) {
+    throw UsageError("a CIFAR file holds images of 3x32x32 with 8 bits, not of " +
+                     to_string(image.shape) + " with " + std::to_string(image.bits));
+  }
+  Bytes record(kCifarRecordBytes, label);
+  interleaved_to_planar(image.shape, image.samples.data(), record.data() + 1);
+  return record;
 }
 
 std::unique_ptr<Archive> open_cifar(const Input& input) {

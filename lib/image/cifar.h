@@ -17,4 +17,7 @@ bool is_cifar(const Input& input);
 // Throws TruncatedError if the input does not consist of whole records.
 std::unique_ptr<Archive> open_cifar(const Input& input);
 
+// The record of an image. Throws UsageError if it is not one of 3x32x32 with 8 bits.
+Bytes cifar_record(const Image& image, std::uint8_t label);
+
 }  // namespace pie

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "lib/base/error.h"
@@ -51,7 +52,12 @@ class Decoder {
     const Bytes indices = read_indices(frame);
     ImageFile result;
     result.image = compose(frame, indices);
-    if (next_record() == IMAGE_DESC_RECORD_TYPE) result.dropped.push_back("further frames");
+    if (next_record() == IMAGE_DESC_RECORD_TYPE) {
+      result.dropped.push_back("further frames");
+    } else {
+      result.drop_behind(file_, at_);
+    }
+    for (Bytes& comment : comments_) result.metadata.push_back(comment_item(std::move(comment)));
     return result;
   }
 
@@ -85,10 +91,13 @@ class Decoder {
       int kind = 0;
       GifByteType* block = nullptr;  // begins with its length
       check(DGifGetExtension(gif_.get(), &kind, &block));
+      if (kind == COMMENT_EXT_FUNC_CODE) comments_.emplace_back();
       while (block != nullptr) {
         GraphicsControlBlock control;
-        if (kind == GRAPHICS_EXT_FUNC_CODE &&
-            DGifExtensionToGCB(block[0], block + 1, &control) == GIF_OK) {
+        if (kind == COMMENT_EXT_FUNC_CODE) {
+          comments_.back().insert(comments_.back().end(), block + 1, block + 1 + block[0]);
+        } else if (kind == GRAPHICS_EXT_FUNC_CODE &&
+                   DGifExtensionToGCB(block[0], block + 1, &control) == GIF_OK) {
           transparent_ = control.TransparentColor;
         }
         check(DGifGetExtensionNext(gif_.get(), &block));
@@ -142,6 +151,7 @@ class Decoder {
   std::size_t at_ = 0;
   bool exhausted_ = false;  // the last read wanted more than there is
   std::unique_ptr<GifFileType, Close> gif_;
+  std::vector<Bytes> comments_;
   int transparent_ = NO_TRANSPARENT_COLOR;  // the colour that the next frame does not paint
 };
 

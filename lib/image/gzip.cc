@@ -3,7 +3,9 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <new>
 #include <string>
+#include <utility>
 
 #include "lib/base/error.h"
 
@@ -101,6 +103,50 @@ Bytes GzipStream::read(std::uint64_t count) {
     if (got < wanted) break;
   }
   return bytes;
+}
+
+struct GzipWriter::State {
+  explicit State(Sink to) : sink(std::move(to)) {
+    constexpr int kGzip = 16, kMemory = 8;
+    if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, MAX_WBITS + kGzip, kMemory,
+                     Z_DEFAULT_STRATEGY) != Z_OK) {
+      throw std::bad_alloc();
+    }
+  }
+  ~State() { deflateEnd(&stream); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void run(const Bytes& bytes, int flush) {
+    stream.next_in = const_cast<Bytef*>(bytes.data());  // zlib only reads it
+    stream.avail_in = static_cast<uInt>(bytes.size());
+    Bytes piece(kPiece);
+    do {
+      stream.next_out = piece.data();
+      stream.avail_out = static_cast<uInt>(piece.size());
+      deflate(&stream, flush);
+      const std::size_t filled = piece.size() - stream.avail_out;
+      if (filled > 0) sink({piece.data(), filled});
+    } while (stream.avail_out == 0);
+  }
+
+  Sink sink;
+  z_stream stream = {};
+};
+
+GzipWriter::GzipWriter(Sink sink) : state_(std::make_unique<State>(std::move(sink))) {}
+GzipWriter::~GzipWriter() = default;
+
+void GzipWriter::write(const Bytes& bytes) { state_->run(bytes, Z_NO_FLUSH); }
+void GzipWriter::finish() { state_->run({}, Z_FINISH); }
+
+Bytes gzip_file(const Bytes& bytes) {
+  Bytes zipped;
+  GzipWriter writer(
+      [&](ByteSpan piece) { zipped.insert(zipped.end(), piece.data, piece.data + piece.size); });
+  writer.write(bytes);
+  writer.finish();
+  return zipped;
 }
 
 Bytes gunzip_prefix(const Input& input, std::size_t count) {

@@ -1,4 +1,4 @@
-// Decompression of gzip data from front to back, for data sets that are distributed as .gz files.
+// gzip data from front to back, for data sets that are distributed as .gz files.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/input.h"
+#include "lib/base/spool.h"
 
 namespace pie {
 
@@ -30,6 +31,25 @@ class GzipStream {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// Compresses to a gzip file of one member, without a name or a time.
+class GzipWriter {
+ public:
+  // `sink` is called with the compressed bytes as they come.
+  explicit GzipWriter(Sink sink);
+  ~GzipWriter();
+
+  // Both throw what the sink throws.
+  void write(const Bytes& bytes);
+  void finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The same of all bytes at once.
+Bytes gzip_file(const Bytes& bytes);
 
 // The first `count` decompressed bytes, or fewer if there are no more or the data is damaged
 // further on: for looking at a header. Throws what reading throws.

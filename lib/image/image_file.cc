@@ -1,5 +1,6 @@
 #include "lib/image/image_file.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "lib/base/error.h"
@@ -30,6 +31,15 @@ std::size_t FileView::big16(std::size_t at) const {
 }
 
 std::size_t FileView::big32(std::size_t at) const { return big16(at) << 16 | big16(at + 2); }
+
+void ImageFile::drop_behind(const FileView& file, std::size_t end) {
+  const auto is_padding = [](std::uint8_t byte) {
+    return byte == 0 || byte == ' ' || (byte >= '\t' && byte <= '\r');
+  };
+  if (end < file.size && !std::all_of(file.data + end, file.data + file.size, is_padding)) {
+    dropped.emplace_back("further bytes behind the image");
+  }
+}
 
 void check_dimensions(std::uint64_t width, std::uint64_t height, std::uint64_t max_pixels,
                       const std::string& name) {

@@ -39,6 +39,10 @@ struct ImageHeader {
 // kept beside them or listed, so that a tool that promises to lose nothing can say what it does not
 // keep.
 struct ImageFile {
+  // Lists what follows offset `end` of a file, where its image is over, unless that is nothing but
+  // padding.
+  void drop_behind(const FileView& file, std::size_t end);
+
   Image image;
   Metadata metadata;
   std::vector<std::string> dropped;  // what is not kept: "further frames", "layers", ...

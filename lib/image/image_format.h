@@ -21,11 +21,11 @@ struct ImageFormat {
   ImageFile (*decode)(const FileView& file, std::uint64_t max_pixels);
 
   // A whole file in memory, of an image with one of these numbers of channels and at most so many
-  // bits a sample, all of which it keeps, as it does metadata if it can. Null if the format is only
-  // read.
+  // bits a sample, all of which it keeps. Null if the format is only read.
   Bytes (*encode)(const Image& image, const Metadata& metadata) = nullptr;
   std::vector<int> channels = {};
   int most_bits = 0;
+  bool (*keeps)(const MetadataItem& item) = nullptr;  // which metadata; null: none
   bool (*suits)(const Image& image) = nullptr;  // what else it asks of an image; null: nothing
 
   bool can_hold(const Image& image) const;

@@ -32,6 +32,14 @@ ImageHeader probe(const FileView& file, std::uint64_t max_pixels) {
   return format_of(file).probe(file, max_pixels);
 }
 
+// The format of this name that can hold the image; null if there is none.
+const ImageFormat* format_for(const Image& image, const std::string& format_name) {
+  for (const ImageFormat& format : image_formats()) {
+    if (has(format.suffixes, format_name) && format.can_hold(image)) return &format;
+  }
+  return nullptr;
+}
+
 // The suffixes of those formats that `is_meant` says, each once.
 template <typename IsMeant>
 std::vector<std::string> suffixes_of_formats(IsMeant is_meant) {
@@ -110,17 +118,19 @@ std::string writable_format_names() { return joined(writable_formats()); }
 bool is_writable_format(const std::string& name) { return has(writable_formats(), name); }
 
 bool can_encode(const Image& image, const std::string& format_name) {
-  const auto& formats = image_formats();
-  return std::any_of(formats.begin(), formats.end(), [&](const ImageFormat& format) {
-    return has(format.suffixes, format_name) && format.can_hold(image);
-  });
+  return format_for(image, format_name) != nullptr;
+}
+
+bool keeps_metadata(const Image& image, const std::string& format_name, const Metadata& metadata) {
+  const ImageFormat* format = format_for(image, format_name);
+  return format != nullptr &&
+         (metadata.empty() || (format->keeps != nullptr &&
+                               std::all_of(metadata.begin(), metadata.end(), format->keeps)));
 }
 
 Bytes encode_image(const Image& image, const std::string& format_name, const Metadata& metadata) {
-  for (const ImageFormat& format : image_formats()) {
-    if (has(format.suffixes, format_name) && format.can_hold(image)) {
-      return format.encode(image, metadata);
-    }
+  if (const ImageFormat* format = format_for(image, format_name)) {
+    return format->encode(image, metadata);
   }
   if (!is_writable_format(format_name)) {
     throw UsageError("there is no image format '" + format_name + "' that can be written; choose " +

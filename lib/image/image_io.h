@@ -47,6 +47,9 @@ bool is_writable_format(const std::string& name);
 // Whether there is a format of this name that keeps every sample of the image.
 bool can_encode(const Image& image, const std::string& format_name);
 
+// Whether the file that encode_image makes has all of the metadata.
+bool keeps_metadata(const Image& image, const std::string& format_name, const Metadata& metadata);
+
 // A whole file in memory that keeps every sample; of the formats that share a name, as PGM and PPM
 // share "pnm", the one that fits. Throws UsageError if there is none of this name that can hold the
 // image's channels and bits, and says which can. Metadata is left out where the format has none.

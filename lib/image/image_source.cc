@@ -294,6 +294,12 @@ void ImageSource::load_planar(std::size_t i, const Shape& required, std::uint8_t
   interleaved_to_planar(required, image.samples.data(), to);
 }
 
+Bytes ImageSource::own_labels(std::size_t first, std::size_t count) const {
+  const State::Place place = state_->place(first);
+  if (!place.content.labels) return {};
+  return part_of(*place.content.labels, {place.index, place.index + count});
+}
+
 Bytes ImageSource::labels(const std::string& label_path, bool of_first_only) const {
   if (!label_path.empty()) {
     const SlicedInput sliced = parse_sliced_input(label_path);

@@ -95,6 +95,9 @@ class ImageSource {
   // ever stretched to fit.
   void load_planar(std::size_t i, const Shape& required, std::uint8_t* to) const;
 
+  // The labels of these images, if they stand in the same file; else empty.
+  Bytes own_labels(std::size_t first, std::size_t count) const;
+
   // The label of every image: from `label_path` if given (an IDX file, whose slice, if it has none
   // of its own, is that of the images), else from the CIFAR records or the sibling file of each IDX
   // file. Throws UsageError if there are none, or not as many as images; fewer in `label_path` are

@@ -107,7 +107,7 @@ void limit_scans(j_common_ptr jpeg) {
 // A JPEG file opened for reading, with the header read.
 class Reader {
  public:
-  Reader(const FileView& file, std::uint64_t max_pixels) : size_(file.size), name_(file.name) {
+  Reader(const FileView& file, std::uint64_t max_pixels) : file_(file) {
     set_handlers(&failure_, &jpeg_.err);
     input_.behind = file.data;
     input_.left = file.size;
@@ -137,8 +137,8 @@ class Reader {
     constexpr std::uint64_t kMostPixelsPerByte = std::uint64_t{8} * 64 * 16;
     const bool arithmetic = jpeg_.arith_code != FALSE;
     if (!arithmetic &&
-        static_cast<std::uint64_t>(header_.shape.pixels()) > kMostPixelsPerByte * size_) {
-      throw TruncatedError(name_ + ": the file is too short for a JPEG image of " +
+        static_cast<std::uint64_t>(header_.shape.pixels()) > kMostPixelsPerByte * file_.size) {
+      throw TruncatedError(file_.name + ": the file is too short for a JPEG image of " +
                            to_string(header_.shape));
     }
 
@@ -153,7 +153,7 @@ class Reader {
     if (!guarded(&failure_, [this] { jpeg_start_decompress(&jpeg_); })) fail();
     for (int c = 0; c < jpeg_.num_components; ++c) {
       if (jpeg_.comp_info[c].quant_table == nullptr) {
-        throw DamagedError(name_ + ": the JPEG file is damaged (a component has no scan)");
+        throw DamagedError(file_.name + ": the JPEG file is damaged (a component has no scan)");
       }
     }
     JSAMPARRAY row_pointers = rows.data();
@@ -166,6 +166,7 @@ class Reader {
     });
     if (!read) fail();
     if (failure_.stray_bytes) file.dropped.push_back("stray bytes");
+    file.drop_behind(file_, file_.size - input_.left - input_.manager.bytes_in_buffer);
     return file;
   }
 
@@ -182,10 +183,11 @@ class Reader {
       jpeg_read_header(&jpeg_, TRUE);
     });
     if (!read) fail();
-    check_dimensions(jpeg_.image_width, jpeg_.image_height, max_pixels, name_);
+    check_dimensions(jpeg_.image_width, jpeg_.image_height, max_pixels, file_.name);
     const J_COLOR_SPACE colors = jpeg_.jpeg_color_space;
     if (colors != JCS_GRAYSCALE && colors != JCS_YCbCr && colors != JCS_RGB) {
-      throw UnsupportedError(name_ + ": a JPEG file with " + std::to_string(jpeg_.num_components) +
+      throw UnsupportedError(file_.name + ": a JPEG file with " +
+                             std::to_string(jpeg_.num_components) +
                              " components that are neither gray nor RGB (CMYK, for example), " +
                              "which cannot be kept; convert it to RGB");
     }
@@ -259,10 +261,10 @@ class Reader {
       case JERR_OUT_OF_MEMORY:
         throw std::bad_alloc();
       case JERR_INPUT_EOF:
-        throw TruncatedError(name_ + ": the JPEG file ends early");
+        throw TruncatedError(file_.name + ": the JPEG file ends early");
       case kTooManyScans:
-        throw UnsupportedError(name_ + ": a JPEG file of more than " + std::to_string(kMostScans) +
-                               " scans; convert it to PNG");
+        throw UnsupportedError(file_.name + ": a JPEG file of more than " +
+                               std::to_string(kMostScans) + " scans; convert it to PNG");
       case JERR_ARITH_NOTIMPL:
       case JERR_BAD_PRECISION:
       case JERR_CCIR601_NOTIMPL:
@@ -272,10 +274,10 @@ class Reader {
       case JERR_IMAGE_TOO_BIG:
       case JERR_NOT_COMPILED:
       case JERR_SOF_UNSUPPORTED:
-        throw UnsupportedError(name_ + ": a JPEG file of a kind that cannot be read (" +
+        throw UnsupportedError(file_.name + ": a JPEG file of a kind that cannot be read (" +
                                failure_.message + "); convert it to PNG");
       default:
-        throw DamagedError(name_ + ": the JPEG file is damaged (" + failure_.message + ")");
+        throw DamagedError(file_.name + ": the JPEG file is damaged (" + failure_.message + ")");
     }
   }
 
@@ -284,8 +286,7 @@ class Reader {
   static constexpr int kFirst = JPEG_APP0 + 1, kLast = JPEG_APP0 + 15, kAdobe = JPEG_APP0 + 14;
   static constexpr unsigned kWhole = 0xffff;
 
-  std::size_t size_;
-  std::string name_;
+  FileView file_;
   Failure failure_{};
   Input input_{};
   jpeg_progress_mgr progress_{};

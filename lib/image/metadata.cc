@@ -11,6 +11,10 @@
 namespace pie {
 namespace {
 
+constexpr const char* kComment = "Comment";
+constexpr const char* kLabel = "laBl";
+constexpr const char* kXmp = "XML:com.adobe.xmp";  // the keyword
+
 void append(Bytes& to, const std::string& text) { to.insert(to.end(), text.begin(), text.end()); }
 
 void append_big32(Bytes& to, std::uint32_t value) {
@@ -26,6 +30,25 @@ MetadataItem text_item(const std::string& keyword, const Bytes& text) {
                    0);  // end, not compressed, method, no language, no translation
   item.data.insert(item.data.end(), text.begin(), text.end());
   return item;
+}
+
+// The same, of text that is not UTF-8.
+MetadataItem latin_item(const std::string& keyword, const Bytes& text) {
+  MetadataItem item{"tEXt", {}};
+  append(item.data, keyword);
+  item.data.push_back(0);
+  item.data.insert(item.data.end(), text.begin(), text.end());
+  return item;
+}
+
+// What an item has beyond one that begins in the same way; nothing if it does not.
+std::optional<Bytes> behind(const MetadataItem& start, const MetadataItem& item) {
+  const auto size = static_cast<std::ptrdiff_t>(start.data.size());
+  if (item.type != start.type || item.data.size() < start.data.size() ||
+      !std::equal(start.data.begin(), start.data.end(), item.data.begin())) {
+    return std::nullopt;
+  }
+  return Bytes(item.data.begin() + size, item.data.end());
 }
 
 bool is_utf8(const Bytes& text) {
@@ -82,18 +105,16 @@ MetadataItem icc_profile_item(const Bytes& profile) {
 
 MetadataItem exif_item(Bytes exif) { return {"eXIf", std::move(exif)}; }
 
-MetadataItem xmp_item(const Bytes& packet) { return text_item("XML:com.adobe.xmp", packet); }
+MetadataItem xmp_item(const Bytes& packet) { return text_item(kXmp, packet); }
 
 MetadataItem comment_item(Bytes text) {
   while (!text.empty() && text.back() == 0) text.pop_back();
   std::replace(text.begin(), text.end(), std::uint8_t{0}, std::uint8_t{' '});
-  if (is_utf8(text)) return text_item("Comment", text);
-  MetadataItem item{"tEXt", {}};
-  append(item.data, "Comment");
-  item.data.push_back(0);
-  item.data.insert(item.data.end(), text.begin(), text.end());
-  return item;
+  if (is_utf8(text)) return text_item(kComment, text);
+  return latin_item(kComment, text);
 }
+
+MetadataItem label_item(std::uint8_t label) { return {kLabel, {label}}; }
 
 MetadataItem density_item(std::uint32_t x, std::uint32_t y, bool per_metre) {
   MetadataItem item{"pHYs", {}};
@@ -101,6 +122,52 @@ MetadataItem density_item(std::uint32_t x, std::uint32_t y, bool per_metre) {
   append_big32(item.data, y);
   item.data.push_back(per_metre ? 1 : 0);
   return item;
+}
+
+std::optional<Bytes> icc_profile_of(const MetadataItem& item) {
+  if (item.type != "iCCP") return std::nullopt;
+  const auto name_end = std::find(item.data.begin(), item.data.end(), 0);
+  if (item.data.end() - name_end <= 2) return std::nullopt;
+  const auto* from = &*name_end + 2;  // behind the method of compression
+  const auto size = static_cast<uLong>(item.data.end() - name_end - 2);
+  Bytes profile(4 * size);
+  while (profile.size() <= kMostMetadata) {
+    uLongf written = static_cast<uLongf>(profile.size());
+    const int status = uncompress(profile.data(), &written, from, size);
+    if (status == Z_MEM_ERROR) throw std::bad_alloc();
+    if (status == Z_OK) {
+      profile.resize(written);
+      return profile;
+    }
+    if (status != Z_BUF_ERROR) break;
+    profile.resize(2 * profile.size());
+  }
+  return std::nullopt;
+}
+
+std::optional<Bytes> xmp_of(const MetadataItem& item) { return behind(text_item(kXmp, {}), item); }
+
+std::optional<Bytes> comment_of(const MetadataItem& item) {
+  const auto text = behind(text_item(kComment, {}), item);
+  return text ? text : behind(latin_item(kComment, {}), item);
+}
+
+std::optional<std::uint8_t> label_of(const Metadata& metadata) {
+  for (const MetadataItem& item : metadata) {
+    if (item.type == kLabel && item.data.size() == 1) return item.data[0];
+  }
+  return std::nullopt;
+}
+
+std::optional<Density> density_of(const MetadataItem& item) {
+  constexpr std::size_t kBytes = 9;
+  if (item.type != "pHYs" || item.data.size() != kBytes) return std::nullopt;
+  const auto big32 = [&](std::size_t at) {
+    std::uint32_t value = 0;
+    for (std::size_t k = 0; k < 4; ++k) value = value << 8 | item.data[at + k];
+    return value;
+  };
+  return Density{big32(0), big32(4), item.data[8] == 1};
 }
 
 }  // namespace pie

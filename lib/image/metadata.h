@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,20 @@ MetadataItem icc_profile_item(const Bytes& profile);
 MetadataItem exif_item(Bytes exif);
 MetadataItem xmp_item(const Bytes& packet);
 MetadataItem comment_item(Bytes text);
+// The class of an image in a set, which its data set gives it: a private chunk.
+MetadataItem label_item(std::uint8_t label);
 MetadataItem density_item(std::uint32_t x, std::uint32_t y, bool per_metre);
+
+// The other way round, for formats that are written; nothing where an item is something else, is
+// damaged or too large.
+std::optional<Bytes> icc_profile_of(const MetadataItem& item);
+std::optional<Bytes> xmp_of(const MetadataItem& item);
+std::optional<Bytes> comment_of(const MetadataItem& item);
+std::optional<std::uint8_t> label_of(const Metadata& metadata);
+struct Density {
+  std::uint32_t x, y;
+  bool per_metre;
+};
+std::optional<Density> density_of(const MetadataItem& item);
 
 }  // namespace pie

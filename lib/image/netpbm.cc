@@ -1,5 +1,6 @@
 #include "lib/image/netpbm.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -97,6 +98,45 @@ Bytes netpbm_samples(const Image& image, int maxval) {
   Image raw = image;
   change_samples(raw, [&](std::int64_t sample) { return scaled(sample, full, maxval); });
   return raw.samples;
+}
+
+void add_netpbm_comment(const Bytes& lines, ImageFile* file) {
+  if (lines.empty()) return;
+  Bytes text;
+  bool start = true;  // of a line, where a blank may follow the "#"
+  for (const std::uint8_t c : lines) {
+    if (!(start && c == ' ')) text.push_back(c);
+    start = c == '\n';
+  }
+  if (text.back() == '\n') text.pop_back();
+  file->metadata.push_back(comment_item(std::move(text)));
+}
+
+std::string netpbm_comments(const Metadata& metadata) {
+  std::string lines;
+  for (const MetadataItem& item : metadata) {
+    const auto text = comment_of(item);
+    if (!text) continue;
+    lines += "# ";
+    for (const std::uint8_t c : *text) {
+      lines += static_cast<char>(c);
+      if (c == '\n') lines += "# ";
+    }
+    lines += '\n';
+  }
+  return lines;
+}
+
+bool netpbm_keeps(const MetadataItem& item) {
+  if (item.type == kMaxvalType) return true;
+  // A carriage return would end a line, and a blank in front not come back.
+  const auto text = comment_of(item);
+  bool start = true;
+  return text && std::none_of(text->begin(), text->end(), [&](std::uint8_t c) {
+           const bool lost = c == '\r' || (start && c == ' ');
+           start = c == '\n';
+           return lost;
+         });
 }
 
 }  // namespace pie

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "lib/image/image_file.h"
 
@@ -30,5 +31,12 @@ ImageFile netpbm_image(Image raw, int maxval, const std::string& name);
 // images that were edited since, are not: nothing is lost.
 int netpbm_maxval(const Metadata& metadata, const Image& image);
 Bytes netpbm_samples(const Image& image, int maxval);
+
+// The lines of a header that begin with "#", as an item of metadata, and as lines again.
+void add_netpbm_comment(const Bytes& lines, ImageFile* file);
+std::string netpbm_comments(const Metadata& metadata);
+
+// What such files can say.
+bool netpbm_keeps(const MetadataItem& item);
 
 }  // namespace pie

@@ -21,6 +21,7 @@ struct Parsed {
   ImageHeader header;
   int maxval = 0;
   std::size_t samples_at = 0;
+  Bytes comments;  // a line each
 };
 
 const char* type_of(int maxval, std::size_t depth) {
@@ -46,18 +47,19 @@ std::uint64_t number(const std::map<std::string, std::string>& fields, const std
 }
 
 // The fields of the header, each a line of a key and a value, and where the samples begin.
-std::map<std::string, std::string> parse_fields(const FileView& file, std::size_t* samples_at) {
+std::map<std::string, std::string> parse_fields(const FileView& file, Parsed* parsed) {
   std::map<std::string, std::string> fields;
   const std::uint8_t* end = file.data + file.size;
   for (const std::uint8_t* at = file.data + 3;;) {
     const std::uint8_t* line_end = std::find(at, end, '\n');
     if (line_end == end) throw TruncatedError(file.name + ": the PAM header ends early");
+    if (*at == '#') parsed->comments.insert(parsed->comments.end(), at + 1, line_end + 1);
     std::istringstream words(std::string(at, line_end));
     at = line_end + 1;
     std::string key, value;
     words >> key >> value;
     if (key == "ENDHDR") {
-      *samples_at = static_cast<std::size_t>(at - file.data);
+      parsed->samples_at = static_cast<std::size_t>(at - file.data);
       return fields;
     }
     if (!key.empty() && key[0] != '#') fields[key] = value;
@@ -66,7 +68,7 @@ std::map<std::string, std::string> parse_fields(const FileView& file, std::size_
 
 Parsed parse_header(const FileView& file, std::uint64_t max_pixels) {
   Parsed parsed;
-  const auto fields = parse_fields(file, &parsed.samples_at);
+  const auto fields = parse_fields(file, &parsed);
   const std::uint64_t width = number(fields, "WIDTH", file.name);
   const std::uint64_t height = number(fields, "HEIGHT", file.name);
   const std::uint64_t depth = number(fields, "DEPTH", file.name);
@@ -98,9 +100,8 @@ ImageFile decode_pam(const FileView& file, std::uint64_t max_pixels) {
   const Parsed parsed = parse_header(file, max_pixels);
   ImageFile result = netpbm_image(file, parsed.samples_at, parsed.header.shape, parsed.maxval);
   const std::size_t end = parsed.samples_at + result.image.samples.size();
-  if (is_pam({file.data + end, file.size - end, file.name})) {
-    result.dropped.push_back("further images");
-  }
+  result.drop_behind(file, end);
+  add_netpbm_comment(parsed.comments, &result);
   return result;
 }
 
@@ -108,9 +109,10 @@ Bytes encode_pam(const Image& image, const Metadata& metadata) {
   const int maxval = netpbm_maxval(metadata, image);
   const Shape& shape = image.shape;
   const std::string header =
-      "P7\nWIDTH " + std::to_string(shape.width) + "\nHEIGHT " + std::to_string(shape.height) +
-      "\nDEPTH " + std::to_string(shape.channels) + "\nMAXVAL " + std::to_string(maxval) +
-      "\nTUPLTYPE " + type_of(maxval, static_cast<std::size_t>(shape.channels)) + "\nENDHDR\n";
+      "P7\n" + netpbm_comments(metadata) + "WIDTH " + std::to_string(shape.width) + "\nHEIGHT " +
+      std::to_string(shape.height) + "\nDEPTH " + std::to_string(shape.channels) + "\nMAXVAL " +
+      std::to_string(maxval) + "\nTUPLTYPE " +
+      type_of(maxval, static_cast<std::size_t>(shape.channels)) + "\nENDHDR\n";
   Bytes file(header.begin(), header.end());
   const Bytes samples = netpbm_samples(image, maxval);
   file.insert(file.end(), samples.begin(), samples.end());

@@ -114,6 +114,7 @@ class Reader {
     });
     if (!read) fail();
     collect_metadata(&file);
+    file.drop_behind({input_.data, input_.size, name_}, input_.offset);
     return file;
   }
 

@@ -20,5 +20,6 @@ ImageFile decode_png(const FileView& file, std::uint64_t max_pixels);
 
 // A PNG file of any image and its metadata.
 Bytes encode_png(const Image& image, const Metadata& metadata = {});
+inline bool png_keeps(const MetadataItem&) { return true; }
 
 }  // namespace pie

@@ -59,7 +59,9 @@ class Parser {
   std::uint64_t digit() {
     while (is_space(peek()) || peek() == '#') {
       if (peek() == '#') {
-        while (peek() != '\n' && peek() != '\r') ++offset_;
+        ++offset_;
+        for (; peek() != '\n' && peek() != '\r'; ++offset_) comments_.push_back(peek());
+        comments_.push_back('\n');
       }
       ++offset_;
     }
@@ -69,6 +71,11 @@ class Parser {
     return file_.data[offset_++] - std::uint64_t{'0'};
   }
 
+  // What comments say, a line each.
+  const Bytes& comments() const { return comments_; }
+
+  // Behind the last number.
+  std::size_t offset() const { return offset_; }
   // Where the samples begin that are bytes: behind the one white-space byte that ends the header.
   std::size_t end() {
     if (!is_space(peek())) throw DamagedError(file_.name + ": the PNM header is damaged");
@@ -85,6 +92,7 @@ class Parser {
 
   const FileView& file_;
   std::size_t offset_ = 2;  // behind "P5"
+  Bytes comments_;
 };
 
 struct Header {
@@ -141,8 +149,8 @@ Image read_packed(const FileView& file, const Header& header, std::size_t at) {
   return raw;
 }
 
-std::string head(const char* magic, const Shape& shape) {
-  return std::string(magic) + "\n" + std::to_string(shape.width) + " " +
+std::string head(const char* magic, const Metadata& metadata, const Shape& shape) {
+  return std::string(magic) + "\n" + netpbm_comments(metadata) + std::to_string(shape.width) + " " +
          std::to_string(shape.height) + "\n";
 }
 
@@ -169,7 +177,10 @@ ImageFile decode_pnm(const FileView& file, std::uint64_t max_pixels) {
   Parser parser(file);
   const Header header = parse_header(file, parser, max_pixels);
   if (header.kind.text) {
-    return netpbm_image(read_text(file, header, parser), header.maxval, file.name);
+    auto result = netpbm_image(read_text(file, header, parser), header.maxval, file.name);
+    add_netpbm_comment(parser.comments(), &result);
+    result.drop_behind(file, parser.offset());
+    return result;
   }
   const std::size_t at = parser.end();
   const auto rows = static_cast<std::size_t>(header.shape.height);
@@ -177,15 +188,15 @@ ImageFile decode_pnm(const FileView& file, std::uint64_t max_pixels) {
   if (header.kind.bilevel) bytes = packed_row(header.shape.width) * rows;
   ImageFile result = header.kind.bilevel ? netpbm_image(read_packed(file, header, at), 1, file.name)
                                          : netpbm_image(file, at, header.shape, header.maxval);
-  const FileView rest{file.data + at + bytes, file.size - at - bytes, file.name};
-  if (kind_of(rest) != nullptr) result.dropped.push_back("further images");
+  add_netpbm_comment(parser.comments(), &result);
+  result.drop_behind(file, at + bytes);
   return result;
 }
 
 Bytes encode_pnm(const Image& image, const Metadata& metadata) {
   const int maxval = netpbm_maxval(metadata, image);
-  const std::string header =
-      head(image.shape.channels == 3 ? "P6" : "P5", image.shape) + std::to_string(maxval) + "\n";
+  const std::string header = head(image.shape.channels == 3 ? "P6" : "P5", metadata, image.shape) +
+                             std::to_string(maxval) + "\n";
   Bytes file(header.begin(), header.end());
   const Bytes samples = netpbm_samples(image, maxval);
   file.insert(file.end(), samples.begin(), samples.end());
@@ -197,8 +208,8 @@ bool is_bilevel(const Image& image) {
                      [](std::uint8_t sample) { return sample == 0 || sample == 255; });
 }
 
-Bytes encode_pbm(const Image& image, const Metadata&) {
-  const std::string header = head("P4", image.shape);
+Bytes encode_pbm(const Image& image, const Metadata& metadata) {
+  const std::string header = head("P4", metadata, image.shape);
   Bytes file(header.begin(), header.end());
   const std::size_t row = packed_row(image.shape.width);
   std::size_t start = file.size();

@@ -13,72 +13,10 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/image/exif.h"
 
 namespace pie {
 namespace {
-
-// A tag of texts that an Exif block has as well, in the order of numbers.
-constexpr std::array<std::uint32_t, 7> kTexts{
-    TIFFTAG_IMAGEDESCRIPTION, TIFFTAG_MAKE,   TIFFTAG_MODEL,    TIFFTAG_SOFTWARE,
-    TIFFTAG_DATETIME,         TIFFTAG_ARTIST, TIFFTAG_COPYRIGHT};
-
-void append_big(Bytes& to, std::uint64_t value, int bytes) {
-  while (bytes-- > 0) to.push_back(static_cast<std::uint8_t>(value >> (8 * bytes)));
-}
-
-// One Exif directory.
-class ExifWriter {
- public:
-  // To be called in the order of tags.
-  void add_short(std::uint32_t tag, std::uint16_t value) {
-    add(tag, 3, 1);
-    append_big(entries_, value, 2);
-    append_big(entries_, 0, 2);
-  }
-  void add_text(std::uint32_t tag, const std::string& text) {
-    const std::size_t size = text.size() + 1;
-    add(tag, 2, size);
-    Bytes own(text.begin(), text.end());
-    own.resize(std::max<std::size_t>(size, 4));
-    if (size <= 4) {
-      entries_.insert(entries_.end(), own.begin(), own.end());
-      return;
-    }
-    texts_.emplace_back(entries_.size(), std::move(own));
-    append_big(entries_, 0, 4);
-  }
-
-  bool empty() const { return count_ == 0; }
-  Bytes block() const {
-    Bytes out{'M', 'M', 0, 42};
-    append_big(out, 8, 4);
-    append_big(out, count_, 2);
-    const std::size_t start = out.size();
-    out.insert(out.end(), entries_.begin(), entries_.end());
-    append_big(out, 0, 4);  // no further directory
-    for (const auto& [at, text] : texts_) {
-      Bytes offset;
-      append_big(offset, out.size(), 4);
-      std::copy(offset.begin(), offset.end(),
-                out.begin() + static_cast<std::ptrdiff_t>(start + at));
-      out.insert(out.end(), text.begin(), text.end());
-      if (out.size() % 2 != 0) out.push_back(0);
-    }
-    return out;
-  }
-
- private:
-  void add(std::uint32_t tag, int type, std::size_t count) {
-    append_big(entries_, tag, 2);
-    append_big(entries_, static_cast<std::uint64_t>(type), 2);
-    append_big(entries_, count, 4);
-    ++count_;
-  }
-
-  std::uint64_t count_ = 0;
-  Bytes entries_;
-  std::vector<std::pair<std::size_t, Bytes>> texts_;  // where their offset belongs
-};
 
 struct Close {
   void operator()(TIFF* tiff) const { TIFFClose(tiff); }
@@ -333,10 +271,8 @@ class Reader {
     }
     add_density(file);
     add_exif(file);
-    for (const auto& [tag, name] : {std::pair(TIFFTAG_EXIFIFD, "Exif"),
-                                    {TIFFTAG_GPSIFD, "GPS"},
-                                    {TIFFTAG_RICHTIFFIPTC, "IPTC"},
-                                    {TIFFTAG_PHOTOSHOP, "Photoshop's own blocks"}}) {
+    for (const auto& [tag, name] :
+         {std::pair(TIFFTAG_RICHTIFFIPTC, "IPTC"), {TIFFTAG_PHOTOSHOP, "Photoshop's own blocks"}}) {
       std::uint64_t first = 0;
       const void* second = nullptr;
       if (TIFFGetField(tiff, static_cast<std::uint32_t>(tag), &first, &second) != 0) {
@@ -365,18 +301,18 @@ class Reader {
   }
 
   void add_exif(ImageFile* file) const {
-    const auto orientation = field<std::uint16_t>(TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
-    ExifWriter exif;
-    bool oriented = orientation <= ORIENTATION_TOPLEFT || orientation > ORIENTATION_LEFTBOT;
-    for (const std::uint32_t tag : kTexts) {
-      if (!oriented && tag > TIFFTAG_ORIENTATION) {
-        exif.add_short(TIFFTAG_ORIENTATION, orientation);
-        oriented = true;
-      }
-      const char* text = nullptr;
-      if (TIFFGetField(tiff_.get(), tag, &text) != 0 && text != nullptr) exif.add_text(tag, text);
+    try {
+      Exif exif = read_exif(file_);
+      // It says nothing if it says that the first row is on top.
+      const auto upright = [&](const ExifTag& tag) {
+        return tag.id == TIFFTAG_ORIENTATION &&
+               field<std::uint16_t>(TIFFTAG_ORIENTATION, 0) <= ORIENTATION_TOPLEFT;
+      };
+      exif.tags.erase(std::remove_if(exif.tags.begin(), exif.tags.end(), upright), exif.tags.end());
+      if (!exif.tags.empty()) file->metadata.push_back(exif_item(exif_block(exif)));
+    } catch (const Error&) {
+      file->dropped.emplace_back("damaged Exif");
     }
-    if (!exif.empty()) file->metadata.push_back(exif_item(exif.block()));
   }
 
   const FileView& file_;

@@ -80,6 +80,8 @@ ImageFile decode_webp(const FileView& file, std::uint64_t max_pixels) {
     throw DamagedError(file.name + ": the WebP file is damaged");
   }
   result.metadata = metadata_of(file);
+  const std::size_t riff = file.little32(4) + std::size_t{8};
+  result.drop_behind(file, riff + riff % 2);
   return result;
 }
 

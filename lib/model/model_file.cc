@@ -101,10 +101,6 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
   return loaded;
 }
 
-bool claims_fingerprint(const Input& file, const Fingerprint& wanted) {
-  return peek_metadata(file, "fingerprint") == to_hex(wanted.data(), wanted.size());
-}
-
 LoadedModel load_model(const Input& file) { return parse_model(file.all(), file.name()); }
 
 }  // namespace pie

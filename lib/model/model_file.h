@@ -42,8 +42,4 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path);
 // `parse_model` of a whole file. Throws OperationError if it cannot be read.
 LoadedModel load_model(const Input& file);
 
-// Whether a model file claims to have this fingerprint, by its header alone. Throws what reading
-// throws, DamagedError if there is no such header.
-bool claims_fingerprint(const Input& file, const Fingerprint& wanted);
-
 }  // namespace pie

@@ -1,15 +1,11 @@
 #include "lib/model/model_store.h"
 
-#include <dlfcn.h>
-
-#include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <set>
-#include <sstream>
 
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
+#include "lib/store/model_folders.h"
+#include "lib/store/model_header.h"
 
 namespace pie {
 namespace {
@@ -22,58 +18,13 @@ std::string join(const std::vector<std::string>& items) {
   return text.empty() ? "none" : text;
 }
 
-// The share folder of the installation that this library is part of, wherever that was put.
-std::string installed_models() {
-  Dl_info info{};
-  dladdr(reinterpret_cast<const void*>(&model_folders), &info);
-  // The loader may have come through a link, as from /lib to /usr/lib.
-  std::error_code error;
-  const auto file = fs::canonical(info.dli_fname != nullptr ? info.dli_fname : "", error);
-  const auto library = file.parent_path();
-  return (library / PIE_MODELS_FROM_LIBRARY).lexically_normal().string();
-}
-
-// The first file called `name` in the model folders, or "".
-std::string locate(const std::string& name) {
-  for (const auto& folder : model_folders()) {
-    const auto path = fs::path(folder) / name;
-    std::error_code ignored;
-    if (fs::is_regular_file(path, ignored)) return path.string();
-  }
-  return "";
-}
-
 }  // namespace
-
-std::vector<std::string> model_folders() {
-  std::vector<std::string> folders;
-  if (const char* path = std::getenv("PIE_MODEL_PATH")) {
-    std::istringstream parts(path);
-    for (std::string part; std::getline(parts, part, ':');) {
-      if (!part.empty()) folders.push_back(part);
-    }
-  }
-  folders.push_back(installed_models());
-  folders.emplace_back(PIE_SOURCE_MODELS);
-  return folders;
-}
-
-std::vector<std::string> names_in_store(const std::string& suffix) {
-  std::set<std::string> names;
-  for (const auto& folder : model_folders()) {
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-      if (entry.path().extension() == suffix) names.insert(entry.path().stem().string());
-    }
-  }
-  return {names.begin(), names.end()};
-}
 
 LoadedModel find_model(const std::string& name_or_path) {
   std::error_code ignored;
   if (fs::is_regular_file(name_or_path, ignored)) return load_model(Input(name_or_path));
   const auto path = name_or_path.find('/') == std::string::npos
-                        ? locate(name_or_path + ".safetensors")
+                        ? path_in_store(name_or_path + ".safetensors")
                         : std::string();
   if (!path.empty()) return load_model(Input(path));
   throw UnsupportedError(name_or_path + ": no such model; give a file, or one of: " +
@@ -91,25 +42,15 @@ LoadedModel floor_model() {
 LoadedModel find_model(const Fingerprint& wanted) {
   if (wanted == kFloorFingerprint) return floor_model();
   std::string passed_over;
-  for (const auto& folder : model_folders()) {
-    std::vector<std::string> paths;
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-      if (entry.path().extension() == ".safetensors" && entry.is_regular_file(ignored)) {
-        paths.push_back(entry.path().string());
-      }
-    }
-    std::sort(paths.begin(), paths.end());
-    for (const auto& path : paths) {
-      const Input file(path);
-      try {
-        if (!claims_fingerprint(file, wanted)) continue;
-        auto loaded = load_model(file);
-        if (loaded.fingerprint == wanted) return loaded;
-      } catch (const Error& error) {
-        // A damaged neighbour must not keep the right model from being found.
-        passed_over += "; passed over " + std::string(error.what());
-      }
+  for (const auto& path : model_paths()) {
+    const Input file(path);
+    try {
+      if (read_model_header(file).fingerprint != to_hex(wanted.data(), wanted.size())) continue;
+      auto loaded = load_model(file);
+      if (loaded.fingerprint == wanted) return loaded;
+    } catch (const Error& error) {
+      // A damaged neighbour must not keep the right model from being found.
+      passed_over += "; passed over " + std::string(error.what());
     }
   }
   throw UnsupportedError("needs the model with fingerprint " +
@@ -119,7 +60,8 @@ LoadedModel find_model(const Fingerprint& wanted) {
 }
 
 Json find_preset(const std::string& name) {
-  const auto path = name.find('/') == std::string::npos ? locate(name + ".json") : std::string();
+  const auto path =
+      name.find('/') == std::string::npos ? path_in_store(name + ".json") : std::string();
   if (path.empty()) {
     throw UsageError("no preset '" + name + "'; there are: " + join(names_in_store(".json")));
   }

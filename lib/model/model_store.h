@@ -1,16 +1,11 @@
-// Where models and presets are found.
+// Models and presets by name.
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "lib/model/model_file.h"
 
 namespace pie {
-
-// The folders that are searched: $PIE_MODEL_PATH (colon-separated), the install's share folder, the
-// source tree's models/.
-std::vector<std::string> model_folders();
 
 // The model that `name_or_path` means: a file, or the name of a `<name>.safetensors` in one of the
 // folders. Throws UnsupportedError naming the folders searched and the models that are there.
@@ -26,8 +21,5 @@ LoadedModel floor_model();
 Json find_preset(const std::string& name);
 // The configuration in a file of at most 1 MiB. Throws UsageError unless that is an object in JSON.
 Json read_preset(const std::string& path);
-
-// Names of the presets (suffix ".json") or models (suffix ".safetensors") that are there, sorted.
-std::vector<std::string> names_in_store(const std::string& suffix);
 
 }  // namespace pie

@@ -7,13 +7,11 @@
 #include "lib/base/bytes.h"
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
-#include "lib/model/config_section.h"
+#include "lib/store/json.h"
+#include "lib/store/model_header.h"
 
 namespace pie {
 namespace {
-
-// A tensor table longer than this is not ours.
-constexpr uint64_t kMaxHeaderBytes = uint64_t{1} << 24;
 
 std::string content_hash(Json header, const uint8_t* payload, size_t size) {
   header["__metadata__"].erase("sha256");
@@ -85,21 +83,6 @@ Bytes serialize_tensors(const TensorFile& file) {
   return bytes.take();
 }
 
-std::string peek_metadata(const Input& file, const std::string& key) {
-  const Bytes start = file.beginning(8);
-  const uint64_t length = start.size() < 8 ? 0 : ByteReader(start.data(), start.size()).u64();
-  if (length == 0 || length > kMaxHeaderBytes) {
-    throw DamagedError(file.name() + ": not a safetensors file of this toolkit");
-  }
-  const Bytes bytes = file.read(8, length);
-  const auto header = parse_json<nlohmann::json>(std::string(bytes.begin(), bytes.end()));
-  try {
-    return header.at("__metadata__").at(key).get<std::string>();
-  } catch (const nlohmann::json::exception&) {
-    throw DamagedError(file.name() + ": its metadata lacks '" + key + "'");
-  }
-}
-
 TensorFile parse_tensors(const Bytes& bytes, const std::string& path) {
   const auto damaged = [&](const std::string& cause) {
     return DamagedError(path + ": " + cause + "; restore it from a copy");
@@ -107,7 +90,7 @@ TensorFile parse_tensors(const Bytes& bytes, const std::string& path) {
   ByteReader reader(bytes.data(), bytes.size());
   if (bytes.size() < 8) throw TruncatedError(path + ": too short for a safetensors file");
   const uint64_t length = reader.u64();
-  if (length > kMaxHeaderBytes) throw damaged("not a safetensors file of this toolkit");
+  if (length > kMaxModelHeader) throw damaged("not a safetensors file of this toolkit");
   if (length > reader.remaining()) throw TruncatedError(path + ": cut inside its header");
   const auto span = reader.raw(length);
   const auto payload = reader.raw(reader.remaining());

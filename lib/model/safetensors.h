@@ -7,7 +7,6 @@
 #include <string>
 
 #include "lib/base/bytes.h"
-#include "lib/base/input.h"
 
 namespace pie {
 
@@ -22,10 +21,6 @@ struct TensorFile {
 // Serialises; the bytes are a pure function of the content. Adds the metadata key "sha256": the
 // hash of the header without that key, followed by the tensors' bytes.
 Bytes serialize_tensors(const TensorFile& file);
-
-// The metadata of a file at `key`, from its header alone, which is not checked. Throws what reading
-// throws, DamagedError if there is no such text.
-std::string peek_metadata(const Input& file, const std::string& key);
 
 // Parses and checks every length, offset, dtype and shape, the hash, and that all values are
 // finite. `path` only names the file in messages. Throws DamagedError (also TruncatedError).

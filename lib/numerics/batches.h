@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <functional>
 
+#include "lib/base/progress_callback.h"
+
 namespace pie {
 
 // Calls body(begin, end) for consecutive ranges of `size` of the indices 0 ... count-1 (the last
@@ -11,6 +13,7 @@ namespace pie {
 // small operations are not worth splitting among threads. `body` writes its results where no other
 // call does. Rethrows what it throws.
 void for_each_batch(std::size_t count, std::size_t size,
-                    const std::function<void(std::size_t begin, std::size_t end)>& body);
+                    const std::function<void(std::size_t begin, std::size_t end)>& body,
+                    const ProgressCallback& progress = {});
 
 }  // namespace pie

@@ -19,8 +19,8 @@ declare -A arguments=(
   [sizes]=""
   [train_speed]="--steps 50 --rounds 1"
 )
-# Those that compare builds.
-declare -A comparisons=([footprint]="--quick" [same_bytes]="$build/bin --quick")
+# Those that take the folder of tools alone.
+declare -A comparisons=([folder]="--files 120" [footprint]="--quick" [same_bytes]="$build/bin --quick")
 declare -A images=([sizes]="${digits%/*}/photo-48x32.png")
 declare -A model=([lossless]=pie-exact-mnist [partial]=pie-exact-mnist [rate_distortion]=pie-mnist)
 for script in "$here"/*.py; do

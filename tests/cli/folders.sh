@@ -43,7 +43,6 @@ for name in a b; do
 done
 
 expect 0 pie-decode -l all.pie
-prints() { grep -qF -- "$1" "$out" || fail "does not print '$1': $(cat "$out")"; }
 prints 'file	odd  names/ten bits.pgm maXv'
 prints 'file	deep/digit-0.png'
 expect 0 pie-decode --select 'deep/*,photo.png' -O some all.pie
@@ -141,4 +140,12 @@ for file in little.tif big.tiff; do
   { printf 'P6\n2 2\n255\n'; printf '\0\1\2\3\4\5\6\7\10\11\12\13'; } | cmp - "$out" || fail "other samples of $file"
   expect 0 pie-decode -l t.pie
   prints 'metadata	eXIf'
+  # It comes back as a TIFF file of its own name, with its orientation.
+  expect 0 pie-encode -f "$file" -o "$file.pie"
+  expect 0 pie-decode -O tiffs "$file.pie"
+  expect 0 pie-encode -f "tiffs/$file" -o t.pie
+  expect 0 pie-decode -l t.pie
+  prints 'metadata	eXIf'
+  expect 0 pie-decode -c t.pie
+  printf '\0\1\2\3\4\5\6\7\10\11\12\13' | cmp - <(tail -c 12 "$out") || fail "other samples of tiffs/$file"
 done

@@ -37,6 +37,9 @@ says() {
   for text in "$@"; do grep -qF -- "$text" "$err" || fail "the messages lack '$text'"; done
 }
 
+# prints TEXT: it is in the output of the last command.
+prints() { grep -qF -- "$1" "$out" || fail "does not print '$1': $(cat "$out")"; }
+
 same() { cmp "$1" "$2" || fail "$1 and $2 differ"; }
 differ() { ! cmp -s "$1" "$2" || fail "$1 and $2 are the same"; }
 starts_with() { head -c ${#2} "$1" | cmp -s - <(printf %s "$2") || fail "$1 does not start with '$2'"; }

@@ -50,10 +50,31 @@ expect 0 pie-decode --rm named.pie -o named.idx
 expect 2 pie-encode --rm -f -o - digit-0.png
 expect 2 pie-encode -f -S .png digit-0.png
 rm ./- in.* link.png* named.*
-head -c 3073 /dev/zero >labelled.bin
+# CIFAR files keep their labels, and names that ask for gzip get it.
+python3 - <<'P'
+import random
+random.seed(1)
+record = lambda label: bytes([label]) + bytes(random.randrange(60, 70) for _ in range(3072))
+open("labelled.bin", "wb").write(b"".join(record(label) for label in (3, 9, 0)))
+P
+cp labelled.bin before.bin
 expect 0 pie-encode --rm labelled.bin
-says 'labelled.bin: is not removed'
-rm labelled.bin
+[ ! -e labelled.bin ] || fail "a CIFAR file was not removed: $(cat "$err")"
+expect 0 pie-decode -l labelled.bin.pie
+prints 'metadata	laBl of 3 images'
+expect 0 pie-decode labelled.bin.pie -o set.idx
+expect 0 pie-decode labelled.bin.pie -o set.idx.gz
+gzip -dc set.idx.gz | cmp - set.idx || fail "another set in gzip"
+expect 0 pie-encode set.idx -o set.pie
+expect 2 pie-decode set.pie -o set.bin
+says 'holds no labels'
+expect 0 pie-encode --strip before.bin -o set.pie -f
+expect 2 pie-decode set.pie -o set.bin
+expect 0 pie-decode --rm labelled.bin.pie
+same labelled.bin before.bin
+[ ! -e labelled.bin.pie ] || fail "a code file was not removed"
+[ ! -e set.bin ] || fail "a file that could not be written is there"
+rm labelled.bin before.bin set.*
 [ -e digit-0.png ] && [ -e digit-0.png.pie ] || fail "removed by a refused command"
 # One that was not coded stays, beside one that was.
 head -c 100 digit-1.png >cut.png
@@ -74,6 +95,11 @@ expect 0 pie-decode -O out --files0 <(find . -name '*.pie' -print0)
 [ "$(find out -type f -printf x)" = xxxxx ] || fail "decoded: $(ls out)"
 : >empty
 expect 0 pie-encode --filelist empty
+echo digit-1.png.pie >list-of-codes
+expect 0 pie-decode -t --filelist list-of-codes --filelist list-of-codes --files0 empty
+expect 2 pie-decode -t --filelist - --files0 - <empty
+says 'standard input cannot be read twice'
+expect 2 pie-encode -S '' digit-0.png
 expect 0 pie-decode --files0 empty
 expect 1 pie-encode --filelist missing
 expect 2 pie-encode --filelist <(printf 'digit-0.png\0digit-1.png\0')

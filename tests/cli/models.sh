@@ -24,7 +24,7 @@ echo junk >store/junk.safetensors
 expect 0 pie-decode x.pie -o by-name.png
 expect 0 env PIE_MODEL_PATH="$PWD/empty:$PWD/store" "$tools/pie-decode" -T 1 x.pie -o found.png
 same by-name.png found.png
-fingerprint=$(pie-decode -l --json x.pie | sed -n 's/.*"model": "\(.*\)".*/\1/p')
+fingerprint=$(pie-decode -l --json x.pie | sed -n 's/.*"fingerprint": "\(.*\)".*/\1/p')
 expect 4 env PIE_MODEL_PATH="$PWD/empty" "$tools/pie-decode" x.pie -o x.png
 says "x.pie: needs the model with fingerprint $fingerprint" "$PWD/empty" PIE_MODEL_PATH
 expect 4 pie-decode -m two x.pie -o x.png

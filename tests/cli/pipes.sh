@@ -42,7 +42,7 @@ for way in stdin substitution; do
   else
     expect 6 pie-encode -f <(cat both.pgm) -o again.pie
   fi
-  says 'further images'
+  says 'further bytes behind the image'
   expect 0 pie-decode -c again.pie
   same "$out" first.pgm
 done

@@ -31,7 +31,7 @@ def training_log(figures):
 def listing(files):
     return [keys(
         "file file_bytes images payload_bytes overhead_bytes truncated",
-        frames=[keys("offset bytes images width height channels bits tiles_per_image model step "
+        frames=[keys("offset bytes images width height channels bits tiles_per_image model fingerprint step "
                      "lossless model_layers overhead_bytes", layers=[keys("name bytes whole")],
                      files=files)])]
 

@@ -1,6 +1,7 @@
 // Model files: any bytes, and the bytes as a configuration in a file that is otherwise right.
 #include "lib/model/model_file.h"
 #include "lib/model/safetensors.h"
+#include "lib/store/model_header.h"
 #include "lib/train/train_config.h"
 #include "tests/fuzz/target.h"
 #include "tests/support/tiny_exact.h"
@@ -24,7 +25,7 @@ const TensorFile& tiny_file() {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace pie;
   const Bytes bytes(data, data + size);
-  failure([&] { peek_metadata(Input(ByteSpan{data, size}), "fingerprint"); });
+  failure([&] { read_model_header(Input(ByteSpan{data, size})); });
   failure([&] { parse_model(bytes, "fuzz"); });
 
   const std::string text(bytes.begin(), bytes.end());

@@ -19,6 +19,14 @@ TEST_F(Cifar, ReadsLabelsAndImages) {
   EXPECT_EQ(archive->labels(), (Bytes{7, 8, 9}));
   EXPECT_EQ(archive->shape(), (Shape{3, 32, 32}));
   EXPECT_EQ(archive->read(0, 3).pixels(), images.pixels());
+  Bytes again;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const Bytes record = cifar_record(images.image(i), static_cast<std::uint8_t>(7 + i));
+    again.insert(again.end(), record.begin(), record.end());
+  }
+  EXPECT_EQ(again, file);
+  EXPECT_THROW(cifar_record(noise_image({1, 32, 32}), 0), UsageError);
+  EXPECT_THROW(cifar_record(noise_image({3, 32, 32}, 16), 0), UsageError);
   EXPECT_EQ(archive->read(1, 2).pixels(), images.slice(1, 2).pixels());
 }
 

@@ -146,6 +146,8 @@ TEST(GifFile, FurtherFramesAreReported) {
   parts.blocks.insert(parts.blocks.begin(), comment);
   parts.blocks.push_back(comment);
   EXPECT_TRUE(decode(parts).dropped.empty());
+  ASSERT_EQ(decode(parts).metadata.size(), 2U);
+  EXPECT_EQ(comment_of(decode(parts).metadata[1]), Bytes{'x'});
   parts.blocks.push_back(parts.blocks[1]);
   EXPECT_FALSE(decode(parts).dropped.empty());
 }

@@ -27,6 +27,24 @@ TEST(Gunzip, RoundTrip) {
   EXPECT_TRUE(unzip(gzip({})).empty());
 }
 
+TEST(Gzip, WhatIsWrittenComesBack) {
+  for (const int side : {0, 1, 10, 300}) {
+    const Bytes bytes = side == 0 ? Bytes() : noise_image({3, side, side}).samples;
+    for (const std::size_t piece : {std::size_t{7}, std::size_t{1} << 20}) {
+      Bytes zipped;
+      GzipWriter writer(
+          [&](ByteSpan span) { zipped.insert(zipped.end(), span.data, span.data + span.size); });
+      for (std::size_t at = 0; at < bytes.size(); at += piece) {
+        const auto from = bytes.begin() + static_cast<std::ptrdiff_t>(at);
+        const std::size_t count = std::min(piece, bytes.size() - at);
+        writer.write(Bytes(from, from + static_cast<std::ptrdiff_t>(count)));
+      }
+      writer.finish();
+      EXPECT_EQ(unzip(zipped), bytes);
+    }
+  }
+}
+
 TEST(Gunzip, ReadsAllMembers) {
   EXPECT_EQ(unzip(concatenate(gzip({1, 2}), gzip({3}))), (Bytes{1, 2, 3}));
   const Bytes noise = noise_image({1, 300, 300}).samples;

@@ -45,7 +45,7 @@ inline Bytes make_bmp(const BmpParts& parts) {
   }
   second.u16(1);
   second.u16(parts.bits);
-  if (parts.header != 12) {
+  if (parts.header >= 40) {
     second.u32(parts.compression);
     for (int i = 0; i < 3; ++i) second.u32(0);  // size, resolution
     second.u32(parts.used);

@@ -28,6 +28,24 @@ TEST(ImageFormat, WhatIsWrittenIsRecognisedAndReadBack) {
   }
 }
 
+TEST(ImageFormat, MetadataThatIsKeptIsReadBack) {
+  const Metadata metadata{icc_profile_item({1, 2, 3}), xmp_item({'<', '>'}),
+                          density_item(2835, 2835, true), comment_item({'a'}), label_item(7)};
+  for (const ImageFormat& format : image_formats()) {
+    for (const int channels : format.channels) {
+      const Image image({channels, 3, 5});
+      for (const MetadataItem& item : metadata) {
+        const Metadata found = decode_image(format.encode(image, {item}), "x").metadata;
+        const bool kept = std::any_of(found.begin(), found.end(), [&](const MetadataItem& other) {
+          return other.type == item.type && other.data == item.data;
+        });
+        EXPECT_EQ(kept, format.keeps != nullptr && format.keeps(item))
+            << format.name << " " << item.type;
+      }
+    }
+  }
+}
+
 // Where formats share a suffix, the first that can hold an image is meant: that one has no other
 // name for the shape, so that each can be asked for.
 TEST(ImageFormat, EachCanBeAskedFor) {

@@ -83,6 +83,17 @@ TEST(ReadImage, DamageNeverCrashes) {
   }
 }
 
+// Padding is nothing, anything else is said: the second image of a phone's "motion photo", say.
+TEST(ReadImage, BytesBehindTheImageAreListed) {
+  const Image image = noise_image({3, 3, 5});
+  for (const Bytes& file : {encode_image(image, "png"), encode_image(image, "ppm"),
+                            encode_image(image, "pam"), encode_jpeg(image, 90)}) {
+    EXPECT_TRUE(decode_image(concatenate(file, {0, 0, 10}), "x").dropped.empty());
+    EXPECT_EQ(decode_image(concatenate(file, {0, 0, 1}), "x").dropped.size(), 1U);
+    EXPECT_EQ(decode_image(concatenate(file, {0, 0, 1}), "x").image, decode_image(file, "x").image);
+  }
+}
+
 TEST(ReadImage, LimitsAreCheckedFirst) {
   for (const auto& entry : all_files()) {
     const Bytes& file = entry.second;

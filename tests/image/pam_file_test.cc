@@ -34,6 +34,9 @@ TEST(PamFile, HeadersAreReadAsNetpbmDefinesThem) {
   EXPECT_EQ(file.image.shape, (Shape{2, 1, 2}));
   EXPECT_EQ(file.image.samples, (Bytes{'A', 'B', 'C', 'D'}));
   EXPECT_TRUE(file.dropped.empty());
+  ASSERT_EQ(file.metadata.size(), 1U);
+  EXPECT_EQ(decode_pam(view_of(encode_pam(file.image, file.metadata)), kMaxPixels).metadata[0].data,
+            file.metadata[0].data);
 }
 
 TEST(PamFile, AnyLargestSampleComesBack) {
@@ -66,7 +69,8 @@ TEST(PamFile, RefusesWhatItCannotKeep) {
 
 TEST(PamFile, FurtherImagesAreReported) {
   const Bytes one = encode_pam(noise_image({4, 2, 2}));
-  EXPECT_EQ(decode(concatenate(one, one)).dropped, (std::vector<std::string>{"further images"}));
+  EXPECT_EQ(decode(concatenate(one, one)).dropped,
+            (std::vector<std::string>{"further bytes behind the image"}));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // PBM, PGM and PPM files give their samples, or a typed error.
 #include "lib/image/pnm_file.h"
 
+#include "lib/image/netpbm.h"
 #include "tests/image/image_files.h"
 #include "tests/image/image_test_files.h"
 
@@ -27,6 +28,18 @@ TEST(PnmFile, HeadersMayHoldComments) {
   const ImageFile file = decode(Bytes(text.begin(), text.end()));
   EXPECT_EQ(file.image.samples, (Bytes{'A', 'B'}));
   EXPECT_TRUE(file.dropped.empty());
+  // They are kept, and written again.
+  ASSERT_EQ(file.metadata.size(), 1U);
+  const std::string words = "made by hand\nmore";
+  EXPECT_EQ(comment_of(file.metadata[0]), Bytes(words.begin(), words.end()));
+  const Bytes written = encode_pnm(file.image, file.metadata);
+  const std::string expected = "P5\n# made by hand\n# more\n2 1\n255\nAB";
+  EXPECT_EQ(std::string(written.begin(), written.end()), expected);
+  EXPECT_TRUE(netpbm_keeps(file.metadata[0]));
+  for (const char* words_lost : {"two\rlines", " indented", "a\n b"}) {
+    const std::string lost = words_lost;
+    EXPECT_FALSE(netpbm_keeps(comment_item(Bytes(lost.begin(), lost.end())))) << lost;
+  }
 }
 
 ImageFile decode(const std::string& text) { return decode(Bytes(text.begin(), text.end())); }
@@ -87,7 +100,8 @@ TEST(PnmFile, RefusesWhatIsNoImage) {
 
 TEST(PnmFile, FurtherImagesAreReported) {
   const Bytes one = encode_pnm(noise_image({1, 2, 2}));
-  EXPECT_EQ(decode(concatenate(one, one)).dropped, (std::vector<std::string>{"further images"}));
+  EXPECT_EQ(decode(concatenate(one, one)).dropped,
+            (std::vector<std::string>{"further bytes behind the image"}));
 }
 
 }  // namespace

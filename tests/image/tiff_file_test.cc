@@ -5,11 +5,26 @@
 
 #include <memory>
 
+#include "lib/image/exif.h"
 #include "tests/image/image_files.h"
 #include "tests/image/image_test_files.h"
 
 namespace pie {
 namespace {
+
+Bytes text(const std::string& words) {
+  Bytes bytes(words.begin(), words.end());
+  bytes.push_back(0);
+  return bytes;
+}
+
+// As this machine stores it.
+Bytes in_native_order(std::uint16_t value) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&value);
+  return {bytes[0], bytes[1]};
+}
+
+bool is_big_endian() { return in_native_order(1)[1] == 1; }
 
 ImageFile decode(const Bytes& file) { return decode_tiff(view_of(file), kMaxPixels); }
 
@@ -220,12 +235,84 @@ TEST_F(TiffFile, MetadataIsKept) {
   EXPECT_EQ(found.metadata[0].data, icc_profile_item(profile).data);
   EXPECT_EQ(found.metadata[1].data, density_item(11811, 11811, true).data);
   EXPECT_EQ(found.metadata[2].type, "eXIf");
-  const Bytes expected{'M', 'M',  0,   42,  0,   0,   0,   8,   0, 2,        // two entries
-                       1,   0x12, 0,   3,   0,   0,   0,   1,   0, 6, 0, 0,  // orientation 6
-                       1,   0x3B, 0,   2,   0,   0,   0,   9,   0, 0, 0, 38,
-                       0,   0,    0,   0,  // artist, at 38
-                       's', 'o',  'm', 'e', 'b', 'o', 'd', 'y', 0, 0};
-  EXPECT_EQ(found.metadata[2].data, expected);
+  const Exif exif{is_big_endian(),
+                  {{TIFFTAG_ORIENTATION, TIFF_SHORT, 1, in_native_order(6), {}},
+                   {TIFFTAG_ARTIST, TIFF_ASCII, 9, text("somebody"), {}}}};
+  EXPECT_EQ(found.metadata[2].data, exif_block(exif));
+}
+
+// What one writes the other reads.
+TEST_F(TiffFile, WritesImagesOfEveryKind) {
+  for (const int channels : {1, 2, 3, 4}) {
+    for (const int bits : {8, 16}) {
+      // One strip, several, and one of a row each.
+      for (const Shape& shape :
+           {Shape{channels, 1, 1}, {channels, 700, 300}, {channels, 3, 1 << 18}}) {
+        const Image image = noise_image(shape, bits);
+        const Bytes bytes = encode_tiff(image);
+        EXPECT_TRUE(is_tiff(view_of(bytes)));
+        EXPECT_EQ(decode(bytes).image, image) << channels << " " << bits << to_string(shape);
+        EXPECT_TRUE(decode(bytes).metadata.empty());
+        EXPECT_TRUE(decode(bytes).dropped.empty());
+      }
+    }
+  }
+  const Image flat({3, 500, 500});
+  EXPECT_LT(encode_tiff(flat).size(), flat.samples.size() / 100);
+}
+
+// All that cameras write, in both byte orders: of their own types, in directories of their own.
+Exif camera_exif(bool big_endian) {
+  const Bytes third{0, 0, 0, 1, 0, 0, 0, 3};
+  const std::vector<ExifTag> interchange{{1, TIFF_ASCII, 4, text("R98"), {}}};
+  return {big_endian,
+          {{TIFFTAG_IMAGEDESCRIPTION, TIFF_ASCII, 2, text("x"), {}},
+           {TIFFTAG_MAKE, TIFF_ASCII, 10, text("A company"), {}},
+           {TIFFTAG_ORIENTATION, TIFF_SHORT, 1, big_endian ? Bytes{0, 6} : Bytes{6, 0}, {}},
+           {TIFFTAG_DATETIME, TIFF_ASCII, 20, text("2026:11:27 06:01:38"), {}},
+           {TIFFTAG_EXIFIFD,
+            TIFF_LONG,
+            1,
+            {},
+            {{0x829A, TIFF_RATIONAL, 1, third, {}},
+             {0x927C, TIFF_UNDEFINED, 5, {9, 8, 7, 6, 5}, {}},
+             {0xA005, TIFF_LONG, 1, {}, interchange}}},
+           {TIFFTAG_GPSIFD, TIFF_LONG, 1, {}, {{0, TIFF_BYTE, 4, {2, 3, 0, 0}, {}}}}}};
+}
+
+TEST_F(TiffFile, WritesMetadata) {
+  for (const bool big_endian : {false, true}) {
+    const Metadata metadata{icc_profile_item({1, 2, 3, 4, 5}), xmp_item(text("<x/>")),
+                            density_item(11811, 2835, true),
+                            exif_item(exif_block(camera_exif(big_endian)))};
+    for (const MetadataItem& item : metadata) EXPECT_TRUE(tiff_keeps(item)) << item.type;
+    const Image image = noise_image({3, 33, 70}, 16);
+    const ImageFile found = decode(encode_tiff(image, metadata));
+    EXPECT_EQ(found.image, image);
+    EXPECT_TRUE(found.dropped.empty());
+    ASSERT_EQ(found.metadata.size(), metadata.size());
+    for (std::size_t i = 0; i < metadata.size(); ++i) {
+      EXPECT_EQ(found.metadata[i].type, metadata[i].type);
+      EXPECT_EQ(found.metadata[i].data, metadata[i].data) << metadata[i].type;
+    }
+  }
+}
+
+TEST_F(TiffFile, SaysWhichMetadataItCannotWrite) {
+  Exif odd = camera_exif(false);
+  odd.tags[0].value[0] = 0;  // an end within a text
+  Exif number = camera_exif(true);
+  number.tags[1].type = TIFF_BYTE;
+  Bytes longer = exif_block(camera_exif(false));
+  longer.push_back(1);
+  for (const MetadataItem& item :
+       {comment_item(text("words")), exif_item(exif_block(odd)), exif_item(exif_block(number)),
+        exif_item(longer), exif_item({'M', 'M', 0}), exif_item({}), MetadataItem{"iCCP", {65, 0}},
+        MetadataItem{"iCCP", {65, 0, 0, 1, 2, 3}}, MetadataItem{"pHYs", {1}}}) {
+    EXPECT_FALSE(tiff_keeps(item)) << item.type;
+    const Image image = noise_image({1, 2, 3});
+    EXPECT_EQ(decode(encode_tiff(image, {item})).image, image);
+  }
 }
 
 TEST_F(TiffFile, RefusesWhatItCannotKeep) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "lib/base/checksum.h"
+#include "lib/store/model_folders.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/tiny_model.h"
 
@@ -38,15 +39,6 @@ class ModelStore : public TestWithFolder {
 
   std::string before_;
 };
-
-TEST_F(ModelStore, FoldersInOrder) {
-  const auto folders = model_folders();
-  ASSERT_EQ(folders.size(), 5u);
-  EXPECT_EQ(folders[0], path("first"));
-  EXPECT_EQ(folders[2], path("second"));
-  set("");
-  EXPECT_EQ(model_folders().size(), 2u);  // the install's and the source tree's
-}
 
 TEST_F(ModelStore, TheFirstFolderWins) {
   put("second/here.safetensors", model_bytes(1));

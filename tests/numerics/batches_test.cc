@@ -41,6 +41,16 @@ TEST(Batches, CoverEveryIndexOnce) {
   }
 }
 
+TEST(Batches, TellHowManyAreDone) {
+  for (const int threads : {1, 3}) {
+    const Threads scope(threads);
+    std::vector<double> told;
+    for_each_batch(
+        22, 5, [](size_t, size_t) {}, [&](double done) { told.push_back(done); });
+    EXPECT_EQ(told, (std::vector<double>{0.2, 0.4, 0.6, 0.8, 1.0}));
+  }
+}
+
 TEST(Batches, RecordNoGradientsAndPassErrorsOn) {
   for (const int threads : {1, 2}) {
     const Threads scope(threads);

@@ -108,9 +108,18 @@ std::string without_suffix(const std::string& path, const std::string& suffix) {
 }
 
 std::string image_name(const std::string& name, bool set) {
-  const auto suffix = suffix_of(name);
-  if (set ? suffix == "idx" : is_writable_format(suffix)) return name;
+  const auto format = format_named_by(name);
+  if (set ? is_set_format(format.name) : is_writable_format(format.name) && !format.gzip) {
+    return name;
+  }
   return name + (set ? ".idx" : ".png");
+}
+
+NamedFormat format_named_by(const std::string& path) {
+  NamedFormat format{suffix_of(path), false};
+  if (format.name == "gz") format = {suffix_of(without_suffix(path, ".gz")), true};
+  if (format.name == "idx3-ubyte" || (format.name.empty() && format.gzip)) format.name = kIdx;
+  return format;
 }
 
 }  // namespace pie

@@ -80,8 +80,21 @@ class RemovableInput {
 bool has_suffix(const std::string& path, const std::string& suffix);
 std::string without_suffix(const std::string& path, const std::string& suffix);
 
-// The name of an image, or of a set, that was called so: itself if it ends in a lossless image
-// suffix that can be written (or ".idx" for a set); else ".png" (".idx" for a set) is added.
+// The name of an image, or of a set, that was called so: itself if its suffix is one that can be
+// written for such; else ".png", or ".idx" for a set, is added.
 std::string image_name(const std::string& name, bool set);
+
+// The format that a name asks for by its suffix, "" if it has none, and whether it asks for it in
+// gzip: "x.idx.gz" does. A set may be called "idx3-ubyte".
+struct NamedFormat {
+  std::string name;
+  bool gzip = false;
+};
+NamedFormat format_named_by(const std::string& path);
+
+// Formats of sets: one file holds many images.
+inline constexpr const char* kIdx = "idx";
+inline constexpr const char* kCifar = "bin";
+inline bool is_set_format(const std::string& name) { return name == kIdx || name == kCifar; }
 
 }  // namespace pie

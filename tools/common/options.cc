@@ -85,8 +85,9 @@ void add_destination_options(CLI::App& app, Destination& destination) {
       ->capture_default_str()
       ->check([](const std::string& text) {
         // An image's suffix would let code files stand where images are.
-        const bool good = text.find('/') == std::string::npos && std::isgraph(text.back()) != 0 &&
-                          text.back() != '.' && !is_writable_format(suffix_of("x." + text));
+        const bool good = !text.empty() && text.find('/') == std::string::npos &&
+                          std::isgraph(text.back()) != 0 && text.back() != '.' &&
+                          !is_writable_format(suffix_of("x." + text));
         return good ? std::string() : "needs a suffix such as .pie";
       })
       ->transform([](const std::string& text) { return text[0] == '.' ? text : "." + text; });
@@ -94,15 +95,25 @@ void add_destination_options(CLI::App& app, Destination& destination) {
 
 void add_input_lists(CLI::App& app, InputLists& lists) {
   app.add_option("--filelist", lists.lines,
-                 "Read names of further inputs from this file, one a line")
-      ->type_name("FILE");
+                 "Read names of further inputs from this file, one a line; may be repeated")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   app.add_option("--files0", lists.zeros, "The same, with a zero byte behind each name")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->allow_extra_args(false);
 }
 
 std::vector<std::string> InputLists::added_to(std::vector<std::string> names) const {
-  for (const auto& [path, end] : {std::pair(lines, '\n'), std::pair(zeros, '\0')}) {
-    if (path.empty()) continue;
+  std::vector<std::pair<std::string, char>> lists;  // with what ends a name
+  for (const auto& path : lines) lists.emplace_back(path, '\n');
+  for (const auto& path : zeros) lists.emplace_back(path, '\0');
+  const auto from_stdin = [](const auto& list) { return list.first == "-"; };
+  if (std::count_if(lists.begin(), lists.end(), from_stdin) +
+          std::count(names.begin(), names.end(), "-") >
+      1) {
+    throw UsageError("standard input cannot be read twice");
+  }
+  for (const auto& [path, end] : lists) {
     const auto bytes = read_file(path);
     std::istringstream text(std::string(bytes.begin(), bytes.end()));
     for (std::string name; std::getline(text, name, end);) {

@@ -43,7 +43,7 @@ void add_destination_options(CLI::App& app, Destination& destination);
 
 // Names of inputs in files, as zstd and xz take them.
 struct InputLists {
-  std::string lines, zeros;  // --filelist, --files0
+  std::vector<std::string> lines, zeros;  // --filelist, --files0
 
   // `names`, and behind them those in the files. Throws what reading throws.
   std::vector<std::string> added_to(std::vector<std::string> names) const;

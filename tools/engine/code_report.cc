@@ -48,8 +48,9 @@ void baselines(Json& report, const ImageSet& images) {
 }  // namespace
 
 void report_code(Json& report, const LoadedModel& model, const std::vector<ImageSet>& sets,
-                 const EvalOptions& options) {
+                 const EvalOptions& options, const ProgressCallback& progress) {
   CodingOptions coding;
+  coding.progress = progress;
   if (options.step > 0) {
     coding.step = static_cast<uint32_t>(std::lround(options.step * kUnitsPerSigma));
   }

@@ -12,9 +12,10 @@
 #include "lib/base/log.h"
 #include "lib/codec/codec.h"
 #include "lib/codec/npy.h"
+#include "lib/image/cifar.h"
+#include "lib/image/gzip.h"
 #include "lib/image/idx.h"
 #include "lib/image/image_io.h"
-#include "lib/image/netpbm.h"
 #include "lib/model/model_store.h"
 #include "tools/common/run_main.h"
 #include "tools/engine/commands.h"
@@ -73,24 +74,25 @@ class ImageWriter {
       : options_(options), outputs_(outputs), input_(input.path), set_(set), count_(count) {
     path_ = options.destination.path_for(
         image_name(without_suffix(input.name(), options.destination.suffix), set), input.root);
-    format_ = options.format;
-    if (format_.empty()) {
-      format_ = suffix_of(path_);  // none if it is stdout
-      if (format_.empty()) format_ = "pnm";
-      if (format_ == "gz" || format_ == "idx3-ubyte") format_ = "idx";
-    } else if (options.destination.file.empty() && path_ != "-") {
-      path_ = std::filesystem::path(path_).replace_extension(format_).string();
+    if (!options.format.empty() && options.destination.file.empty() && path_ != "-") {
+      std::filesystem::path path(without_suffix(path_, ".gz"));
+      path_ = path.replace_extension(options.format).string();
     }
-    if (named && options.format.empty() && format_ == "idx" &&
+    const auto by_name = format_named_by(path_);  // none if it is stdout
+    gzip_ = by_name.gzip;
+    format_ = !options.format.empty() ? options.format
+              : by_name.name.empty()  ? "pnm"
+                                      : by_name.name;
+    if (named && options.format.empty() && is_set_format(format_) &&
         !options.destination.folder.empty()) {
       format_ = "png";  // of those without a name
     }
     if (path_ != "-" && !options.destination.folder.empty()) {
       make_folder(std::filesystem::path(path_).parent_path().string());
     }
-    numbered_ = format_ != "idx" && path_ != "-" && (count_ > 1 || set_) &&
+    numbered_ = !is_set_format(format_) && path_ != "-" && (count_ > 1 || set_) &&
                 !options.destination.folder.empty();
-    if (count_ > 1 && format_ != "idx" && path_ != "-" && !numbered_) {
+    if (count_ > 1 && !is_set_format(format_) && path_ != "-" && !numbered_) {
       throw UsageError("holds " + std::to_string(count_) +
                        " images; write them with -O DIR, as "
                        "--format idx, or choose one with --select");
@@ -98,15 +100,19 @@ class ImageWriter {
     if (numbered_) return;
     outputs.claim(path_, input_);
     file_ = open_output(path_, options.destination.overwrite);
+    if (gzip_) {
+      compressed_.emplace([this](ByteSpan bytes) { file_->write(bytes.data, bytes.size); });
+    }
   }
 
   void add(uint64_t index, const Image& image, const Member& member = {}) {
-    if (format_ == "idx") {
+    if (format_ == kCifar) return add_to_cifar(image, member);
+    if (format_ == kIdx) {
       keeps_all_ = keeps_all_ && member.tells_nothing();
       return add_to_idx(image);
     }
     if (!numbered_) {
-      file_->write(encoded(image, format_, member));
+      write(encoded(image, format_, member));
       status_ = member.status;
       return;
     }
@@ -122,6 +128,7 @@ class ImageWriter {
   // Puts the complete output in place. Returns whether files hold all that was added.
   bool finish() {
     if (file_) {
+      if (compressed_) compressed_->finish();
       file_->take_after(input_);
       if (count_ == 1 && status_) file_->take(*status_);
       file_->commit();
@@ -157,18 +164,32 @@ class ImageWriter {
   }
 
   Bytes encoded(const Image& image, const std::string& format, const Member& member) {
-    lost_metadata_ = lost_metadata_ ||
-                     (format != "png" && std::any_of(member.metadata.begin(), member.metadata.end(),
-                                                     [](const MetadataItem& item) {
-                                                       return item.type != kMaxvalType;
-                                                     }));
+    lost_metadata_ = lost_metadata_ || !keeps_metadata(image, format, member.metadata);
     return encode_image(image, format, member.metadata);
+  }
+
+  void write(const Bytes& bytes) {
+    if (compressed_) {
+      compressed_->write(bytes);
+    } else {
+      file_->write(bytes);
+    }
+  }
+
+  void add_to_cifar(const Image& image, const Member& member) {
+    const auto label = label_of(member.metadata);
+    if (!label) {
+      throw UsageError(
+          "holds no labels, which a CIFAR file has; write an IDX file, with --format idx");
+    }
+    keeps_all_ = keeps_all_ && member.name.empty() && member.metadata.size() == 1;
+    write(cifar_record(image, *label));
   }
 
   void add_to_idx(const Image& image) {
     if (shape_.channels == 0) {
       shape_ = image.shape;
-      file_->write(idx_header(shape_, count_));
+      write(idx_header(shape_, count_));
     }
     if (shape_ != image.shape || image.bits != 8) {
       throw UsageError(
@@ -177,20 +198,21 @@ class ImageWriter {
     }
     planar_.resize(image.samples.size());
     interleaved_to_planar(shape_, image.samples.data(), planar_.data());
-    file_->write(planar_);
+    write(planar_);
   }
 
   const DecodeOptions& options_;
   OutputPaths& outputs_;
   std::string input_, path_, format_;
-  bool set_, numbered_ = false, lost_metadata_ = false;
+  bool set_, gzip_ = false, numbered_ = false, lost_metadata_ = false;
   bool keeps_all_ = true;  // what is known of files, but for metadata
   size_t count_;
   std::set<std::string> names_;       // of files that were written
   std::optional<FileStatus> status_;  // of the last image
   std::unique_ptr<OutputFile> file_;
-  Shape shape_;   // of the images in an IDX file; none before the first
-  Bytes planar_;  // the image that is being written
+  std::optional<GzipWriter> compressed_;  // writes to it
+  Shape shape_;                           // of the images in an IDX file; none before the first
+  Bytes planar_;                          // the image that is being written
 };
 
 class DecodeRun {

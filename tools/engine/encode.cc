@@ -12,7 +12,6 @@
 #include "lib/codec/npy.h"
 #include "lib/coding/normal_table.h"
 #include "lib/container/code_file.h"
-#include "lib/image/cifar.h"
 #include "lib/image/image_source.h"
 #include "lib/model/model_store.h"
 #include "tools/common/run_main.h"
@@ -202,22 +201,34 @@ class EncodeRun {
       if (coding == nullptr) return batch;
       const auto name = source.name(first);
       if (options_.strip) besides = {};
+      auto& members = coding->members;
       for (const auto& what : besides.dropped) log_warning(name, "its " + what + " is not kept");
       losses_ += besides.dropped.size();
-      if (group.files) {
-        coding->members.push_back(job.of_files ? member_of(source, first) : Member());
+      const auto keep = [&](Metadata metadata) {
         *kept += std::accumulate(
-            besides.metadata.begin(), besides.metadata.end(), size_t{0},
+            metadata.begin(), metadata.end(), size_t{0},
             [](size_t sum, const MetadataItem& item) { return sum + metadata_bytes(item); });
         if (*kept <= kMostMetadata) {
-          coding->members.back().metadata = std::move(besides.metadata);
-        } else if (!besides.metadata.empty()) {
+          members.back().metadata = std::move(metadata);
+        } else if (!metadata.empty()) {
           ++losses_;
           log_warning(name, "its metadata is not kept: that of " + std::to_string(group.count) +
                                 " images together is more than " +
                                 std::to_string(kMostMetadata >> 20) + " MiB");
         }
+      };
+      if (group.files) {
+        members.push_back(job.of_files ? member_of(source, first) : Member());
+        keep(std::move(besides.metadata));
+        return batch;
       }
+      const auto labels = options_.strip ? Bytes() : source.own_labels(first, batch.size());
+      if (!labels.empty()) members.resize(first - group.first);  // those before may have none
+      for (const auto label : labels) {
+        members.emplace_back();
+        keep({label_item(label)});
+      }
+      if (!members.empty()) members.resize(first - group.first + batch.size());
       return batch;
     };
     // What the first image is, all have to be; it is read only once.
@@ -382,10 +393,7 @@ class EncodeRun {
   // Whether the code file, read again, gives back all that the inputs of a job hold, and is no
   // larger.
   bool holds_all(const Job& job, const Sums& sums, const std::string& output) const {
-    const bool labelled = std::any_of(job.files.begin(), job.files.end(), [](const auto& path) {
-      return is_cifar(Input(path));  // whose labels are not coded
-    });
-    if (job.files.empty() || losses_ > 0 || labelled || !Input(output).is_regular_file() ||
+    if (job.files.empty() || losses_ > 0 || !Input(output).is_regular_file() ||
         sums.bytes > input_bytes(job, sums.raw_bytes)) {
       log_note(job.name, "is not removed: its code file is larger, or does not keep all of it");
       return false;

@@ -23,6 +23,7 @@
 #include "lib/image/quality.h"
 #include "lib/model/model_store.h"
 #include "tools/engine/code_report.h"
+#include "tools/engine/progress.h"
 #include "tools/engine/svg_chart.h"
 
 namespace pie {
@@ -79,22 +80,24 @@ class Evaluation {
       neighbours_ = Neighbours{load_all(source, model_.model->input_shape()), source.labels()};
       data_.labels(options_.labels);
     }
-    if (wants("likelihood", can_.likelihood)) timed(report_, "likelihood", [&] { likelihood(); });
+    if (wants("likelihood", can_.likelihood)) measure("likelihood", [&] { likelihood(); });
     // From z alone: with nothing split off, z is everything, and the inverse says it all.
     if (wants("reconstruction", can_.inversion || can_.reconstruction)) {
-      if (can_.inversion) timed(report_, "inversion", [&] { inversion(); });
-      if (can_.reconstruction) timed(report_, "reconstruction", [&] { reconstruction(); });
+      if (can_.inversion) measure("inversion", [&] { inversion(); });
+      if (can_.reconstruction) measure("reconstruction", [&] { reconstruction(); });
     }
     if (wants("classification", can_.classification)) {
-      timed(report_, "classification", [&] { classification(); });
+      measure("classification", [&] { classification(); });
     }
     if (options_.wants("sharpness")) {
       put_sharpness(report_["sharpness"], "data", sharpness(images_));
     }
-    if (wants("samples", can_.code)) timed(report_, "samples", [&] { samples(); });
-    if (wants("latents", can_.latents)) timed(report_, "latents", [&] { latents(); });
+    if (wants("samples", can_.code)) measure("samples", [&] { samples(); });
+    if (wants("latents", can_.latents)) measure("latents", [&] { latents(); });
     if (wants("code", can_.code)) {
-      report_code(report_, model_, load_whole(*model_.model, data_), options_);
+      watch("code", [&] {
+        report_code(report_, model_, load_whole(*model_.model, data_), options_, progress_);
+      });
     }
     if (report_.contains("sharpness")) {
       report_["sharpness"]["kernel"] = "laplacian_4n_valid";
@@ -110,6 +113,17 @@ class Evaluation {
   }
 
  private:
+  // Work that shows how far it is, on the terminal and to who asks; `measure` also takes its time.
+  void watch(const std::string& what, const std::function<void()>& work) {
+    Progress progress(common_, model_.name() + ": " + what);
+    progress_ = [&](double done) { progress.show(done); };
+    work();
+    progress_ = {};
+  }
+  void measure(const std::string& what, const std::function<void()>& work) {
+    watch(what, [&] { timed(report_, what, work); });
+  }
+
   static Json without(Json object, const char* key) {
     object.erase(key);
     return object;
@@ -156,8 +170,8 @@ class Evaluation {
 
   void likelihood() {
     const auto how = log_det();
-    const auto r =
-        evaluate_likelihood(*model_.model, data_, common_.seed, options_.noise_draws, how);
+    const auto r = evaluate_likelihood(*model_.model, data_, common_.seed, options_.noise_draws,
+                                       how, progress_);
     auto& out = report_["likelihood"];
     out["bits_per_dim"] = finite_or_null(report_, "likelihood.bits_per_dim", r.bits_per_dim);
     out["stderr"] = finite_or_null(report_, "likelihood.stderr", r.standard_error);
@@ -182,7 +196,7 @@ class Evaluation {
   void inversion() {
     auto& model = *model_.model;
     const auto bounds = lipschitz_bounds(model);
-    const auto r = evaluate_inversion(model, images_);
+    const auto r = evaluate_inversion(model, images_, progress_);
     auto& out = report_["reconstruction"]["inverse"];
     out["max_abs_error"] = finite_or_null(report_, "inverse.max_abs_error", r.max_abs_error);
     out["rms_error"] = finite_or_null(report_, "inverse.rms_error", r.rms_error);
@@ -206,11 +220,12 @@ class Evaluation {
     const auto right =
         options_.metrics.empty() ? labels("classification") : data_.labels(options_.labels);
     if (right.empty()) return;
-    report_["classification"]["error_percent"] = classification_error(*model_.model, data_, right);
+    report_["classification"]["error_percent"] =
+        classification_error(*model_.model, data_, right, progress_);
   }
 
   void reconstruction() {
-    const auto r = evaluate_reconstruction(*model_.model, images_);
+    const auto r = evaluate_reconstruction(*model_.model, images_, progress_);
     auto& out = report_["reconstruction"];
     out["layers_used"] = 1;
     out["psnr_db"] = finite_or_null(report_, "reconstruction.psnr_db", r.psnr_db);
@@ -242,9 +257,10 @@ class Evaluation {
   void samples() {
     const auto temperatures = can_.temperatures ? options_.temperatures : std::vector<double>{1};
     for (const double temperature : temperatures) {
-      const auto r = evaluate_draws(model_, options_.samples,
-                                    {temperature, options_.residual_temperature, common_.seed},
-                                    space_ ? &*space_ : nullptr);
+      const auto r =
+          evaluate_draws(model_, options_.samples,
+                         {temperature, options_.residual_temperature, common_.seed, progress_},
+                         space_ ? &*space_ : nullptr);
       Json figures = {{"temperature", temperature},
                       {"residual_temperature", options_.residual_temperature}};
       put_sharpness(figures, "sharpness", r.sharpness);
@@ -328,6 +344,7 @@ class Evaluation {
   std::optional<FeatureSpace> space_;
   std::optional<Neighbours> neighbours_;
   Json report_;
+  ProgressCallback progress_;  // of what is measured now
   std::vector<ReportPicture> pictures_;
 };
 

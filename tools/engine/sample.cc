@@ -3,6 +3,7 @@
 
 #include "lib/codec/codec.h"
 #include "lib/eval/model_images.h"
+#include "lib/image/gzip.h"
 #include "lib/image/idx.h"
 #include "lib/image/image_io.h"
 #include "lib/image/image_source.h"
@@ -10,6 +11,7 @@
 #include "lib/model/model_store.h"
 #include "tools/common/files.h"
 #include "tools/engine/commands.h"
+#include "tools/engine/progress.h"
 #include "tools/pie_sample.h"
 
 namespace pie {
@@ -38,33 +40,33 @@ ImageSet make_images(const CommonOptions& common, const SampleOptions& options,
     }
     return interpolate(model, load_images(ends, {0, 1}, model.model->input_shape()), options.steps);
   }
-  return coder_for(model)->draw(count,
-                                {options.temperature, options.residual_temperature, common.seed});
+  Progress progress(common, model.name());
+  return coder_for(model)->draw(count, {options.temperature, options.residual_temperature,
+                                        common.seed, [&](double done) { progress.show(done); }});
 }
 
 }  // namespace
 
 int run_sample(const CommonOptions& common, const SampleOptions& options) {
+  const std::filesystem::path output(options.output);
+  const auto format = format_named_by(options.output);
+  const bool folder = format.name.empty() && options.output != "-";
+  if (!folder && options.output != "-" && format.name != kIdx && !is_writable_format(format.name)) {
+    throw UsageError(options.output + ": unknown suffix; use one of " + writable_format_names() +
+                     ", idx, or a folder");
+  }
   const Grid grid = options.grid.empty() ? Grid{} : parse_grid(options.grid);
   size_t count = options.count;
   if (count == 0) count = grid.rows > 0 ? grid.rows * grid.columns : 16;
   const auto model = find_model(options.model);
   const auto images = make_images(common, options, model, count);
 
-  const std::filesystem::path output(options.output);
-  const auto suffix = suffix_of(options.output);
-  if (suffix == "idx") {
-    write_output(options.output, encode_idx_images(images), options.force);
-  } else if (is_writable_format(suffix) || options.output == "-") {
-    int columns = static_cast<int>(grid.columns);
-    if (columns == 0) {
-      columns = options.interpolate.empty() ? square_columns(images.size())
-                                            : static_cast<int>(images.size());
-    }
-    const auto picture = mosaic(images, columns);
-    const auto bytes = encode_image(picture, options.output == "-" ? "pnm" : suffix);
-    write_output(options.output, bytes, options.force);
-  } else if (suffix.empty()) {
+  const auto write = [&](const Bytes& bytes) {
+    write_output(options.output, format.gzip ? gzip_file(bytes) : bytes, options.force);
+  };
+  if (format.name == kIdx) {
+    write(encode_idx_images(images));
+  } else if (folder) {
     make_folder(options.output);
     for (size_t k = 0; k < images.size(); ++k) {
       char name[32];
@@ -72,8 +74,12 @@ int run_sample(const CommonOptions& common, const SampleOptions& options) {
       write_output((output / name).string(), encode_image(images.image(k), "png"), options.force);
     }
   } else {
-    throw UsageError(options.output + ": unknown suffix; use one of " + writable_format_names() +
-                     ", idx, or a folder");
+    int columns = static_cast<int>(grid.columns);
+    if (columns == 0) {
+      columns = options.interpolate.empty() ? square_columns(images.size())
+                                            : static_cast<int>(images.size());
+    }
+    write(encode_image(mosaic(images, columns), format.name.empty() ? "pnm" : format.name));
   }
   return 0;
 }

@@ -1,0 +1,23 @@
+// What a model file says of itself in its header, without its weights.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "lib/base/input.h"
+
+namespace pie {
+
+// A header longer than this, in bytes, is not ours.
+inline constexpr std::uint64_t kMaxModelHeader = std::uint64_t{1} << 24;
+
+// As the file claims, unchecked.
+struct ModelHeader {
+  std::string fingerprint;  // in hexadecimal digits
+  std::string name;         // that its configuration gives it; may be empty
+};
+
+// Throws what reading throws, DamagedError if this is no model file.
+ModelHeader read_model_header(const Input& file);
+
+}  // namespace pie
