@@ -1,10 +1,12 @@
 #include "lib/codec/floor_coder.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "lib/base/error.h"
 #include "lib/image/jxl_code.h"
+#include "lib/numerics/batches.h"
 
 namespace pie {
 namespace {
@@ -20,6 +22,30 @@ Image image_of(const ImageSet& items, size_t i, int sample_bits) {
   Image image(shape, sample_bits);
   planar_to_interleaved(items.shape(), items.data(i), image.samples.data());
   return image;
+}
+
+// The smaller code of each item, by both sizes of groups where the search is to be thorough, they
+// differ, and libjxl takes no gigabyte for each.
+std::vector<Bytes> codes_of(const ImageSet& items, const ItemCoding& how) {
+  constexpr int kThorough = 7;
+  constexpr int64_t kSmallGroup = 128, kLarge = int64_t{1} << 23;  // pixels, samples
+  const auto& shape = items.shape();
+  const bool both = how.effort >= kThorough && shape.elements() <= kLarge &&
+                    std::max(shape.height, shape.width) > kSmallGroup;
+  const size_t tries = both ? 2 : 1;
+  std::vector<Bytes> codes(items.size() * tries);
+  for_each_batch(codes.size(), 1, [&](size_t k, size_t) {
+    codes[k] = encode_jxl(image_of(items, k / tries, how.sample_bits), how.effort,
+                          k % tries == 0 ? JxlGroups::k1024 : JxlGroups::k128);
+  });
+  std::vector<Bytes> smallest;
+  for (size_t k = 0; k < codes.size(); k += tries) {
+    const auto first = codes.begin() + static_cast<std::ptrdiff_t>(k);
+    smallest.push_back(std::move(
+        *std::min_element(first, first + static_cast<std::ptrdiff_t>(tries),
+                          [](const Bytes& a, const Bytes& b) { return a.size() < b.size(); })));
+  }
+  return smallest;
 }
 
 // In mode 0, a block holds the codestream of each item behind its length. Symbols are the bytes of
@@ -40,11 +66,11 @@ class FloorCoder final : public ItemCoder {
     ByteWriter codes;
     Bytes samples;
     samples.reserve(items.pixels().size());
+    const auto smallest = codes_of(items, how);
     for (size_t i = 0; i < items.size(); ++i) {
       const auto image = image_of(items, i, how.sample_bits);
-      const auto code = encode_jxl(image, how.effort);
-      codes.varint(code.size());
-      codes.raw(code);
+      codes.varint(smallest[i].size());
+      codes.raw(smallest[i]);
       samples.insert(samples.end(), image.samples.begin(), image.samples.end());
     }
     const auto symbols = bytes_to_symbols(samples);

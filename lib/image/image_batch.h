@@ -29,6 +29,8 @@ class ImageBatch {
   SampleView low(std::size_t) const { return low_bytes(image_); }
   SampleView all(std::size_t i) const { return bits_ == 16 ? all_bytes(image_) : high(i); }
 
+  Image image(std::size_t i) const { return image_.samples.empty() ? images_.image(i) : image_; }
+
  private:
   Shape shape_;
   int bits_ = 8;

@@ -5,6 +5,7 @@
 #include <jxl/encode.h>
 #include <jxl/encode_cxx.h>
 
+#include <algorithm>
 #include <new>
 #include <string>
 
@@ -41,7 +42,7 @@ void require(JxlEncoderStatus status, const char* what) {
   }
 }
 
-void give_image(JxlEncoder* encoder, const Image& image, int effort) {
+void give_image(JxlEncoder* encoder, const Image& image, int effort, JxlGroups groups) {
   const JxlBasicInfo info = info_of(image);
   require(JxlEncoderSetBasicInfo(encoder, &info), "shape");
   JxlColorEncoding colors;
@@ -52,9 +53,10 @@ void give_image(JxlEncoder* encoder, const Image& image, int effort) {
   const auto set = [settings](JxlEncoderFrameSettingId id, std::int64_t value) {
     require(JxlEncoderFrameSettingsSetOption(settings, id, value), "settings");
   };
-  set(JXL_ENC_FRAME_SETTING_EFFORT, effort);
+  constexpr int kSafe = 7;
+  set(JXL_ENC_FRAME_SETTING_EFFORT, std::min(effort, kSafe));
   set(JXL_ENC_FRAME_SETTING_KEEP_INVISIBLE, 1);
-  set(JXL_ENC_FRAME_SETTING_MODULAR_GROUP_SIZE, 3);  // the largest: 1024 pixels
+  set(JXL_ENC_FRAME_SETTING_MODULAR_GROUP_SIZE, static_cast<std::int64_t>(groups));
   const JxlPixelFormat format = format_of(image.shape, image.bits);
   require(JxlEncoderAddImageFrame(settings, &format, image.samples.data(), image.samples.size()),
           "samples");
@@ -63,14 +65,14 @@ void give_image(JxlEncoder* encoder, const Image& image, int effort) {
 
 }  // namespace
 
-Bytes encode_jxl(const Image& image, int effort) {
+Bytes encode_jxl(const Image& image, int effort, JxlGroups groups) {
   if (image.shape.elements() > kMostJxlSamples) {
     throw OperationError("too large for JPEG XL here; at most " + std::to_string(kMostJxlSamples) +
                          " samples are given to it");
   }
   const auto encoder = JxlEncoderMake(nullptr);
   if (!encoder) throw std::bad_alloc();
-  give_image(encoder.get(), image, effort);
+  give_image(encoder.get(), image, effort, groups);
   Bytes code(1 << 16);
   std::size_t used = 0;
   for (;;) {

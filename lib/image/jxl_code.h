@@ -8,15 +8,20 @@
 
 namespace pie {
 
-// How hard libjxl searches: 1 to 9.
+// How hard libjxl searches: 1 to 9, of which 8 and 9 are taken for 7 here: there libjxl 0.7 ends the
+// process on some images, such as one of a single pixel.
 inline constexpr int kLeastJxlEffort = 1, kMostJxlEffort = 9, kJxlEffort = 7;
+
+// Sides of the squares that are coded by themselves, in pixels. Of few colours small ones are
+// smaller, each with a palette of its own, else mostly large ones.
+enum class JxlGroups { k128 = 0, k1024 = 3 };
 
 // The largest image that is given to libjxl, in samples: it ends the process where memory ends.
 inline constexpr std::int64_t kMostJxlSamples = std::int64_t{1} << 26;
 
 // A codestream, in 16 bits in a container, that holds every sample of an image and nothing else.
 // Throws OperationError if libjxl cannot make it, or the image is above kMostJxlSamples.
-Bytes encode_jxl(const Image& image, int effort = kJxlEffort);
+Bytes encode_jxl(const Image& image, int effort, JxlGroups groups = JxlGroups::k1024);
 
 // The image that a codestream holds, which has to be one frame of this shape and depth. Throws
 // DamagedError.

@@ -3,7 +3,8 @@
 
   sizes.py BUILD [--coder auto|model|floor] [--jxl "-e 7 -g 3"] IMAGES...
 
-IMAGES are files and folders. Every size is that of a file on disk; every pie file is decoded and compared.
+IMAGES are files and folders. Every size is that of a file on disk, without metadata; every pie file is
+decoded and compared. Files with metadata are also coded with it, and what comes back is compared by Pillow.
 Needs cjxl (also --jxl "" leaves it out) and python3-pil.
 """
 import argparse
@@ -37,17 +38,30 @@ def samples(path):
     return np.asarray(image)
 
 
+def metadata(path):
+    """What Pillow finds beside samples; of palettes it says how they were stored."""
+    info = dict(Image.open(path).info)
+    for key in ("transparency", "background", "interlace", "aspect"):
+        info.pop(key, None)
+    return info
+
+
 files = sorted(f for p in args.images for f in (p.rglob("*.png") if p.is_dir() else [p]))
 total = {"bits": 0, "file": 0, "pie": 0, "jxl": 0}
-larger = 0
+larger = beyond = with_metadata = 0
 print(f"{'file':40} {'bytes':>9} {'pie':>9} {'JPEG XL':>9}  bits/dim")
 with tempfile.TemporaryDirectory() as name:
-    code, back, jxl = (pathlib.Path(name) / f for f in ("x.pie", "x.png", "x.jxl"))
+    code, whole, back, jxl = (pathlib.Path(name) / f for f in ("x.pie", "y.pie", "x.png", "x.jxl"))
     for file in files:
         run(tools / "pie-encode", "-f", "--strip", "--coder", args.coder, file, "-o", code)
         run(tools / "pie-decode", "-f", code, "-o", back)
         before, after = samples(file), samples(back)
         assert before.shape == after.shape and (before == after).all(), file
+        if metadata(file):
+            with_metadata += 1
+            run(tools / "pie-encode", "-f", "--coder", args.coder, file, "-o", whole)
+            run(tools / "pie-decode", "-f", whole, "-o", back)
+            assert metadata(file) == metadata(back), (file, metadata(file), metadata(back))
         if args.jxl:
             run("cjxl", "-d", "0", *args.jxl.split(), file, jxl)
         sizes = {"file": file.stat().st_size, "pie": code.stat().st_size,
@@ -56,8 +70,11 @@ with tempfile.TemporaryDirectory() as name:
             total[key] += size
         total["bits"] += before.size
         larger += sizes["pie"] > sizes["file"]
+        beyond += bool(args.jxl) and sizes["pie"] > sizes["jxl"] + 64
         print(f"{file.name:40} {sizes['file']:>9} {sizes['pie']:>9} {sizes['jxl']:>9}  {8 * sizes['pie'] / before.size:.4f}",
               flush=True)
-print(f"{len(files)} files, {larger} larger than they came: {total['pie'] / total['file']:.4f} of their bytes"
-      + (f", {total['pie'] / total['jxl']:.4f} of JPEG XL's" if args.jxl else "")
-      + f", {8 * total['pie'] / total['bits']:.4f} bits/dim")
+share = f"{total['pie'] / total['file']:.4f} of their bytes"
+if args.jxl:
+    share += f", {total['pie'] / total['jxl']:.4f} of JPEG XL's ({beyond} files more than 64 bytes larger)"
+print(f"{len(files)} files, {larger} larger than they came, {with_metadata} with metadata, which came back: "
+      f"{share}, {8 * total['pie'] / total['bits']:.4f} bits/dim")

@@ -23,8 +23,11 @@ TEST(JxlCode, EverySampleComesBack) {
       for (const Shape& size : {Shape{1, 1, 1}, Shape{1, 7, 300}, Shape{1, 40, 3}}) {
         const Shape shape{channels, size.height, size.width};
         const Image image = mixed_image(shape, bits);
-        for (const int effort : {1, kJxlEffort}) {
-          EXPECT_EQ(decode_jxl(span(encode_jxl(image, effort)), shape, bits), image)
+        for (const auto& [effort, groups] : {std::pair(1, JxlGroups::k1024),
+                                             {kJxlEffort, JxlGroups::k1024},
+                                             {kJxlEffort, JxlGroups::k128},
+                                             {kMostJxlEffort, JxlGroups::k1024}}) {
+          EXPECT_EQ(decode_jxl(span(encode_jxl(image, effort, groups)), shape, bits), image)
               << to_string(shape) << " of " << bits;
         }
       }
@@ -34,7 +37,7 @@ TEST(JxlCode, EverySampleComesBack) {
 
 TEST(JxlCode, OnlyTheImageThatIsMeant) {
   const Image image = mixed_image({3, 8, 9}, 8);
-  const Bytes code = encode_jxl(image);
+  const Bytes code = encode_jxl(image, 7);
   for (const Shape& other : {Shape{1, 8, 9}, Shape{4, 8, 9}, Shape{3, 9, 8}, Shape{3, 8, 10}}) {
     EXPECT_THROW(decode_jxl(span(code), other, 8), DamagedError);
   }
@@ -45,7 +48,7 @@ TEST(JxlCode, OnlyTheImageThatIsMeant) {
 
 TEST(JxlCode, DamageGivesAnErrorOrAnImage) {
   const Image image = mixed_image({3, 12, 9}, 8);
-  const Bytes code = encode_jxl(image);
+  const Bytes code = encode_jxl(image, 7);
   const auto try_it = [&](const Bytes& damaged) {
     try {
       EXPECT_EQ(decode_jxl(span(damaged), image.shape, 8).shape, image.shape);
