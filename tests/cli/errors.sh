@@ -57,11 +57,13 @@ fi
 folder_has a.png b.png colour.png short.png text.png a.png.pie b.png.pie
 
 # With too little memory: a message, no hang, no file.
-for limit in 100000 300000 500000 600000 700000 800000 850000; do
+limits=(100000 300000 500000 600000 700000 800000 850000)
+[ -z "${PIE_SANITIZE-}" ] || limits=()
+for limit in "${limits[@]}"; do
   expect 1 bash -c "ulimit -v $limit; exec timeout 60 \"\$1/pie-encode\" -T 1 -m tiny a.png -o none.pie" - "$tools"
   [ ! -e none.pie ] || fail "wrote without memory"
 done
-says 'out of memory' 'ulimit -v'
+[ ${#limits[@]} = 0 ] || says 'out of memory' 'ulimit -v'
 
 # Every signal that ends a process leaves nothing unfinished, and the shell sees it.
 { printf 'P6\n1500 1500\n255\n'; head -c 6750000 /dev/urandom; } >large.ppm # takes seconds
