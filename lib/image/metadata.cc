@@ -8,6 +8,8 @@
 #include <new>
 #include <utility>
 
+#include "lib/image/image_file.h"
+
 namespace pie {
 namespace {
 
@@ -162,12 +164,9 @@ std::optional<std::uint8_t> label_of(const Metadata& metadata) {
 std::optional<Density> density_of(const MetadataItem& item) {
   constexpr std::size_t kBytes = 9;
   if (item.type != "pHYs" || item.data.size() != kBytes) return std::nullopt;
-  const auto big32 = [&](std::size_t at) {
-    std::uint32_t value = 0;
-    for (std::size_t k = 0; k < 4; ++k) value = value << 8 | item.data[at + k];
-    return value;
-  };
-  return Density{big32(0), big32(4), item.data[8] == 1};
+  const FileView chunk{item.data.data(), item.data.size(), item.type};
+  return Density{static_cast<std::uint32_t>(chunk.big32(0)),
+                 static_cast<std::uint32_t>(chunk.big32(4)), item.data[8] == 1};
 }
 
 }  // namespace pie

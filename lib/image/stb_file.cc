@@ -13,7 +13,6 @@
 // of these formats it tries.
 #define STB_IMAGE_STATIC
 #define STB_IMAGE_IMPLEMENTATION
-#define STBI_ONLY_BMP
 #define STBI_ONLY_PSD
 #define STBI_ONLY_TGA
 #define STBI_NO_STDIO

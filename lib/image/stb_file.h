@@ -1,4 +1,4 @@
-// BMP, TGA and PSD files by stb_image. It makes up what a file lacks and takes some fields for
+// TGA and PSD files by stb_image. It makes up what a file lacks and takes some fields for
 // others: the readers of these formats let through what it will read as it is meant, and it alone.
 #pragma once
 

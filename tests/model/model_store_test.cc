@@ -2,12 +2,11 @@
 #include "lib/model/model_store.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 #include "lib/base/checksum.h"
 #include "lib/store/model_folders.h"
-#include "tests/image/image_test_files.h"
+#include "tests/support/model_path.h"
 #include "tests/support/tiny_model.h"
 
 namespace pie {
@@ -18,27 +17,7 @@ Bytes model_bytes(uint64_t seed) {
   return serialize_model(*random_model(preset, seed), preset, Json::object(), Json::object());
 }
 
-// Sets PIE_MODEL_PATH to two folders, and puts it back.
-class ModelStore : public TestWithFolder {
- protected:
-  ModelStore() {
-    if (const char* value = std::getenv("PIE_MODEL_PATH")) before_ = value;
-    std::filesystem::create_directories(path("first"));
-    std::filesystem::create_directories(path("second"));
-    set(path("first") + "::" + path("missing") + ":" + path("second"));
-  }
-  ~ModelStore() override { set(before_); }
-
-  static void set(const std::string& value) {
-    if (value.empty()) {
-      ::unsetenv("PIE_MODEL_PATH");
-    } else {
-      ::setenv("PIE_MODEL_PATH", value.c_str(), 1);
-    }
-  }
-
-  std::string before_;
-};
+using ModelStore = TestWithModelPath;
 
 TEST_F(ModelStore, TheFirstFolderWins) {
   put("second/here.safetensors", model_bytes(1));

@@ -1,14 +1,13 @@
 // Folders in their order, and models by what their headers say, damaged ones beside them.
 #include "lib/store/model_folders.h"
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "lib/base/bytes.h"
 #include "lib/base/error.h"
 #include "lib/store/json.h"
 #include "lib/store/model_header.h"
-#include "tests/image/image_test_files.h"
+#include "tests/support/model_path.h"
 
 namespace pie {
 namespace {
@@ -24,27 +23,7 @@ Bytes header_of(const std::string& fingerprint, const std::string& preset) {
   return file_of(Json{{"__metadata__", {{"fingerprint", fingerprint}, {"preset", preset}}}}.dump());
 }
 
-// Sets PIE_MODEL_PATH to two folders, and puts it back.
-class ModelFolders : public TestWithFolder {
- protected:
-  ModelFolders() {
-    if (const char* value = std::getenv("PIE_MODEL_PATH")) before_ = value;
-    std::filesystem::create_directories(path("first"));
-    std::filesystem::create_directories(path("second"));
-    set(path("first") + "::" + path("missing") + ":" + path("second"));
-  }
-  ~ModelFolders() override { set(before_); }
-
-  static void set(const std::string& value) {
-    if (value.empty()) {
-      ::unsetenv("PIE_MODEL_PATH");
-    } else {
-      ::setenv("PIE_MODEL_PATH", value.c_str(), 1);
-    }
-  }
-
-  std::string before_;
-};
+using ModelFolders = TestWithModelPath;
 
 TEST_F(ModelFolders, AreInOrder) {
   const auto folders = model_folders();
