@@ -1,5 +1,21 @@
 // Memory that is not there becomes std::bad_alloc, and so a message and an exit code: mimalloc's
 // own operators end the process. All libraries of a tool find these first.
+#include "tools/common/allocation.h"
+
+#include <atomic>
+
+namespace {
+
+std::atomic<bool> ended{false};
+
+}  // namespace
+
+namespace pie {
+
+bool memory_has_ended() noexcept { return ended; }
+
+}  // namespace pie
+
 #ifdef PIE_MIMALLOC
 #include <mimalloc.h>
 
@@ -9,8 +25,9 @@
 namespace {
 
 void* or_throw(void* memory) {
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
+  if (memory != nullptr) return memory;
+  ended = true;
+  throw std::bad_alloc();
 }
 
 }  // namespace

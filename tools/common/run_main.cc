@@ -12,6 +12,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "tools/common/allocation.h"
 
 namespace pie {
 namespace {
@@ -59,6 +60,8 @@ const std::terminate_handler usual_terminate = std::get_terminate();
 [[noreturn]] void on_terminate() {
   try {
     if (const auto exception = std::current_exception()) std::rethrow_exception(exception);
+    // What leaves a destructor that the compiler has inlined is not seen here.
+    if (std::uncaught_exceptions() > 0 && memory_has_ended()) throw std::bad_alloc();
   } catch (const std::bad_alloc&) {
     remove_temporary_files();
     try {
