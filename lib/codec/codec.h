@@ -28,7 +28,7 @@ inline constexpr uint32_t kDefaultStep = 104;
 // Who codes an image.
 enum class CoderChoice {
   kModel,
-  kFloor,     // JPEG XL, without the model
+  kFloor,     // JPEG XL or WebP, without the model
   kSmallest,  // the one that makes the smaller frame of a single image, of which all bits are kept;
               // where the model is sure to win, as in plain photographs, only that is tried
 };

@@ -1,11 +1,13 @@
 #include "lib/codec/floor_coder.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 #include <vector>
 
 #include "lib/base/error.h"
 #include "lib/image/jxl_code.h"
+#include "lib/image/webp_code.h"
 #include "lib/numerics/batches.h"
 
 namespace pie {
@@ -24,23 +26,37 @@ Image image_of(const ImageSet& items, size_t i, int sample_bits) {
   return image;
 }
 
-// The smaller code of each item, by both sizes of groups where the search is to be thorough, they
-// differ, and libjxl takes no gigabyte for each.
-std::vector<Bytes> codes_of(const ImageSet& items, const ItemCoding& how) {
+using Search = std::function<Bytes(const Image&)>;
+
+// Which codes of items of that shape are made, for the smallest to be taken. libjxl wants a
+// gigabyte for a large one.
+std::vector<Search> searches_for(const Shape& image, const ItemCoding& how) {
   constexpr int kThorough = 7;
   constexpr int64_t kSmallGroup = 128, kLarge = int64_t{1} << 23;  // pixels, samples
-  const auto& shape = items.shape();
-  const bool both = how.effort >= kThorough && shape.elements() <= kLarge &&
-                    std::max(shape.height, shape.width) > kSmallGroup;
-  const size_t tries = both ? 2 : 1;
+  const int effort = how.effort;
+  std::vector<Search> searches{[=](const Image& i) { return encode_jxl(i, effort); }};
+  if (image.elements() > kLarge) return searches;
+  if (fits_webp(image, how.sample_bits)) {
+    searches.push_back([=](const Image& i) { return encode_webp_code(i, effort); });
+  }
+  if (effort >= kThorough && std::max(image.height, image.width) > kSmallGroup) {
+    searches.push_back([=](const Image& i) { return encode_jxl(i, effort, JxlGroups::k128); });
+  }
+  return searches;
+}
+
+// The smallest code of each item.
+std::vector<Bytes> codes_of(const ImageSet& items, const ItemCoding& how) {
+  if (items.empty()) return {};
+  const auto searches = searches_for(image_of(items, 0, how.sample_bits).shape, how);
+  const size_t tries = searches.size();
   std::vector<Bytes> codes(items.size() * tries);
   for_each_batch(codes.size(), 1, [&](size_t k, size_t) {
-    codes[k] = encode_jxl(image_of(items, k / tries, how.sample_bits), how.effort,
-                          k % tries == 0 ? JxlGroups::k1024 : JxlGroups::k128);
+    codes[k] = searches[k % tries](image_of(items, k / tries, how.sample_bits));
   });
   std::vector<Bytes> smallest;
-  for (size_t k = 0; k < codes.size(); k += tries) {
-    const auto first = codes.begin() + static_cast<std::ptrdiff_t>(k);
+  for (auto first = codes.begin(); first != codes.end();
+       first += static_cast<std::ptrdiff_t>(tries)) {
     smallest.push_back(std::move(
         *std::min_element(first, first + static_cast<std::ptrdiff_t>(tries),
                           [](const Bytes& a, const Bytes& b) { return a.size() < b.size(); })));
@@ -48,7 +64,7 @@ std::vector<Bytes> codes_of(const ImageSet& items, const ItemCoding& how) {
   return smallest;
 }
 
-// In mode 0, a block holds the codestream of each item behind its length. Symbols are the bytes of
+// In mode 0, a block holds the code of each item behind its length. Symbols are the bytes of
 // the items' samples in reading order.
 class FloorCoder final : public ItemCoder {
  public:
@@ -86,7 +102,7 @@ class FloorCoder final : public ItemCoder {
     Bytes samples;
     try {
       samples = coded.mode == BlockMode::kRans
-                    ? decode_streams(coded.bytes, item, frame.header().sample_bits, count)
+                    ? decode_codes(coded.bytes, item, frame.header().sample_bits, count)
                     : decode_plain(coded, count * each);
     } catch (const DamagedError& error) {
       throw frame.disagreement(0, block, error);
@@ -104,14 +120,16 @@ class FloorCoder final : public ItemCoder {
   ImageSet draw(size_t, const SamplingOptions&) override { refuse(); }
 
  private:
-  static Bytes decode_streams(const Bytes& codes, const Shape& item, int sample_bits,
-                              size_t count) {
+  static Bytes decode_codes(const Bytes& codes, const Shape& item, int sample_bits, size_t count) {
     auto shape = item;
     shape.channels /= sample_bits / 8;
     Bytes samples;
     ByteReader reader(codes.data(), codes.size());
     for (size_t i = 0; i < count; ++i) {
-      const auto image = decode_jxl(reader.raw(reader.varint()), shape, sample_bits);
+      const auto code = reader.raw(reader.varint());
+      const auto image = is_webp_code(code) && sample_bits == 8
+                             ? decode_webp_code(code, shape)
+                             : decode_jxl(code, shape, sample_bits);
       samples.insert(samples.end(), image.samples.begin(), image.samples.end());
     }
     if (!reader.at_end()) throw DamagedError("bytes behind the last image");

@@ -1,5 +1,5 @@
-// The floor: images without a model, whole and in all their depth, by JPEG XL. No file need be
-// larger than that.
+// The floor: images without a model, whole and in all their depth, by JPEG XL or WebP. No file
+// need be larger than the smaller of these.
 #pragma once
 
 #include <memory>

@@ -10,15 +10,14 @@
 namespace pie {
 
 using Fingerprint = std::array<std::uint8_t, 8>;  // of the model: first bytes of a SHA-256
-// Stands where there is no model, and JPEG XL codes the images (FORMAT.md, 13).
-inline constexpr Fingerprint kFloorFingerprint = {'J', 'P', 'E', 'G', ' ', 'X', 'L', 0};
-inline constexpr const char* kFloorName = "JPEG XL, no model";
+// Stands where there is no model, and JPEG XL or WebP codes the images (FORMAT.md, 13).
+inline constexpr Fingerprint kFloorFingerprint = {'n', 'o', ' ', 'm', 'o', 'd', 'e', 'l'};
+inline constexpr const char* kFloorName = "JPEG XL or WebP, no model";
 
 // An item is one input of the model: a tile, or a whole image where images are not tiled. A block
 // holds the symbols that one layer has for at most this many items.
 inline constexpr std::uint64_t kItemsPerBlock = 256;
 inline constexpr int kMaxLayers = 64;
-inline constexpr std::uint8_t kFormatVersion = 1;
 inline constexpr std::array<std::uint8_t, 4> kFrameMagic = {0x89, 'P', 'I', 'E'};
 inline constexpr std::uint64_t kMaxFrameSide = std::uint64_t{1}
                                                << 26;  // of an image or tile, in pixels

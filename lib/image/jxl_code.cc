@@ -53,8 +53,9 @@ void give_image(JxlEncoder* encoder, const Image& image, int effort, JxlGroups g
   const auto set = [settings](JxlEncoderFrameSettingId id, std::int64_t value) {
     require(JxlEncoderFrameSettingsSetOption(settings, id, value), "settings");
   };
-  constexpr int kSafe = 7;
+  constexpr int kSafe = 7, kAllPredictors = 15;
   set(JXL_ENC_FRAME_SETTING_EFFORT, std::min(effort, kSafe));
+  if (effort > kSafe) set(JXL_ENC_FRAME_SETTING_MODULAR_PREDICTOR, kAllPredictors);
   set(JXL_ENC_FRAME_SETTING_KEEP_INVISIBLE, 1);
   set(JXL_ENC_FRAME_SETTING_MODULAR_GROUP_SIZE, static_cast<std::int64_t>(groups));
   const JxlPixelFormat format = format_of(image.shape, image.bits);

@@ -8,8 +8,8 @@
 
 namespace pie {
 
-// How hard libjxl searches: 1 to 9, of which 8 and 9 are taken for 7 here: there libjxl 0.7 ends
-// the process on some images, such as one of a single pixel.
+// How hard libjxl searches: 1 to 9, of which 8 and 9 are 7 with all predictors here: at its own 8
+// and 9 libjxl 0.7 ends the process on some images, such as one of a single pixel.
 inline constexpr int kLeastJxlEffort = 1, kMostJxlEffort = 9, kJxlEffort = 7;
 
 // Sides of the squares that are coded by themselves, in pixels. Of few colours small ones are

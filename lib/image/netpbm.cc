@@ -118,9 +118,12 @@ std::string netpbm_comments(const Metadata& metadata) {
     const auto text = comment_of(item);
     if (!text) continue;
     lines += "# ";
+    std::uint8_t before = 0;
     for (const std::uint8_t c : *text) {
-      lines += static_cast<char>(c);
-      if (c == '\n') lines += "# ";
+      // Readers end a comment at a carriage return too.
+      if (c == '\r' || (c == '\n' && before != '\r')) lines += "\n# ";
+      if (c != '\r' && c != '\n') lines += static_cast<char>(c);
+      before = c;
     }
     lines += '\n';
   }

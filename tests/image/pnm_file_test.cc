@@ -40,6 +40,13 @@ TEST(PnmFile, HeadersMayHoldComments) {
     const std::string lost = words_lost;
     EXPECT_FALSE(netpbm_keeps(comment_item(Bytes(lost.begin(), lost.end())))) << lost;
   }
+  // Whatever ends lines in a comment, what follows is not taken for the header.
+  for (const char* lines : {"two\rlines", "two\r\nlines", "two\nlines"}) {
+    const std::string comment = lines;
+    const Bytes again =
+        encode_pnm(file.image, {comment_item(Bytes(comment.begin(), comment.end()))});
+    EXPECT_EQ(std::string(again.begin(), again.end()), "P5\n# two\n# lines\n2 1\n255\nAB");
+  }
 }
 
 ImageFile decode(const std::string& text) { return decode(Bytes(text.begin(), text.end())); }

@@ -383,7 +383,7 @@ class EncodeRun {
     char bits[40];
     std::snprintf(bits, sizeof bits, ", %.3f bits/dim, ", bits_per_dim);
     std::string by = sums.of_floor == sums.frames ? kFloorName : model_.name();
-    if (sums.of_floor > 0 && sums.of_floor < sums.frames) by += ", or JPEG XL";
+    if (sums.of_floor > 0 && sums.of_floor < sums.frames) by += std::string(", or ") + kFloorName;
     log_note(job.of_files ? output : job.name,
              (job.of_files ? std::to_string(sums.images) + " images, " : "") +
                  ratio(before, sums.bytes) + bits + by +
