@@ -1,12 +1,11 @@
 #include "lib/base/checksum.h"
 
-#include <openssl/evp.h>
+#include <nettle/base64.h>
+#include <nettle/sha2.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <limits>
-
-#include "lib/base/error.h"
 
 // Compiled in, so that no shared xxHash library is needed and the hash cannot change under us.
 #define XXH_INLINE_ALL
@@ -51,13 +50,13 @@ void Xxh3::update(const void* data, std::size_t size) {
 
 std::uint64_t Xxh3::digest() const { return XXH3_64bits_digest(&state_->xxh); }
 
+// Nettle's state lies on the stack: nothing is allocated, so nothing can be refused.
 Sha256 sha256(const void* data, std::size_t size) {
-  Sha256 digest{};
-  unsigned int length = 0;
-  if (EVP_Digest(data, size, digest.data(), &length, EVP_sha256(), nullptr) != 1 ||
-      length != digest.size()) {
-    throw OperationError("cannot compute SHA-256: the cryptography library refused");
-  }
+  sha256_ctx state;
+  sha256_init(&state);
+  sha256_update(&state, size, static_cast<const std::uint8_t*>(data));
+  Sha256 digest;
+  sha256_digest(&state, digest.size(), digest.data());
   return digest;
 }
 
@@ -74,10 +73,8 @@ std::string to_hex(const void* data, std::size_t size) {
 }
 
 std::string to_base64(const std::uint8_t* data, std::size_t size) {
-  std::string text(4 * ((size + 2) / 3) + 1, '\0');  // OpenSSL ends it with a zero
-  const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), data, static_cast<int>(size));
-  text.resize(static_cast<std::size_t>(length));
+  std::string text(BASE64_ENCODE_RAW_LENGTH(size), '\0');
+  base64_encode_raw(text.data(), size, data);
   return text;
 }
 

@@ -33,7 +33,7 @@ class Xxh3 {
 
 using Sha256 = std::array<std::uint8_t, 32>;
 
-// SHA-256. Throws OperationError if the cryptography library refuses.
+// SHA-256 (FIPS 180-4).
 Sha256 sha256(const void* data, std::size_t size);
 
 // Lower-case hexadecimal, two digits a byte.

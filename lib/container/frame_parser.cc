@@ -4,6 +4,7 @@
 
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
+#include "lib/base/format_version.h"
 #include "lib/container/frame_fields.h"
 #include "lib/container/stored_frame.h"
 
@@ -51,10 +52,7 @@ class FrameParser {
     payload_ = start_ + covered + kCrcBytes;
     // Only now: a wrong version in a damaged header is damage.
     if (version == 0) impossible("version");
-    if (version > kFormatVersion) {
-      throw UnsupportedError("needs a newer pie: code file format " + std::to_string(version) +
-                             ", known is " + std::to_string(kFormatVersion));
-    }
+    kCodeFormat.check(version);
     return ByteReader(fields);
   }
 

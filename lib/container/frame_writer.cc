@@ -4,6 +4,7 @@
 
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
+#include "lib/base/format_version.h"
 #include "lib/container/frame_fields.h"
 
 namespace pie {
@@ -91,7 +92,7 @@ void FrameWriter::write(const Sink& sink) const {
   const Bytes fields = this->fields(metadata);
   ByteWriter out;
   out.raw(kFrameMagic.data(), kFrameMagic.size());
-  out.u8(kFormatVersion);
+  out.u8(static_cast<std::uint8_t>(kCodeFormat.newest));
   out.varint(fields.size());
   out.raw(fields);
   out.u32(crc32(out.bytes().data(), out.size()));

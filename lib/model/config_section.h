@@ -18,6 +18,12 @@ namespace pie {
 // so that typing errors show.
 void set_value(Json& json, const std::string& assignment);
 
+// A key that no configuration has: a typing error, or in a file one of a newer version.
+class UnknownKeyError : public UsageError {
+ public:
+  using UsageError::UsageError;
+};
+
 // A JSON object whose keys are all known; every failure is a UsageError that names the key by its
 // full path.
 class ConfigSection {
@@ -27,7 +33,7 @@ class ConfigSection {
     if (!json.is_object()) throw UsageError("configuration: " + path_ + " must be an object");
     for (const auto& item : json.items()) {
       if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
-        throw UsageError("configuration: unknown key '" + where(item.key()) + "'");
+        throw UnknownKeyError("configuration: unknown key '" + where(item.key()) + "'");
       }
     }
   }

@@ -5,14 +5,13 @@
 #include "lib/base/bytes.h"
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
+#include "lib/base/format_version.h"
 #include "lib/base/version.h"
 #include "lib/model/architecture.h"
 #include "lib/model/safetensors.h"
 
 namespace pie {
 namespace {
-
-constexpr const char* kFormat = "pie-model/1";
 
 Json parse_section(const TensorFile& file, const std::string& key, const std::string& path) {
   auto value = parse_json(file.text(key, path));
@@ -36,7 +35,7 @@ Fingerprint fingerprint(const Json& preset, const Model& model) {
 Bytes serialize_model(const Model& model, const Json& preset, const Json& training,
                       const Json& measured) {
   const auto print = fingerprint(preset, model);
-  return serialize_tensors({{{"format", kFormat},
+  return serialize_tensors({{{"format", kModelFormat.text()},
                              {"tool", version_string()},
                              {"fingerprint", to_hex(print.data(), print.size())},
                              {"preset", preset.dump()},
@@ -47,9 +46,10 @@ Bytes serialize_model(const Model& model, const Json& preset, const Json& traini
 
 LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
   const auto file = parse_tensors(bytes, path);
-  if (file.text("format", path) != kFormat) {
-    throw UnsupportedError(path + ": has format '" + file.text("format", path) +
-                           "', this version reads '" + kFormat + "'; use a newer version");
+  try {
+    kModelFormat.check(file.text("format", path));
+  } catch (const UnsupportedError& error) {
+    throw UnsupportedError(path + ": " + error.what());
   }
   LoadedModel loaded;
   loaded.preset = parse_section(file, "preset", path);
@@ -57,8 +57,7 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
   loaded.measured = parse_section(file, "measured", path);
   const auto arch = loaded.preset.value("arch", Json());
   if (!is_known_architecture(arch)) {
-    throw UnsupportedError(path + ": unknown architecture " + arch.dump() +
-                           "; use a newer version");
+    throw UnsupportedError(path + ": needs a newer pie: unknown architecture " + arch.dump());
   }
   double stored = 0;
   for (const auto& [name, tensor] : file.tensors) stored += static_cast<double>(tensor.numel());
@@ -67,6 +66,8 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
       throw DamagedError(path + ": its configuration needs more weights than it holds");
     }
     loaded.model = make_model(loaded.preset);
+  } catch (const UnknownKeyError& error) {
+    throw UnsupportedError(path + ": needs a newer pie: " + error.what());
   } catch (const UsageError& error) {
     throw DamagedError(path + ": " + error.what());
   }

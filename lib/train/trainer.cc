@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/base/format_version.h"
 #include "lib/eval/classification.h"
 #include "lib/eval/likelihood.h"
 #include "lib/eval/reconstruction.h"
@@ -19,7 +20,6 @@
 namespace pie {
 namespace {
 
-constexpr const char* kStateFormat = "pie-training-state/1";
 // Seeds of the different uses of randomness, so that none reuses another's numbers.
 constexpr uint64_t kNoiseSeed = 0x6e6f697365;
 constexpr uint64_t kProbeSeed = 0x70726f6265;
@@ -97,9 +97,10 @@ Trainer Trainer::from_state(const Json& json, const std::string& path) {
 
 Trainer Trainer::resume(const Bytes& state, const std::string& path) {
   const auto file = parse_tensors(state, path);
-  if (file.text("format", path) != kStateFormat) {
-    throw UnsupportedError(path + ": has format '" + file.text("format", path) + "', not '" +
-                           kStateFormat + "'; give the .state file of a training run");
+  try {
+    kStateFormat.check(file.text("format", path));
+  } catch (const UnsupportedError& error) {
+    throw UnsupportedError(path + ": " + error.what() + "; give the .state file of a training");
   }
   auto trainer = from_state(parse_json(file.text("state", path)), path);
   const auto read = [&](const std::string& name, const torch::Tensor& target) {
@@ -129,7 +130,7 @@ Bytes Trainer::serialize_state() const {
                                                {"second_moment", optimizer_->second_moment},
                                                {"average", optimizer_->average}};
   for (const auto& [name, buffer] : flat_->buffers) tensors["buffer." + name] = buffer;
-  return serialize_tensors({{{"format", kStateFormat}, {"state", info.dump()}}, tensors});
+  return serialize_tensors({{{"format", kStateFormat.text()}, {"state", info.dump()}}, tensors});
 }
 
 void Trainer::start_from(const LoadedModel& trained) {

@@ -200,7 +200,7 @@ TEST(CodeFileDamage, NewerVersionsAndFeaturesAreNotDamage) {
   EXPECT_THROW(CodeFile{version}, DamagedError);  // the CRC is wrong
   fix_header_crc(version);
   EXPECT_EQ(failure([&] { CodeFile file(version); }),
-            "needs a newer pie: code file format 2, known is 1");
+            "needs a newer pie: code file format 2; formats 1 to 1 are read");
   EXPECT_THROW(CodeFile{version}, UnsupportedError);
 
   Bytes flags = write_frame(digits(1, 1));
