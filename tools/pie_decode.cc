@@ -56,7 +56,8 @@ std::string model_of(const FrameHeader& header) {
 
 // For people: a model that is not there goes by its fingerprint.
 std::string model_text(const FrameHeader& header) {
-  const auto name = model_of(header), print = fingerprint_of(header);
+  auto name = model_of(header);
+  const auto print = fingerprint_of(header);
   if (header.fingerprint == kFloorFingerprint) return name;
   return name.empty() ? print : printable(name) + " (" + print + ")";
 }

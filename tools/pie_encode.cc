@@ -42,6 +42,7 @@ ExitCode cut_file(const Input& input, const CommonOptions& common, EncodeOptions
   const CodeFile file(input, common.limits());
   file.require_layers(options.layers);
   const auto out = open_output(output, options.destination.overwrite);
+  out->take_after(path);  // before others can read what they may not
   uint64_t bytes = 0;
   for (const auto& frame : file.frames()) {
     cut_layers(frame, options.layers, [&](ByteSpan piece) {
@@ -49,7 +50,6 @@ ExitCode cut_file(const Input& input, const CommonOptions& common, EncodeOptions
       bytes += piece.size;
     });
   }
-  out->take_after(path);
   out->commit();
   if (output != "-") {
     log_note(path, std::to_string(file.bytes()) + " -> " + std::to_string(bytes) + " B, " +
@@ -79,10 +79,10 @@ void add_options(CLI::App& app, EncodeOptions& options, std::vector<std::string>
       ->type_name("K")
       ->check(CLI::Range(1, kMaxLayers))
       ->excludes(lossless);
-  app.add_option(
-         "--coder", options.coder,
-         "Who codes: the model; floor, which is JPEG XL or WebP without a model; or auto, which takes what "
-         "is smaller for a single image that is kept whole")
+  app.add_option("--coder", options.coder,
+                 "Who codes: the model; floor, which is JPEG XL or WebP without a model; or auto, "
+                 "which takes what "
+                 "is smaller for a single image that is kept whole")
       ->type_name("WHO")
       ->check(CLI::IsMember({"auto", "model", "floor"}))
       ->capture_default_str();

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "lib/base/error.h"
+#include "lib/base/used_files.h"
 
 namespace pie {
 namespace {
@@ -127,6 +128,7 @@ OutputFile::OutputFile(std::string path, bool overwrite)
       if (fd_ < 0) fail("cannot write", errno);
       return;
     }
+    refuse_used_file(status, path_);
     if (!overwrite_) throw ExistsError(path_ + ": exists already");
   }
   struct stat link {};
@@ -222,10 +224,14 @@ void OutputFile::commit() {
     return;
   }
   if (times_) ::futimens(fd_, times_->data());
+  struct stat own {};
+  if (::fstat(fd_, &own) != 0) fail("cannot write", errno);
   // Some file systems cannot sync, which is no reason to lose the file; a full disk is.
   if (::fsync(fd_) != 0 && errno != EINVAL && errno != ENOSYS) fail("cannot write", errno);
   if (::close(std::exchange(fd_, -1)) != 0) fail("cannot write", errno);
+  refuse_used_file(target_);  // what was read, or written, since this one was opened
   move_into_place();
+  remember_used_file(own);
   free_slot(std::exchange(slot_, -1));
   sync_folder(target_);
 }

@@ -37,8 +37,8 @@ class OutputFile {
   void write(const void* data, std::size_t size);  // throws OperationError (disk full, closed pipe)
   void write(const Bytes& bytes) { write(bytes.data(), bytes.size()); }
 
-  // The permissions, owner and times of `path`, as far as the system lets it; of nothing that is no
-  // regular file.
+  // The permissions and owner of `path`, at once, and its times in the end, as far as the system
+  // lets it; of nothing that is no regular file.
   void take_after(const std::string& path);
   // What an archive says of a file that was elsewhere.
   void take(const FileStatus& status);

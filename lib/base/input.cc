@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "lib/base/error.h"
+#include "lib/base/used_files.h"
 
 namespace pie {
 namespace {
@@ -91,6 +92,7 @@ struct Input::State {
         const Descriptor closed(fd);
         throw OperationError(name + ": was changed while it was read; try again");
       }
+      if (!file) remember_used_file(status);
       file = found;
       return fd;
     }

@@ -30,7 +30,15 @@ struct Failure {
   std::jmp_buf jump;
   char message[JMSG_LENGTH_MAX];
   bool stray_bytes = false;
+  int segments = 0;  // that were kept
 };
+
+// Every scan of a progressive file is a pass over the whole image that a few bytes can ask for, and
+// libjpeg walks through all segments that it has kept to keep another.
+constexpr int kMostScans = 100;  // encoders write about ten
+constexpr int kMostSegments = 4096;
+// Codes that libjpeg does not have.
+constexpr int kTooManyScans = JMSG_LASTMSGCODE, kTooManySegments = JMSG_LASTMSGCODE + 1;
 
 template <typename Calls>
 bool guarded(Failure* failure, Calls calls) {
@@ -47,7 +55,16 @@ bool guarded(Failure* failure, Calls calls) {
 
 // Of what libjpeg would only warn of, nearly everything means that it guesses.
 void judge_warning(j_common_ptr jpeg, int level) {
-  if (level >= 0) return;  // no warning, a note
+  if (level >= 0) {  // no warning, a note
+    auto* failure = reinterpret_cast<Failure*>(jpeg->err);
+    const int code = jpeg->err->msg_code;
+    const bool segment = code == JTRC_MISC_MARKER || code == JTRC_APP14 || code == JTRC_APP0;
+    if (segment && ++failure->segments > kMostSegments) {
+      jpeg->err->msg_code = kTooManySegments;
+      give_up(jpeg);
+    }
+    return;
+  }
   const jpeg_error_mgr& error = *jpeg->err;
   const bool before_restart =
       error.msg_parm.i[1] >= JPEG_RST0 && error.msg_parm.i[1] <= JPEG_RST0 + 7;
@@ -93,10 +110,6 @@ void skip_input(j_decompress_ptr jpeg, long count) {
     rest -= step;
   }
 }
-
-// Every scan of a progressive file is a pass over the whole image that a few bytes can ask for.
-constexpr int kMostScans = 100;                  // encoders write about ten
-constexpr int kTooManyScans = JMSG_LASTMSGCODE;  // a code that libjpeg does not have
 
 void limit_scans(j_common_ptr jpeg) {
   if (reinterpret_cast<j_decompress_ptr>(jpeg)->input_scan_number > kMostScans) {
@@ -265,6 +278,9 @@ class Reader {
       case kTooManyScans:
         throw UnsupportedError(file_.name + ": a JPEG file of more than " +
                                std::to_string(kMostScans) + " scans; convert it to PNG");
+      case kTooManySegments:
+        throw UnsupportedError(file_.name + ": a JPEG file of more than " +
+                               std::to_string(kMostSegments) + " segments; convert it to PNG");
       case JERR_ARITH_NOTIMPL:
       case JERR_BAD_PRECISION:
       case JERR_CCIR601_NOTIMPL:

@@ -12,7 +12,7 @@ cd "$scratch"
 
 declare -A arguments=(
   [inverse_iterations]="-o curve.png small=iresnet-mnist-small"
-  [iresnet_speed]="--batch 2 $models/iresnet-mnist-small.safetensors"
+  [iresnet_speed]="$models/iresnet-mnist-small.safetensors --batch 2"
   [lossless]="--images 5"
   [partial]="--images 5 -o picture.png"
   [rate_distortion]="-o curve.png --steps 1"

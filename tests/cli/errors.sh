@@ -57,13 +57,50 @@ fi
 folder_has a.png b.png colour.png short.png text.png a.png.pie b.png.pie
 
 # With too little memory: a message, no hang, no file.
-limits=(100000 300000 500000 600000 700000 800000 850000)
+limits=(100000 300000 500000 600000 700000 800000 850000 900000 950000 1000000 1020000)
 [ -z "${PIE_SANITIZE-}" ] || limits=()
 for limit in "${limits[@]}"; do
   expect 1 bash -c "ulimit -v $limit; exec timeout 60 \"\$1/pie-encode\" -T 1 -m tiny a.png -o none.pie" - "$tools"
   [ ! -e none.pie ] || fail "wrote without memory"
 done
 [ ${#limits[@]} = 0 ] || says 'out of memory' 'ulimit -v'
+
+# What --max-memory leaves is enough, or there is a message: libraries that get less neither wait for
+# it nor crash.
+if [ -z "${PIE_SANITIZE-}" ]; then
+  for limit in 10M 60M 100M 130M 300M; do
+    for command in "pie-encode -m tiny a.png -o limited.pie" \
+      "pie-train --preset pie-exact-mnist --batch 4 --steps 1 --data $digits[:16] -o limited.safetensors"; do
+      code=0
+      # shellcheck disable=SC2086
+      timeout 60 "$tools"/$command -f -T 1 --max-memory $limit 2>"$err" || code=$?
+      case $code in 0 | 1) ;; *) fail "$command under $limit: exit code $code" ;; esac
+    done
+  done
+  rm -f limited*
+fi
+
+# OpenMP starts as many threads as are asked for, whatever the environment says.
+for setting in OMP_DYNAMIC=true OMP_THREAD_LIMIT=1 OMP_MAX_ACTIVE_LEVELS=0; do
+  expect 0 env $setting timeout 60 "$tools/pie-encode" -f -T 2 -m tiny a.png -o threads.pie
+done
+rm threads.pie
+
+# Streams that are closed take no file's place, and what cannot be told has failed.
+expect 0 pie-encode -f -m pie-photo a.png -o whole.pie
+"$tools/pie-encode" -f -v -T 1 -m pie-photo a.png -o closed.pie 2>&- || fail "stderr is closed"
+same whole.pie closed.pie
+code=0
+"$tools/flow-eval" -f --images a.png --csv closed.csv >&- 2>"$err" || code=$?
+[ $code = 1 ] || fail "a lost report: exit code $code"
+rm -f whole.pie closed.*
+
+# An option without its value does not take the next word, which may be an input.
+cp a.png next.png
+expect 2 pie-encode -f --output= next.png
+says '--output= needs a value'
+same a.png next.png
+rm next.png
 
 # Every signal that ends a process leaves nothing unfinished, and the shell sees it.
 { printf 'P6\n1500 1500\n255\n'; head -c 6750000 /dev/urandom; } >large.ppm # takes seconds
@@ -100,6 +137,10 @@ for deep in deep deep-object; do
   expect 2 pie-train --preset pie-mnist --set "name=$(head -c 60000 $deep.json)" --set train.lr=x --data "$digits" -o x
 done
 rm array.json deep*.json
+for setting in name=1 train=1; do
+  expect 2 pie-train --preset pie-mnist --set $setting --batch 4 --data "$digits" -o x
+  says "configuration: '${setting%=*}' must be"
+done
 # More keys than any configuration has cost no time.
 python <<'P'
 import json, struct

@@ -55,6 +55,37 @@ for option in '-o data.gz' '-o config.json' '-o x.safetensors --log data.gz' '-o
   says 'is an input of this command'
 done
 expect 2 flow-eval -f --images x.png --csv x.png
+# Nor what is in a folder, in a list, beside the data, or found by its name.
+mkdir in
+cp x.png second.png in
+printf 'x.png\nsecond.png\n' >list
+cp "$testdata/digits-images-idx3-ubyte.gz" "$testdata/digits-labels-idx1-ubyte.gz" in
+cp own.safetensors "$scratch/models"
+find in list -type f -exec cp --parents {} kept \;
+# refused COMMAND...: it would replace what it has read
+refused() {
+  expect 2 "$@"
+  says 'is an input of this command'
+}
+small="--preset pie-mnist --steps 1 --batch 2 --set conv.hidden=8"
+refused pie-encode -f -m ./own.safetensors in/x.png in/second.png -o in/x.png
+refused pie-encode -f -m ./own.safetensors in/x.png --latents in/x.png
+refused pie-encode -f -r -m ./own.safetensors in --latents in/x.png -O out
+refused pie-encode -f --filelist list -o list
+refused pie-encode -f -m own x.png -o "$scratch/models/own.safetensors"
+# shellcheck disable=SC2086
+{
+  refused pie-train $small --data in/x.png in/second.png -o new.safetensors --log in/x.png
+  refused pie-train $small -f --data in/digits-images-idx3-ubyte.gz -o in/digits-images-idx3-ubyte.gz
+  refused pie-train $small -f --data x.png -o "$scratch/models/own.safetensors" --init own
+}
+refused pie-sample -f -m own --interpolate x.png second.png -o x.png
+cp own.safetensors own.idx
+refused pie-sample -f -m ./own.idx -o own.idx -n 2
+refused flow-eval -f -m ./own.safetensors --metrics likelihood x.png --csv own.safetensors
+rm -rf new.safetensors* out own.idx
+for file in $(cd kept && find in list -type f); do same "kept/$file" "$file"; done
+rm -rf kept/in kept/list in list
 for file in kept/*; do same "$file" "$(basename "$file")"; done
 cp x.png.pie x.pie
 expect 2 pie-decode -f x.png.pie ./x.pie

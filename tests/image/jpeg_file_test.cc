@@ -246,6 +246,23 @@ TEST(JpegFile, MoreScansThanSaneAreRefused) {
   EXPECT_TRUE(contains(message_of<UnsupportedError>([&] { decode(file_of(101)); }), "100 scans"));
 }
 
+// libjpeg would walk through all of them for each.
+TEST(JpegFile, SegmentsAreCounted) {
+  const Bytes file = compress(noise_image({1, 8, 8}), JCS_GRAYSCALE, [](j_compress_ptr) {});
+  const auto with_segments = [&](int count, std::uint8_t marker) {
+    Bytes segments{0xFF, 0xD8};
+    for (int i = 0; i < count; ++i) segments.insert(segments.end(), {0xFF, marker, 0, 2});
+    segments.insert(segments.end(), file.begin() + 2, file.end());
+    return segments;
+  };
+  for (const int marker : {0xFE, 0xE1, 0xEF}) {
+    const auto kind = static_cast<std::uint8_t>(marker);
+    EXPECT_EQ(decode(with_segments(4096, kind)).image, decode(file).image);
+    EXPECT_TRUE(contains(message_of<UnsupportedError>([&] { decode(with_segments(4097, kind)); }),
+                         "4096 segments"));
+  }
+}
+
 TEST(JpegFile, MissingDataIsNeverGuessed) {
   // A colour image in three scans, the last of which is cut out.
   jpeg_scan_info scans[] = {{1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}};

@@ -6,13 +6,15 @@
 
 namespace {
 
-std::atomic<bool> ended{false};
+std::atomic<bool> ended{false}, limited{false};
 
 }  // namespace
 
 namespace pie {
 
 bool memory_has_ended() noexcept { return ended; }
+bool memory_is_limited() noexcept { return limited; }
+void note_limited_memory() noexcept { limited = true; }
 
 }  // namespace pie
 

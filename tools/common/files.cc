@@ -8,6 +8,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/log.h"
+#include "lib/base/used_files.h"
 #include "lib/image/image_io.h"
 
 namespace pie {
@@ -21,19 +22,10 @@ std::string Destination::path_for(const std::string& name, const std::string& ro
   return (std::filesystem::path(folder) / below).string();
 }
 
-void OutputPaths::add_input(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
-    files_.emplace(status.st_dev, status.st_ino);
-  }
-}
+void OutputPaths::add_input(const std::string& path) { remember_used_file(path); }
 
 void OutputPaths::claim(const std::string& output, const std::string& input) {
   if (output == "-") return;
-  struct stat status {};
-  if (::stat(output.c_str(), &status) == 0 && files_.count({status.st_dev, status.st_ino}) > 0) {
-    throw UsageError(output + ": is an input of this command; choose another output");
-  }
   // Folders may not be there yet; where they are, links in their names are followed.
   std::error_code ignored;
   const auto path = std::filesystem::weakly_canonical(std::filesystem::absolute(output), ignored);
@@ -42,6 +34,7 @@ void OutputPaths::claim(const std::string& output, const std::string& input) {
     throw UsageError(output + ": is the output of " + first->second +
                      " already; use another folder, or rename one input");
   }
+  refuse_used_file(output);
 }
 
 void refuse_terminal(const std::string& path) {

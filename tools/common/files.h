@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -41,7 +40,6 @@ class OutputPaths {
   void claim(const std::string& output, const std::string& input);
 
  private:
-  std::set<std::pair<std::uint64_t, std::uint64_t>> files_;  // of inputs
   std::map<std::string, std::string> inputs_;  // by the output's path in its shortest form
 };
 

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "tools/common/allocation.h"
 
 namespace pie {
 namespace {
@@ -36,16 +37,14 @@ std::string engine_path() {
   return "libpie_engine.so";
 }
 
-// LibTorch with its libraries, and OpenBLAS's buffers: where these cannot be had, OpenBLAS asks for
-// them for ever.
-void require_memory() {
-  constexpr std::size_t kLeast = std::size_t{850} << 20;
-  void* room = mmap(nullptr, kLeast, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+// Address space of `size` bytes, for `what`.
+void require_room(std::size_t size, const std::string& what) {
+  void* room = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room == MAP_FAILED) {
-    throw OperationError(
-        "out of memory: LibTorch takes 850 MiB of address space; raise the limit (ulimit -v)");
+    throw OperationError("out of memory: " + what + " takes " + std::to_string(size >> 20) +
+                         " MiB of address space; raise the limit (ulimit -v)");
   }
-  munmap(room, kLeast);
+  munmap(room, size);
 }
 
 // LibTorch and its libraries start as many threads each, and wait for ever for those that cannot be
@@ -85,6 +84,7 @@ void bound_memory(rlim_t bytes) {
 }  // namespace
 
 void limit_memory(uint64_t bytes) {
+  note_limited_memory();
   constexpr std::size_t kDataField = 5;  // of statm, in pages
   std::ifstream statm("/proc/self/statm");
   rlim_t pages = 0;
@@ -102,7 +102,7 @@ int thread_count(const CommonOptions& common) {
 const Engine& load_engine(const CommonOptions& common) {
   // Some libraries ask for ever for what they do not get when they start.
   if (common.max_memory > 0) bound_memory(0);
-  require_memory();
+  require_room(std::size_t{850} << 20, "LibTorch");
   require_threads(thread_count(common));
 #ifdef PIE_MIMALLOC
   // Training frees and allocates the same large blocks at every step: huge pages take a tenth off.
@@ -111,6 +111,10 @@ const Engine& load_engine(const CommonOptions& common) {
   // How long idle threads spin, set before OpenMP reads it: its default makes a loaded machine ten
   // times slower, and no spinning at all doubles the time of the many short parallel loops.
   setenv("GOMP_SPINCOUNT", "20000", 0);
+  // Fewer threads than are asked for: OpenBLAS waits for the others.
+  for (const char* fewer : {"OMP_DYNAMIC", "OMP_THREAD_LIMIT", "OMP_MAX_ACTIVE_LEVELS"}) {
+    unsetenv(fewer);
+  }
 #if defined(__x86_64__)
   // OpenBLAS takes a CPU that is newer than itself for one of the oldest, with kernels at a quarter
   // of the speed. It reads this when it is loaded.
@@ -126,6 +130,10 @@ const Engine& load_engine(const CommonOptions& common) {
     throw OperationError(std::string("cannot load the engine: ") + dlerror() +
                          "; reinstall, and see tools/install-deps.sh for LibTorch");
   }
+  // OpenBLAS asks for ever for what it does not get: a buffer for each thread, which all are had
+  // when the engine is opened.
+  constexpr std::size_t kOfThread = std::size_t{128} << 20, kMore = std::size_t{64} << 20;
+  require_room(kMore + static_cast<std::size_t>(thread_count(common)) * kOfThread, "OpenBLAS");
   const auto& engine = *reinterpret_cast<decltype(&pie_open_engine)>(symbol)(common);
   if (common.max_memory > 0) limit_memory(common.max_memory);
   return engine;

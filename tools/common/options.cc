@@ -8,6 +8,7 @@
 #include <cstring>
 #include <iostream>
 #include <sstream>
+#include <string_view>
 
 #include "lib/base/error.h"
 #include "lib/base/input.h"
@@ -179,8 +180,20 @@ uint64_t parse_size(const std::string& text) {
 
 }  // namespace
 
+// The parser takes the next word for the value of "--output=", which may name an input.
+void refuse_empty_assignments(int argc, char** argv) {
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    const std::string_view word = argv[i];
+    if (word.size() > 3 && word.substr(0, 2) == "--" && word.find('=') == word.size() - 1) {
+      throw CLI::ParseError(std::string(word) + " needs a value",
+                            static_cast<int>(ExitCode::kUsage));
+    }
+  }
+}
+
 int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** argv) {
   try {
+    refuse_empty_assignments(argc, argv);
     app.parse(argc, argv);
     refuse_empty_values(app);
   } catch (const CLI::CallForHelp&) {

@@ -1,5 +1,8 @@
 #include "tools/common/run_main.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -9,9 +12,11 @@
 #include <initializer_list>
 #include <iostream>
 #include <new>
+#include <string_view>
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/used_files.h"
 #include "tools/common/allocation.h"
 
 namespace pie {
@@ -32,6 +37,20 @@ void on_fatal_signal(int signal) {
   std::raise(signal);
 }
 
+// Libraries that do not look whether they got memory end with a fault: libjxl on purpose (SIGILL),
+// oneDNN by chance.
+void on_fault(int signal, siginfo_t* info, void*) {
+  constexpr std::string_view kEnded = "out of memory\n",
+                             kLimited = "a library failed; a larger --max-memory may help\n";
+  const bool ended = memory_has_ended() || (signal == SIGILL && errno == ENOMEM);
+  const bool own = info->si_code > 0;  // and not sent by somebody
+  if (!own || (!ended && !memory_is_limited())) return on_fatal_signal(signal);
+  const auto message = ended ? kEnded : kLimited;
+  remove_temporary_files();
+  if (::write(STDERR_FILENO, message.data(), message.size()) < 0) errno = 0;
+  ::_exit(static_cast<int>(ExitCode::kFailed));
+}
+
 void on_interrupt(int signal) {
   // A closing terminal may send SIGHUP twice, with nobody there who is impatient.
   if (interrupt != 0 && signal != SIGHUP) on_fatal_signal(signal);
@@ -41,11 +60,23 @@ void on_interrupt(int signal) {
 void on_status_request(int) { status_request = 1; }
 
 // A signal that was ignored when the tool was started, as SIGHUP is under nohup, stays ignored.
+bool is_ignored(int signal) {
+  struct sigaction current {};
+  return sigaction(signal, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
+}
+
 void handle(std::initializer_list<int> signals, void (*handler)(int)) {
   for (const int signal : signals) {
-    struct sigaction current {};
-    if (sigaction(signal, nullptr, &current) == 0 && current.sa_handler == SIG_IGN) continue;
-    std::signal(signal, handler);
+    if (!is_ignored(signal)) std::signal(signal, handler);
+  }
+}
+
+void handle_faults() {
+  struct sigaction action {};
+  action.sa_sigaction = on_fault;
+  action.sa_flags = SA_SIGINFO;
+  for (const int signal : kFaults) {
+    if (!is_ignored(signal)) sigaction(signal, &action, nullptr);
   }
 }
 
@@ -76,6 +107,16 @@ const std::terminate_handler usual_terminate = std::get_terminate();
   std::abort();
 }
 
+// The streams that a caller has closed would be the next files that are opened, and take messages
+// and reports into them: what fails takes their place.
+void open_missing_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+      ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+  }
+}
+
 // What `body` throws, as a message and an exit code.
 ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body) {
   try {
@@ -103,10 +144,12 @@ ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body)
 }  // namespace
 
 int run_main(const std::string& tool, const std::function<int()>& body) {
+  open_missing_streams();
   set_program_name(tool);
+  protect_used_files();
   std::set_terminate(on_terminate);
   handle(kRequests, on_fatal_signal);
-  handle(kFaults, on_fatal_signal);
+  handle_faults();
   handle({SIGPIPE}, on_fatal_signal);
   handle({SIGUSR1}, on_status_request);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a failing write, with a message

@@ -100,6 +100,7 @@ class ImageWriter {
     if (numbered_) return;
     outputs.claim(path_, input_);
     file_ = open_output(path_, options.destination.overwrite);
+    file_->take_after(input_);  // before others can read what they may not
     if (gzip_) {
       compressed_.emplace([this](ByteSpan bytes) { file_->write(bytes.data, bytes.size); });
     }
@@ -129,7 +130,6 @@ class ImageWriter {
   bool finish() {
     if (file_) {
       if (compressed_) compressed_->finish();
-      file_->take_after(input_);
       if (count_ == 1 && status_) file_->take(*status_);
       file_->commit();
     }

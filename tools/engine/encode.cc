@@ -267,6 +267,7 @@ class EncodeRun {
       make_folder(std::filesystem::path(output).parent_path().string());
     }
     const auto file = open_output(output, destination.overwrite);
+    if (!job.of_files) file->take_after(job.name);  // before others can read what they may not
     losses_ = 0;
     const std::vector<RemovableInput> inputs(job.files.begin(), job.files.end());
     Progress progress(common_, job.name);
@@ -286,7 +287,6 @@ class EncodeRun {
       });
       sums.add(feed, encoded);
     }
-    if (!job.of_files) file->take_after(job.name);
     file->commit();
     report(job, sums, output);
     if (destination.remove && holds_all(job, sums, output)) {

@@ -8,6 +8,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/used_files.h"
 #include "lib/eval/classification.h"
 #include "lib/eval/likelihood.h"
 #include "lib/eval/reconstruction.h"
@@ -50,10 +51,15 @@ Json preset_for(const TrainOptions& options, const std::optional<LoadedModel>& i
     preset = read_preset(options.config);
   }
   for (const auto& assignment : options.set) set_value(preset, assignment);
-  if (options.batch > 0) preset["train"]["batch"] = options.batch;
-  if (options.lr > 0) preset["train"]["lr"] = options.lr;
-  if (!options.task.empty()) preset["train"]["task"] = options.task;
-  if (options.steps > 0) preset["train"]["steps"] = options.steps;
+  if (!preset.value("name", Json("")).is_string()) {
+    throw UsageError("configuration: 'name' must be text");
+  }
+  auto& train = preset["train"];
+  if (!train.is_object()) throw UsageError("configuration: 'train' must be an object");
+  if (options.batch > 0) train["batch"] = options.batch;
+  if (options.lr > 0) train["lr"] = options.lr;
+  if (!options.task.empty()) train["task"] = options.task;
+  if (options.steps > 0) train["steps"] = options.steps;
   return preset;
 }
 
@@ -110,6 +116,7 @@ class Results {
       : model_(options.output), state_(options.output + ".state"), writes_(!options.dry_run) {
     const bool goes_on = same_file(options.resume, state_), replace = options.force || goes_on;
     if (!writes_) return;
+    if (goes_on) forget_used_file(state_);
     paths.claim(model_, "the training");
     if (!goes_on) paths.claim(state_, "the training's state");
     for (const auto& path : {model_, state_}) OutputFile probe(path, replace);
@@ -137,6 +144,7 @@ class Results {
 
  private:
   static void write(const std::string& path, const Bytes& bytes) {
+    forget_used_file(path);  // what it is now is an earlier state of this training
     OutputFile file(path, true);
     file.write(bytes);
     file.commit();
@@ -152,8 +160,10 @@ class TrainingLog {
   TrainingLog(bool shows_progress, const std::string& log_path)
       : shows_progress_(shows_progress), log_path_(log_path) {
     if (log_path.empty()) return;
+    refuse_used_file(log_path);
     log_.open(log_path, std::ios::app);
     if (!log_) throw OperationError(log_path + ": cannot be written");
+    remember_used_file(log_path);
   }
   ~TrainingLog() { show_status(""); }
 
