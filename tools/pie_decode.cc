@@ -54,12 +54,12 @@ std::string model_of(const FrameHeader& header) {
   return found != known.end() ? found->second : known[print] = model_name(print);
 }
 
-// For people: a model that is not there goes by its fingerprint.
+// For people: "model NAME (FINGERPRINT)", or the fingerprint alone of one that is not there.
 std::string model_text(const FrameHeader& header) {
   auto name = model_of(header);
   const auto print = fingerprint_of(header);
   if (header.fingerprint == kFloorFingerprint) return name;
-  return name.empty() ? print : printable(name) + " (" + print + ")";
+  return "model " + (name.empty() ? print : printable(name) + " (" + print + ")");
 }
 
 Json describe(const std::string& path, const StoredFrame& frame) {
@@ -125,8 +125,8 @@ void print_list(const std::string& path, const StoredFrame& frame, std::uint64_t
             << h.width << "x" << h.height << "x" << h.channels << ", " << h.sample_bits << " bits, "
             << (h.lossless() ? "lossless" : "lossy");
   if (h.step > 0) std::cout << ", step " << h.step / static_cast<double>(kUnitsPerSigma);
-  std::cout << ", " << sizes(frame, std::min(frame.size(), file_bytes - frame.offset()))
-            << ", model " << model_text(h) << "\n";
+  std::cout << ", " << sizes(frame, std::min(frame.size(), file_bytes - frame.offset())) << ", "
+            << model_text(h) << "\n";
   for (int k = 0; k < frame.layers(); ++k) {
     std::cout << "  " << frame.layer_name(k) << "\t" << frame.layer_bytes(k) << " B"
               << (k < frame.whole_layers() ? "" : "  (cut)") << "\n";

@@ -185,16 +185,30 @@ bool floor_may_win(const ImageBatch& image, bool always) {
          image.shape().pixels() <= kSmall || flat_share(image.high(0)) > kFlat;
 }
 
-// Whether it may be smaller than `bytes` even so, by what quick searches make: no thorough one made
-// less than these shares of that where it won (of 28 photographs, one).
+// The middle rows of an image that has more samples than `most`.
+Image middle_of(const Image& image, int64_t most) {
+  auto shape = image.shape;
+  shape.height = std::clamp<int64_t>(most / (shape.width * shape.channels), 1, shape.height);
+  Image middle(shape, image.bits);
+  const auto skipped = static_cast<size_t>((image.shape.height - shape.height) / 2);
+  const auto first =
+      image.samples.begin() + static_cast<std::ptrdiff_t>(skipped * image.row_bytes());
+  std::copy_n(first, middle.samples.size(), middle.samples.begin());
+  return middle;
+}
+
+// Whether it may be smaller than `bytes` even so, by what quick searches make of it, or of its
+// middle: no thorough one made less than these shares of that where it won (of 28 photographs,
+// one).
 bool floor_comes_close(const ImageBatch& image, size_t bytes) {
   constexpr std::array<std::pair<int, double>, 2> kSearches{{{1, 1 / 1.2}, {3, 1 / 1.03}}};
   constexpr int64_t kLarge = 1 << 23;  // in samples, for each of which libjxl takes a hundred bytes
-  if (image.shape().elements() > kLarge) return false;
-  const Image all = image.image(0);
+  const Image middle = middle_of(image.image(0), kLarge);
+  const double share =
+      static_cast<double>(middle.shape.elements()) / static_cast<double>(image.shape().elements());
   return std::all_of(kSearches.begin(), kSearches.end(), [&](const auto& search) {
-    return search.second * static_cast<double>(encode_jxl(all, search.first).size()) <
-           static_cast<double>(bytes);
+    return search.second * static_cast<double>(encode_jxl(middle, search.first).size()) <
+           share * static_cast<double>(bytes);
   });
 }
 

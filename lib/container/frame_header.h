@@ -12,7 +12,7 @@ namespace pie {
 using Fingerprint = std::array<std::uint8_t, 8>;  // of the model: first bytes of a SHA-256
 // Stands where there is no model, and JPEG XL or WebP codes the images (FORMAT.md, 13).
 inline constexpr Fingerprint kFloorFingerprint = {'n', 'o', ' ', 'm', 'o', 'd', 'e', 'l'};
-inline constexpr const char* kFloorName = "JPEG XL or WebP, no model";
+inline constexpr const char* kFloorName = "no model, JPEG XL or WebP";
 
 // An item is one input of the model: a tile, or a whole image where images are not tiled. A block
 // holds the symbols that one layer has for at most this many items.

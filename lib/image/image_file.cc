@@ -43,7 +43,7 @@ void ImageFile::drop_behind(const FileView& file, std::size_t end) {
 
 void check_dimensions(std::uint64_t width, std::uint64_t height, std::uint64_t max_pixels,
                       const std::string& name) {
-  const std::string shape = std::to_string(height) + "x" + std::to_string(width);
+  const std::string shape = std::to_string(width) + "x" + std::to_string(height);
   constexpr std::uint64_t kSide = kMaxSide;
   if (width < 1 || height < 1 || width > kSide || height > kSide) {
     throw DamagedError(name + ": claims to be " + shape + " pixels; a side may have 1 to " +

@@ -1,6 +1,9 @@
 #include "lib/numerics/batches.h"
 
 #include <ATen/Parallel.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -8,21 +11,32 @@
 
 namespace pie {
 
+void for_each_on_one_thread(std::size_t count, const std::function<void(std::size_t)>& body) {
+  at::parallel_for(0, static_cast<int64_t>(count), 1, [&](int64_t first, int64_t last) {
+#ifdef _OPENMP
+    // oneDNN plans for as many threads as OpenMP names, of which it gets one here: bfloat16
+    // gradients then wait for ever for the others.
+    if (omp_in_parallel() != 0) {
+      at::internal::lazy_init_num_threads();  // which sets it, once in every thread
+      omp_set_num_threads(1);                 // of this region alone
+    }
+#endif
+    for (int64_t i = first; i < last; ++i) body(static_cast<std::size_t>(i));
+  });
+}
+
 void for_each_batch(std::size_t count, std::size_t size,
                     const std::function<void(std::size_t begin, std::size_t end)>& body,
                     const ProgressCallback& progress) {
   const std::size_t batches = (count + size - 1) / size;
   std::mutex mutex;
   std::size_t done = 0;
-  at::parallel_for(0, static_cast<int64_t>(batches), 1, [&](int64_t first, int64_t last) {
+  for_each_on_one_thread(batches, [&](std::size_t i) {
     const torch::NoGradGuard no_grad;  // of this thread
-    for (int64_t i = first; i < last; ++i) {
-      const std::size_t begin = static_cast<std::size_t>(i) * size;
-      body(begin, std::min(count, begin + size));
-      if (!progress) continue;
-      const std::lock_guard<std::mutex> lock(mutex);
-      progress(static_cast<double>(++done) / static_cast<double>(batches));
-    }
+    body(i * size, std::min(count, (i + 1) * size));
+    if (!progress) return;
+    const std::lock_guard<std::mutex> lock(mutex);
+    progress(static_cast<double>(++done) / static_cast<double>(batches));
   });
 }
 

@@ -1,4 +1,4 @@
-// Work on many items without gradients, several batches at a time.
+// Work that is done side by side, several batches at a time.
 #pragma once
 
 #include <cstddef>
@@ -8,10 +8,14 @@
 
 namespace pie {
 
+// Calls body(i) for 0 ... count-1, side by side, each on one thread, in any order; whatever they
+// call starts no threads of its own. Rethrows what it throws.
+void for_each_on_one_thread(std::size_t count, const std::function<void(std::size_t)>& body);
+
 // Calls body(begin, end) for consecutive ranges of `size` of the indices 0 ... count-1 (the last
 // may be shorter). Ranges run side by side, each on one thread, in any order: a network's many
 // small operations are not worth splitting among threads. `body` writes its results where no other
-// call does. Rethrows what it throws.
+// call does, and has no gradients. Rethrows what it throws.
 void for_each_batch(std::size_t count, std::size_t size,
                     const std::function<void(std::size_t begin, std::size_t end)>& body,
                     const ProgressCallback& progress = {});

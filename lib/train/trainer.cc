@@ -16,6 +16,7 @@
 #include "lib/model/architecture.h"
 #include "lib/model/pixels.h"
 #include "lib/model/safetensors.h"
+#include "lib/numerics/batches.h"
 
 namespace pie {
 namespace {
@@ -307,34 +308,33 @@ Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, 
   std::vector<Loss> losses(replicas_.size());
   // One level of parallelism, around everything: a step has a thousand small operations, of which
   // no single one is worth waking another thread for.
-  at::parallel_for(0, replicas, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      auto& model = *replicas_[static_cast<size_t>(i)];
-      auto& loss = losses[static_cast<size_t>(i)];
-      const int64_t first = config_.batch * i / replicas, last = config_.batch * (i + 1) / replicas;
-      if (first == last) continue;
-      const double share = 1.0 / static_cast<double>(config_.batch);
-      if (dense.x.defined()) {
-        auto how = config_.log_det;
-        how.seed = seed_ ^ kProbeSeed;
-        for (int64_t k = first; k < last; ++k) {
-          how.keys.push_back(static_cast<uint64_t>(step * config_.batch + k));
-        }
-        const auto nats = model.log_likelihood(dense.x.slice(0, first, last), how).total().sum() *
-                          (-share / static_cast<double>(model.input_shape().elements()));
-        nats.backward();
-        loss.nats_per_dim = nats.item<double>();
+  for_each_on_one_thread(replicas_.size(), [&](size_t replica) {
+    const auto i = static_cast<int64_t>(replica);
+    auto& model = *replicas_[replica];
+    auto& loss = losses[replica];
+    const int64_t first = config_.batch * i / replicas, last = config_.batch * (i + 1) / replicas;
+    if (first == last) return;
+    const double share = 1.0 / static_cast<double>(config_.batch);
+    if (dense.x.defined()) {
+      auto how = config_.log_det;
+      how.seed = seed_ ^ kProbeSeed;
+      for (int64_t k = first; k < last; ++k) {
+        how.keys.push_back(static_cast<uint64_t>(step * config_.batch + k));
       }
-      if (labelled.x.defined()) {
-        const auto entropy =
-            torch::nll_loss(torch::log_softmax(model.logits(labelled.x.slice(0, first, last)), 1),
-                            labelled.labels.slice(0, first, last), {}, at::Reduction::Sum) *
-            share;
-        (dense.x.defined() ? entropy * config_.class_weight : entropy).backward();
-        loss.cross_entropy = entropy.item<double>();
-      }
-      model.project_gradients();
+      const auto nats = model.log_likelihood(dense.x.slice(0, first, last), how).total().sum() *
+                        (-share / static_cast<double>(model.input_shape().elements()));
+      nats.backward();
+      loss.nats_per_dim = nats.item<double>();
     }
+    if (labelled.x.defined()) {
+      const auto entropy =
+          torch::nll_loss(torch::log_softmax(model.logits(labelled.x.slice(0, first, last)), 1),
+                          labelled.labels.slice(0, first, last), {}, at::Reduction::Sum) *
+          share;
+      (dense.x.defined() ? entropy * config_.class_weight : entropy).backward();
+      loss.cross_entropy = entropy.item<double>();
+    }
+    model.project_gradients();
   });
   Loss total;
   for (const auto& loss : losses) {

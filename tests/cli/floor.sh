@@ -27,12 +27,12 @@ for image in drawing.ppm deep.pgm "$testdata/photo-48x32.png"; do
 done
 same model.pie auto.pie # the photograph
 expect 0 pie-encode drawing.ppm
-says 'JPEG XL or WebP, no model'
+says 'no model, JPEG XL or WebP'
 # No model is needed, or looked at.
 expect 0 env PIE_MODEL_PATH="$scratch" "$tools/pie-decode" -T 1 drawing.ppm.pie -o again.ppm
 expect 0 pie-decode -m pie-photo drawing.ppm.pie -o named.ppm
 expect 0 pie-decode -l drawing.ppm.pie
-grep -q 'model JPEG XL or WebP, no model' "$out" || fail "-l does not say who coded it"
+grep -q 'no model, JPEG XL or WebP' "$out" || fail "-l does not say who coded it"
 expect 0 pie-encode -f --effort 1 drawing.ppm
 expect 2 pie-encode -f --effort 0 drawing.ppm
 # An archive stays with the model, and so do previews.

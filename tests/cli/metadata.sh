@@ -61,7 +61,7 @@ import chunks
 assert sorted(chunks.metadata("rich.png")) == sorted(chunks.metadata("all/rich.png")), chunks.metadata("all/rich.png")
 P
 expect 6 pie-encode -m tiny moving.png
-says 'moving.png: warning: its animation is not kept'
+says 'moving.png: warning: drops its animation'
 
 # Damage there leaves the pixels intact: a warning, and the image without.
 python <<'P'

@@ -86,3 +86,6 @@ else
   echo "skipped: no script(1) to fake a terminal with"
 fi
 folder_has digit-0.png.pie decoded.pgm by-file.pie by-file.pgm two.pie set.pie
+# A pipe's own size is what the code is compared with.
+expect 0 pie-encode -f -o piped.pie <"$testdata/digit-0.png"
+says "($(stat -c %s "$testdata/digit-0.png") => "

@@ -38,16 +38,15 @@ void on_fatal_signal(int signal) {
 }
 
 // Libraries that do not look whether they got memory end with a fault: libjxl on purpose (SIGILL),
-// oneDNN by chance.
+// its lcms and oneDNN by chance.
 void on_fault(int signal, siginfo_t* info, void*) {
-  constexpr std::string_view kEnded = "out of memory\n",
-                             kLimited = "a library failed; a larger --max-memory may help\n";
-  const bool ended = memory_has_ended() || (signal == SIGILL && errno == ENOMEM);
+  constexpr std::string_view kMessage =
+      "a library failed where memory has ended; a larger --max-memory or ulimit may help\n";
+  const bool ended = memory_has_ended() || memory_is_limited() || errno == ENOMEM;
   const bool own = info->si_code > 0;  // and not sent by somebody
-  if (!own || (!ended && !memory_is_limited())) return on_fatal_signal(signal);
-  const auto message = ended ? kEnded : kLimited;
+  if (!own || !ended) return on_fatal_signal(signal);
   remove_temporary_files();
-  if (::write(STDERR_FILENO, message.data(), message.size()) < 0) errno = 0;
+  if (::write(STDERR_FILENO, kMessage.data(), kMessage.size()) < 0) errno = 0;
   ::_exit(static_cast<int>(ExitCode::kFailed));
 }
 

@@ -131,8 +131,9 @@ class EncodeRun {
       }
       for (size_t i = part.first; i < part.first + part.count; ++i) {
         const auto name = source.name(i);
+        const auto path = part.path == "-" ? part.path : name;
         jobs.push_back(
-            {name, name == part.path ? "" : part.path, {name}, {{i, 1, false, true}}, false});
+            {name, path == part.path ? "" : part.path, {path}, {{i, 1, false, true}}, false});
       }
     }
     if (together || (jobs.size() > 1 && !options_.destination.file.empty())) {
@@ -202,7 +203,7 @@ class EncodeRun {
       const auto name = source.name(first);
       if (options_.strip) besides = {};
       auto& members = coding->members;
-      for (const auto& what : besides.dropped) log_warning(name, "its " + what + " is not kept");
+      for (const auto& what : besides.dropped) log_warning(name, "drops its " + what);
       losses_ += besides.dropped.size();
       const auto keep = [&](Metadata metadata) {
         *kept += std::accumulate(
@@ -305,14 +306,13 @@ class EncodeRun {
   }
 
   // What the files of a job take, or their samples if that is not known.
-  static uint64_t input_bytes(const Job& job, uint64_t raw_bytes) {
+  uint64_t input_bytes(const Job& job, uint64_t raw_bytes) const {
     uint64_t sum = 0;
     for (const auto& path : job.files) {
-      if (path == "-") return raw_bytes;
-      std::error_code error;
-      const auto bytes = std::filesystem::file_size(path, error);
-      if (error) return raw_bytes;
-      sum += bytes;
+      // A pipe was read to its end: what was read is held where it was named.
+      const auto named = std::find_if(options_.images.begin(), options_.images.end(),
+                                      [&](const auto& i) { return i.input.path() == path; });
+      sum += named != options_.images.end() ? named->input.size() : Input(path).size();
     }
     return job.files.empty() ? raw_bytes : sum;
   }

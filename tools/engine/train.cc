@@ -375,9 +375,11 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   }
   run.bfloat16 = use_bfloat16(common.precision, trainer);
   run.stop_at = options.dry_run ? trainer.step() + 1 : options.stop_at;
-  log_note(std::to_string(trainer.parameters()) + " parameters, " + std::to_string(count) +
-           " images, " + std::to_string(trainer.config().steps) + " steps of " +
-           std::to_string(batch) + (run.bfloat16 ? ", bfloat16" : ", float32") + " subnetworks");
+  log_note(
+      std::to_string(trainer.parameters()) + " parameters, " + std::to_string(count) + " images, " +
+      (options.time.empty() ? std::to_string(trainer.config().steps) + " steps" : options.time) +
+      " of " + std::to_string(batch) + (run.bfloat16 ? ", bfloat16" : ", float32") +
+      " subnetworks");
 
   const bool log_whole = train(trainer, run, common, options, results);
   passed_over.count_the_rest();
