@@ -18,6 +18,7 @@
 #include "lib/store/model_folders.h"
 #include "tools/common/load_engine.h"
 #include "tools/common/options.h"
+#include "tools/common/report.h"
 #include "tools/common/run_main.h"
 
 namespace pie {
@@ -112,9 +113,10 @@ std::string sizes(const StoredFrame& frame, std::uint64_t present) {
   const auto& h = frame.header();
   double samples = static_cast<double>(h.images) * h.channels * h.sample_bits / 8;
   samples *= static_cast<double>(h.width) * static_cast<double>(h.height);
-  std::array<char, 64> share{};
-  std::snprintf(share.data(), share.size(), " B (%.2f %% of its samples)",
-                100 * static_cast<double>(frame.size()) / samples);
+  const double part = static_cast<double>(frame.size()) / samples;
+  std::array<char, 96> share{};
+  std::snprintf(share.data(), share.size(), " B (%.2f %% of its samples, %.3f bits each)",
+                100 * part, part * h.sample_bits);
   return (present < frame.size() ? std::to_string(present) + " of " : "") +
          std::to_string(frame.size()) + share.data();
 }
@@ -306,11 +308,12 @@ int run(int argc, char** argv) {
   }
   Json reports = Json::array();
   for (const auto& file_in : options.files) {
-    worst = worse(worst, run_for_file(file_in.name(), [&] {
-                    return inspect(file_in.path, options, common, reports);
-                  }));
+    const auto outcome = run_for_file(
+        file_in.name(), [&] { return inspect(file_in.path, options, common, reports); });
+    worst = worse(worst, outcome);
+    if (outcome != ExitCode::kOk) reports.push_back({{"file", file_in.path}, {"ok", false}});
   }
-  if (common.json) std::cout << reports.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
+  if (common.json) print_json(reports);
   return static_cast<int>(worst);
 }
 

@@ -11,6 +11,17 @@ cp "$out" list.json
 expect 0 pie-encode -m tiny "$testdata"/digit-[01].png -o named.pie
 expect 0 pie-decode -l --json named.pie
 cp "$out" named.json
+expect 0 pie-encode -f -v "$testdata/digit-0.png" -o cut.pie
+says 'z ' ' MB/s'
+head -c 100 digit-0.png.pie >cut.pie
+for option in -t -tt; do # bad files too
+  expect 3 pie-decode $option --json cut.pie digit-0.png.pie
+  python "$out" <<'P'
+import json, sys
+assert json.load(open(sys.argv[1])) == [{"file": "cut.pie", "ok": False}, {"file": "digit-0.png.pie", "ok": True}]
+P
+done
+rm cut.pie
 expect 0 pie-decode -t --json digit-0.png.pie
 cp "$out" test.json
 expect 0 pie-decode --breakpoints --json digit-0.png.pie

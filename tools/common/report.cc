@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <iostream>
 #include <map>
 #include <set>
 #include <utility>
@@ -146,6 +147,10 @@ std::string as_table(const Json& reports) {
     add_line("  " + path.substr(dot + 1), values);
   }
   return text + warnings;
+}
+
+void print_json(const Json& document) {
+  std::cout << document.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
 }
 
 std::string as_csv(const Json& reports) {

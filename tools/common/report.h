@@ -22,6 +22,9 @@ std::string as_table(const Json& reports);
 // One document: the reports as an array, or if `alone` the only one by itself.
 std::string as_json(const Json& reports, bool alone);
 
+// One document on stdout, a line for each value.
+void print_json(const Json& document);
+
 // A header line of dotted paths and one line of values for each report.
 std::string as_csv(const Json& reports);
 

@@ -17,6 +17,7 @@
 #include "lib/image/idx.h"
 #include "lib/image/image_io.h"
 #include "lib/model/model_store.h"
+#include "tools/common/report.h"
 #include "tools/common/run_main.h"
 #include "tools/engine/commands.h"
 #include "tools/engine/progress.h"
@@ -354,9 +355,13 @@ int run_decode(const CommonOptions& common, const DecodeOptions& options) {
     return static_cast<int>(run_for_file(options.latents, [&] { return run.decode_matrix(); }));
   }
   ExitCode worst = ExitCode::kOk;
+  Json tested = Json::array();
   for (const auto& input : options.files) {
-    worst = worse(worst, run_for_file(input.name(), [&] { return run.decode_file(input); }));
+    const auto outcome = run_for_file(input.name(), [&] { return run.decode_file(input); });
+    worst = worse(worst, outcome);
+    tested.push_back({{"file", input.path}, {"ok", outcome == ExitCode::kOk}});
   }
+  if (options.test_all && common.json) print_json(tested);
   return static_cast<int>(worst);
 }
 

@@ -1,5 +1,6 @@
 // The second half of pie-encode: reads images, codes them, writes code files.
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include "lib/container/code_file.h"
 #include "lib/image/image_source.h"
 #include "lib/model/model_store.h"
+#include "tools/common/report.h"
 #include "tools/common/run_main.h"
 #include "tools/engine/commands.h"
 #include "tools/engine/progress.h"
@@ -106,8 +108,7 @@ class EncodeRun {
     if (reports_.size() > 1 && bytes_after_ > 0) {
       log_note(std::to_string(reports_.size()) + " files: " + ratio(bytes_before_, bytes_after_));
     }
-    if (common_.json && !options_.destination.to_stdout)
-      std::cout << reports_.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
+    if (common_.json && !options_.destination.to_stdout) print_json(reports_);
     return static_cast<int>(worst);
   }
 
@@ -272,6 +273,7 @@ class EncodeRun {
     losses_ = 0;
     const std::vector<RemovableInput> inputs(job.files.begin(), job.files.end());
     Progress progress(common_, job.name);
+    const auto start = std::chrono::steady_clock::now();
     Sums sums;
     const auto all = static_cast<double>(job.images());
     for (const auto& group : job.groups) {
@@ -289,7 +291,8 @@ class EncodeRun {
       sums.add(feed, encoded);
     }
     file->commit();
-    report(job, sums, output);
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+    report(job, sums, output, time.count());
     if (destination.remove && holds_all(job, sums, output)) {
       for (const auto& input : inputs) input.remove();
     }
@@ -357,7 +360,7 @@ class EncodeRun {
     }
   };
 
-  void report(const Job& job, const Sums& sums, const std::string& output) {
+  void report(const Job& job, const Sums& sums, const std::string& output, double seconds) {
     const double bits_per_dim =
         8 * static_cast<double>(sums.bytes) / static_cast<double>(sums.samples);
     Json layer_reports = Json::array();
@@ -388,6 +391,14 @@ class EncodeRun {
              (job.of_files ? std::to_string(sums.images) + " images, " : "") +
                  ratio(before, sums.bytes) + bits + by +
                  (sums.bytes > before ? "; the input was smaller: keep that" : ""));
+    std::string layers;
+    for (const auto& layer : sums.layers) {
+      layers += layer.name + " " + std::to_string(layer.payload_bytes) + " B, ";
+    }
+    char speed[40];
+    std::snprintf(speed, sizeof speed, "%.2f s, %.2f MB/s", seconds,
+                  static_cast<double>(sums.raw_bytes) / 1e6 / seconds);
+    log_detail(job.of_files ? output : job.name, layers + speed);
   }
 
   // Whether the code file, read again, gives back all that the inputs of a job hold, and is no

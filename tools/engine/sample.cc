@@ -1,6 +1,7 @@
 // The second half of pie-sample.
 #include <filesystem>
 
+#include "lib/base/log.h"
 #include "lib/codec/codec.h"
 #include "lib/eval/model_images.h"
 #include "lib/image/gzip.h"
@@ -60,6 +61,8 @@ int run_sample(const CommonOptions& common, const SampleOptions& options) {
   if (count == 0) count = grid.rows > 0 ? grid.rows * grid.columns : 16;
   const auto model = find_model(options.model);
   const auto images = make_images(common, options, model, count);
+  log_detail(options.output, std::to_string(images.size()) + " images of " +
+                                 to_string(images.shape()) + " by " + model.name());
 
   const auto write = [&](const Bytes& bytes) {
     write_output(options.output, format.gzip ? gzip_file(bytes) : bytes, options.force);
