@@ -12,7 +12,9 @@ expect 0 pie-encode -m tiny "$testdata"/digit-[01].png -o named.pie
 expect 0 pie-decode -l --json named.pie
 cp "$out" named.json
 expect 0 pie-encode -f -v "$testdata/digit-0.png" -o cut.pie
-says 'z ' ' MB/s'
+says 'z ' ' MB/s' ', lossless, '
+expect 0 pie-encode -f --layers 1 "$testdata/photo-48x32.png" -o cut.pie
+says ', lossy, '
 head -c 100 digit-0.png.pie >cut.pie
 for option in -t -tt; do # bad files too
   expect 3 pie-decode $option --json cut.pie digit-0.png.pie

@@ -383,8 +383,10 @@ class EncodeRun {
     const uint64_t before = input_bytes(job, sums.raw_bytes);
     bytes_before_ += before;
     bytes_after_ += sums.bytes;
-    char bits[40];
-    std::snprintf(bits, sizeof bits, ", %.3f bits/dim, ", bits_per_dim);
+    const bool exact = sums.of_floor == sums.frames || coder_for(model_)->exact();
+    char bits[60];
+    std::snprintf(bits, sizeof bits, ", %s, %.3f bits/dim, ",
+                  exact && coding_.layers == 0 ? "lossless" : "lossy", bits_per_dim);
     std::string by = sums.of_floor == sums.frames ? kFloorName : model_.name();
     if (sums.of_floor > 0 && sums.of_floor < sums.frames) by += std::string(", or ") + kFloorName;
     log_note(job.of_files ? output : job.name,
