@@ -11,16 +11,24 @@
 
 namespace pie {
 
+// The first parallel loop of a thread sets OpenMP's number once: not after ours.
+OneThread::OneThread() {
+#ifdef _OPENMP
+  at::internal::lazy_init_num_threads();
+  if (omp_in_parallel() == 0) return;
+  before_ = omp_get_max_threads();
+  omp_set_num_threads(1);
+#endif
+}
+
+OneThread::~OneThread() {
+#ifdef _OPENMP
+  if (before_ > 0) omp_set_num_threads(before_);
+#endif
+}
+
 void for_each_on_one_thread(std::size_t count, const std::function<void(std::size_t)>& body) {
   at::parallel_for(0, static_cast<int64_t>(count), 1, [&](int64_t first, int64_t last) {
-#ifdef _OPENMP
-    // oneDNN plans for as many threads as OpenMP names, of which it gets one here: bfloat16
-    // gradients then wait for ever for the others.
-    if (omp_in_parallel() != 0) {
-      at::internal::lazy_init_num_threads();  // which sets it, once in every thread
-      omp_set_num_threads(1);                 // of this region alone
-    }
-#endif
     for (int64_t i = first; i < last; ++i) body(static_cast<std::size_t>(i));
   });
 }

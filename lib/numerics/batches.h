@@ -8,8 +8,22 @@
 
 namespace pie {
 
-// Calls body(i) for 0 ... count-1, side by side, each on one thread, in any order; whatever they
-// call starts no threads of its own. Rethrows what it throws.
+// While it lives, in a loop whose rounds run side by side, OpenMP names one thread to this one. For
+// oneDNN, which plans for as many as are named, gets one, and in gradients of bfloat16 waits for
+// the others for ever; OpenBLAS must not see it, which takes the number for that of the process.
+class OneThread {
+ public:
+  OneThread();
+  ~OneThread();
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_ = 0;
+};
+
+// Calls body(i) for 0 ... count-1, side by side, each on one thread, in any order. Rethrows what it
+// throws.
 void for_each_on_one_thread(std::size_t count, const std::function<void(std::size_t)>& body);
 
 // Calls body(begin, end) for consecutive ranges of `size` of the indices 0 ... count-1 (the last

@@ -136,3 +136,6 @@ says 'float32'
 expect 0 pie-train "${tiny[@]}" --set scales.0.hidden=4 --set scales.1.keep=392 --data "$digits" \
   --steps 1 -o scales.safetensors
 expect 2 pie-train "${tiny[@]}" --set block.blocks=0 --data "$digits" --steps 1 -o x.safetensors
+# On two threads, batches side by side before and products of whole batches after them.
+expect 0 timeout 120 "$tools/flow-eval" -T 2 -m "$here/../../models/iresnet-mnist-small.safetensors" \
+  --metrics reconstruction --iterations 1,2,3 "$digits"
