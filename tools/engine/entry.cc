@@ -27,9 +27,8 @@ constexpr pie::Engine kEngine{print_version,   pie::run_train,  pie::run_encode,
 const pie::Engine* pie_open_engine(const pie::CommonOptions& common) {
   // LibTorch starts with one thread in some builds; the option decides.
   at::set_num_threads(pie::thread_count(common));
-  // OpenBLAS's buffers, before memory is limited.
-  constexpr int64_t kForAllThreads = 256;
-  at::mm(torch::ones({kForAllThreads, kForAllThreads}),
-         torch::ones({kForAllThreads, kForAllThreads}));
+  // OpenBLAS's buffer, before memory is limited; small, for one thread.
+  constexpr int64_t kSmall = 16;
+  at::mm(torch::ones({kSmall, kSmall}), torch::ones({kSmall, kSmall}));
   return &kEngine;
 }
