@@ -81,8 +81,7 @@ void add_options(CLI::App& app, EncodeOptions& options, std::vector<std::string>
       ->excludes(lossless);
   app.add_option("--coder", options.coder,
                  "Who codes: the model; floor, which is JPEG XL or WebP without a model; or auto, "
-                 "which takes what "
-                 "is smaller for a single image that is kept whole")
+                 "which takes what is smaller for a single image that is kept whole")
       ->type_name("WHO")
       ->check(CLI::IsMember({"auto", "model", "floor"}))
       ->capture_default_str();

@@ -130,8 +130,8 @@ const Engine& load_engine(const CommonOptions& common) {
     throw OperationError(std::string("cannot load the engine: ") + dlerror() +
                          "; reinstall, and see tools/install-deps.sh for LibTorch");
   }
-  // OpenBLAS asks for ever for what it does not get: a buffer for each thread, which all are had
-  // when the engine is opened.
+  // OpenBLAS asks for ever for what it does not get: a buffer for each thread, the first of which
+  // is had when the engine is opened.
   constexpr std::size_t kOfThread = std::size_t{128} << 20, kMore = std::size_t{64} << 20;
   require_room(kMore + static_cast<std::size_t>(thread_count(common)) * kOfThread, "OpenBLAS");
   const auto& engine = *reinterpret_cast<decltype(&pie_open_engine)>(symbol)(common);
