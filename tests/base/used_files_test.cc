@@ -1,9 +1,6 @@
 // What a command has read or written is not replaced by it, by whatever name.
 #include "lib/base/used_files.h"
 
-#include <gtest/gtest.h>
-
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -11,30 +8,27 @@
 #include "lib/base/error.h"
 #include "lib/base/file.h"
 #include "lib/base/input.h"
+#include "tests/support/test_folder.h"
 
 namespace pie {
 namespace {
 
 namespace fs = std::filesystem;
 
-class UsedFiles : public testing::Test {
+class UsedFiles : public TestWithFolder {
  protected:
   UsedFiles() {
-    std::string pattern = (fs::temp_directory_path() / "pie-used-files-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     for (const char* name : {"read", "other"}) std::ofstream(path(name)) << name;
     fs::create_symlink("read", path("link"));
     fs::create_hard_link(path("read"), path("hard"));
   }
   ~UsedFiles() override {
     // Whoever comes next may get the same inodes.
-    for (const auto& entry : fs::directory_iterator(folder_)) {
+    for (const auto& entry : fs::directory_iterator(folder())) {
       forget_used_file(entry.path().string());
     }
-    fs::remove_all(folder_);
   }
 
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
   std::string text(const std::string& name) const {
     std::ifstream file(path(name));
     return {std::istreambuf_iterator<char>(file), {}};
@@ -44,8 +38,6 @@ class UsedFiles : public testing::Test {
     file.write("new", 3);
     file.commit();
   }
-
-  fs::path folder_;
 };
 
 // First, as there is no way back.
