@@ -10,22 +10,32 @@
 #include <mutex>
 
 namespace pie {
+namespace {
 
-// The first parallel loop of a thread sets OpenMP's number once: not after ours.
+// How many threads OpenMP names to the loops of this thread, and gives it another number; 0, and
+// nothing to be done, where it does not lie in a loop that runs side by side.
+int exchange_named_threads(int number) {
+#ifdef _OPENMP
+  if (number > 0 && omp_in_parallel() != 0) {
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(number);
+    return before;
+  }
+#else
+  static_cast<void>(number);
+#endif
+  return 0;
+}
+
+}  // namespace
+
 OneThread::OneThread() {
-#ifdef _OPENMP
+  // The first parallel loop of a thread sets OpenMP's number once: not after ours.
   at::internal::lazy_init_num_threads();
-  if (omp_in_parallel() == 0) return;
-  before_ = omp_get_max_threads();
-  omp_set_num_threads(1);
-#endif
+  before_ = exchange_named_threads(1);
 }
 
-OneThread::~OneThread() {
-#ifdef _OPENMP
-  if (before_ > 0) omp_set_num_threads(before_);
-#endif
-}
+OneThread::~OneThread() { exchange_named_threads(before_); }
 
 void for_each_on_one_thread(std::size_t count, const std::function<void(std::size_t)>& body) {
   at::parallel_for(0, static_cast<int64_t>(count), 1, [&](int64_t first, int64_t last) {
