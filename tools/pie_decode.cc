@@ -34,11 +34,15 @@ constexpr const char* kExamples =
     "  pie-decode -l test.pie                lists layers and sizes, needs no model\n"
     "  pie-decode < photo.pie | pnmtopng > photo.png\n";
 
+void warn(const std::string& path, const std::vector<std::string>& faults) {
+  for (const auto& fault : faults) log_warning(path, fault);
+}
+
 // What is known of the files of a frame; what is wrong with it is said.
 std::vector<Member> members_of(const std::string& path, const StoredFrame& frame) {
   std::vector<std::string> faults;
   auto members = stored_members(frame, &faults);
-  for (const auto& fault : faults) log_warning(path, fault);
+  warn(path, faults);
   return members;
 }
 
@@ -183,6 +187,11 @@ ExitCode inspect(const std::string& path, const DecodeOptions& options, const Co
                  Json& reports) {
   const bool json = common.json;
   const CodeFile file(Input(path), common.limits());
+  if (!options.test && !file.truncated()) {
+    std::vector<std::string> faults;
+    for (const auto& frame : file.frames()) frame.chunks(&faults);
+    warn(path, faults);
+  }
   if (options.list) {
     if (json) {
       reports.push_back(describe(path, file));

@@ -33,6 +33,7 @@ static_assert(std::atomic<int>::is_always_lock_free, "the signal handler must no
 std::array<Slot, 64> slots;
 
 constexpr int kNoSlot = -1, kNoFile = -2;
+constexpr mode_t kPermissions = 0777;
 
 int claim_slot() {
   for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -141,7 +142,6 @@ OutputFile::OutputFile(std::string path, bool overwrite)
 }
 
 void OutputFile::take_access(const struct stat& status) {
-  constexpr mode_t kPermissions = 0777;
   // Without the right to give files away, the group may be.
   if (::fchown(fd_, status.st_uid, status.st_gid) != 0 &&
       ::fchown(fd_, static_cast<uid_t>(-1), status.st_gid) != 0) {
@@ -157,6 +157,13 @@ void OutputFile::take_after(const std::string& path) {
   times_ = {status.st_atim, status.st_mtim};
 }
 
+void OutputFile::restrict_to(const std::string& path) {
+  const auto given = file_status(path);
+  struct stat own {};
+  if (slot_ < 0 || !given || ::fstat(fd_, &own) != 0) return;
+  ::fchmod(fd_, own.st_mode & kPermissions & given->mode);
+}
+
 void OutputFile::take(const FileStatus& status) {
   if (slot_ < 0) return;
   ::fchmod(fd_, static_cast<mode_t>(status.mode));
@@ -169,7 +176,6 @@ void OutputFile::take(const FileStatus& status) {
 std::optional<FileStatus> file_status(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  constexpr unsigned kPermissions = 0777;
   return FileStatus{status.st_mode & kPermissions, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
 }
 

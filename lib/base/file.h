@@ -40,6 +40,8 @@ class OutputFile {
   // The permissions and owner of `path`, at once, and its times in the end, as far as the system
   // lets it; of nothing that is no regular file.
   void take_after(const std::string& path);
+  // No permissions that the file at `path` does not give, for what holds something of it.
+  void restrict_to(const std::string& path);
   // What an archive says of a file that was elsewhere.
   void take(const FileStatus& status);
 

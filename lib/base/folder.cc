@@ -36,10 +36,14 @@ std::vector<std::string> list_files(
     fs::directory_iterator it(at, error);
     for (; !error && it != fs::directory_iterator(); it.increment(error)) {
       const std::string path = it->path().string();
-      if (it->path().filename().string()[0] == '.') continue;
       std::error_code ignored;
       if (it->is_directory(ignored)) {
-        if (recursive && !it->is_symlink(ignored)) folders.push_back(path);
+        if (!recursive) continue;
+        if (it->is_symlink(ignored)) {
+          skip(path, "a symbolic link to a folder");
+        } else {
+          folders.push_back(path);
+        }
       } else if (wanted(path)) {
         const auto cause = unreadable_because(*it);
         if (cause.empty()) {

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "lib/base/error.h"
 #include "lib/base/used_files.h"
@@ -16,15 +17,21 @@
 namespace pie {
 namespace {
 
-// Closes a descriptor at the end of a scope.
+constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+
+// Closes a descriptor at the end of its life.
 class Descriptor {
  public:
-  explicit Descriptor(int fd) : fd_(fd) {}
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
   ~Descriptor() {
     if (fd_ > STDERR_FILENO) ::close(fd_);
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  bool is_open() const { return fd_ >= 0; }
   int get() const { return fd_; }
 
  private:
@@ -36,8 +43,8 @@ class Descriptor {
 }
 
 // Reads up to `count` bytes to `to`, from `offset` on or, if negative, from where the file stands.
-std::size_t read_some(int fd, std::uint8_t* to, std::size_t count, off_t offset,
-                      const std::string& name) {
+std::size_t read_some(int fd, std::uint8_t* to, std::size_t count, const std::string& name,
+                      off_t offset = -1) {
   std::size_t used = 0;
   while (used < count) {
     const ssize_t got =
@@ -66,59 +73,60 @@ struct Input::State {
 
   std::string path;
   std::string name;
-  std::mutex mutex;  // guards all below
-  std::optional<Bytes> held;
-  std::optional<ByteSpan> memory;  // what is held, or was given
-  std::optional<Identity> file;
+  std::mutex mutex;                // guards all below
+  std::optional<Identity> file;    // of a regular file
+  std::optional<ByteSpan> memory;  // what was given in memory
+  bool is_stream = false;          // anything else
+  Descriptor stream;               // until its end
+  Bytes held;                      // what was read of it
 
-  // Opens the file; a stream is then held in memory, and -1 returned.
-  int open(std::uint64_t max_bytes) {
-    if (memory) return -1;
+  // The file to read from; none if the bytes before `end`, or as many as there are, are in memory.
+  Descriptor open(std::uint64_t end) {
+    if (memory) return Descriptor();
+    if (!is_stream) {
+      Descriptor opened = open_path();
+      if (!is_stream) return opened;
+      stream = std::move(opened);
+    }
+    hold(end);
+    return Descriptor();
+  }
+
+  Descriptor open_path() {
     const bool from_stdin = path == "-";
     if (from_stdin && ::isatty(STDIN_FILENO) != 0) {
       throw UsageError("stdin is a terminal; give a file, or - behind a pipe");
     }
-    const int fd = from_stdin ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) fail(name, errno);
+    Descriptor opened(from_stdin ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!opened.is_open()) fail(name, errno);
     struct stat status {};
-    if (::fstat(fd, &status) != 0) fail(name, errno);
-    if (S_ISDIR(status.st_mode)) {
-      const Descriptor closed(fd);
-      throw OperationError(name + ": is a folder, not a file");
+    if (::fstat(opened.get(), &status) != 0) fail(name, errno);
+    if (S_ISDIR(status.st_mode)) throw OperationError(name + ": is a folder, not a file");
+    const Identity found{status.st_dev, status.st_ino, status.st_size};
+    if (file && !(*file == found)) {
+      throw OperationError(name + ": was changed while it was read; try again");
     }
-    if (S_ISREG(status.st_mode) && !from_stdin) {
-      const Identity found{status.st_dev, status.st_ino, status.st_size};
-      if (file && !(*file == found)) {
-        const Descriptor closed(fd);
-        throw OperationError(name + ": was changed while it was read; try again");
-      }
-      if (!file) remember_used_file(status);
-      file = found;
-      return fd;
-    }
-    const Descriptor closed(fd);
-    hold(fd, max_bytes);
-    return -1;
+    const bool is_file = S_ISREG(status.st_mode) && !from_stdin;
+    if (is_file && !file) remember_used_file(status);
+    // What has no size until it is read, such as a file of /proc, is read like a pipe.
+    is_stream = !is_file || status.st_size == 0;
+    if (!is_stream) file = found;
+    return opened;
   }
 
-  void hold(int fd, std::uint64_t max_bytes) {
-    Bytes bytes(1 << 16);
-    std::size_t used = 0;
-    for (;;) {
-      const std::size_t got = read_some(fd, bytes.data() + used, bytes.size() - used, -1, name);
-      used += got;
-      if (used > max_bytes) refuse_length(max_bytes);
-      if (used < bytes.size()) break;
-      bytes.resize(2 * bytes.size());
+  // Reads the stream on until the bytes before `end` are held, or to its end.
+  void hold(std::uint64_t end) {
+    constexpr std::size_t kStep = 1 << 16;
+    while (stream.is_open() && held.size() < end) {
+      const std::size_t used = held.size();
+      held.resize(used + std::max(used, kStep));
+      const std::size_t got = read_some(stream.get(), held.data() + used, held.size() - used, name);
+      if (used + got < held.size()) stream = Descriptor();
+      held.resize(used + got);
     }
-    bytes.resize(used);
-    held = std::move(bytes);
-    memory = ByteSpan{held->data(), held->size()};
   }
 
-  [[noreturn]] void refuse_length(std::uint64_t max_bytes) const {
-    throw DamagedError(name + ": longer than " + std::to_string(max_bytes) + " bytes");
-  }
+  ByteSpan in_memory() const { return memory ? *memory : ByteSpan{held.data(), held.size()}; }
 };
 
 Input::Input(const std::string& path) : state_(std::make_shared<State>()) {
@@ -149,38 +157,32 @@ bool Input::is_regular_file() const {
 
 std::uint64_t Input::size() const {
   const std::lock_guard<std::mutex> lock(state_->mutex);
-  const Descriptor file(state_->open(std::numeric_limits<std::uint64_t>::max()));
-  return state_->memory ? state_->memory->size : static_cast<std::uint64_t>(state_->file->size);
+  const Descriptor file = state_->open(kNoLimit);
+  return file.is_open() ? static_cast<std::uint64_t>(state_->file->size) : state_->in_memory().size;
 }
 
 Bytes Input::read(std::uint64_t offset, std::uint64_t count) const {
   const std::lock_guard<std::mutex> lock(state_->mutex);
-  const Descriptor file(state_->open(std::numeric_limits<std::uint64_t>::max()));
+  const Descriptor file = state_->open(count > kNoLimit - offset ? kNoLimit : offset + count);
+  const ByteSpan memory = state_->in_memory();
   const std::uint64_t size =
-      state_->memory ? state_->memory->size : static_cast<std::uint64_t>(state_->file->size);
+      file.is_open() ? static_cast<std::uint64_t>(state_->file->size) : memory.size;
   const std::uint64_t first = std::min(offset, size);
   const auto wanted = static_cast<std::size_t>(std::min(count, size - first));
-  if (state_->memory) {
-    const std::uint8_t* from = state_->memory->data + first;
-    return Bytes(from, from + wanted);
-  }
+  if (!file.is_open()) return Bytes(memory.data + first, memory.data + first + wanted);
   Bytes bytes(wanted);
   bytes.resize(
-      read_some(file.get(), bytes.data(), wanted, static_cast<off_t>(first), state_->name));
+      read_some(file.get(), bytes.data(), wanted, state_->name, static_cast<off_t>(first)));
   return bytes;
 }
 
 Bytes Input::all(std::uint64_t max_bytes) const {
-  {
-    const std::lock_guard<std::mutex> lock(state_->mutex);
-    const Descriptor file(state_->open(max_bytes));
-    const std::uint64_t size =
-        state_->memory ? state_->memory->size : static_cast<std::uint64_t>(state_->file->size);
-    if (size > max_bytes) state_->refuse_length(max_bytes);
-    // What has no size until it is read, such as a file of /proc.
-    if (!state_->memory && size == 0) state_->hold(file.get(), max_bytes);
+  // One byte more tells what is longer, of which no more is read.
+  Bytes bytes = read(0, max_bytes == kNoLimit ? kNoLimit : max_bytes + 1);
+  if (bytes.size() > max_bytes) {
+    throw DamagedError(name() + ": longer than " + std::to_string(max_bytes) + " bytes");
   }
-  return read(0, max_bytes);
+  return bytes;
 }
 
 Bytes read_file(const std::string& path, std::uint64_t max_bytes) {

@@ -12,8 +12,8 @@
 namespace pie {
 
 // One input of bytes. A regular file is read where and when it is asked for, so it may be larger
-// than memory. Anything else, a pipe, a FIFO or stdin, can be read only once: at the first question
-// it is read to its end, and held. Copies share what is held. Safe to use from several threads.
+// than memory. Anything else, a pipe, a FIFO or stdin, can be read only once: it is read as far as
+// the questions need, and held. Copies share what is held. Safe to use from several threads.
 //
 // Whatever reads throws OperationError if the input cannot be read, is a folder, or is another file
 // than at the first question; UsageError if it is stdin and stdin is a terminal. Messages start

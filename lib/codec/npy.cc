@@ -33,12 +33,13 @@ Bytes write_npy(const torch::Tensor& matrix) {
   return out.take();
 }
 
-torch::Tensor read_npy(const Bytes& bytes, const std::string& path) {
+torch::Tensor read_npy(const Input& file) {
   const auto damaged = [&](const std::string& cause) {
-    return DamagedError(path + ": " + cause + "; expected a .npy matrix of float32 [N, d]");
+    return DamagedError(file.name() + ": " + cause + "; expected a .npy matrix of float32 [N, d]");
   };
-  ByteReader reader(bytes.data(), bytes.size());
-  if (bytes.size() < kMagicSize + 4 || std::memcmp(bytes.data(), kMagic, kMagicSize) != 0) {
+  const Bytes start = file.beginning(kMagicSize + 6 + kMaxHeaderBytes);
+  ByteReader reader(start.data(), start.size());
+  if (start.size() < kMagicSize + 4 || std::memcmp(start.data(), kMagic, kMagicSize) != 0) {
     throw damaged("not a .npy file");
   }
   reader.raw(kMagicSize);
@@ -58,15 +59,17 @@ torch::Tensor read_npy(const Bytes& bytes, const std::string& path) {
   }
   const uint64_t rows = std::stoull(match[1]), columns = std::stoull(match[2]);
   const uint64_t width = wide ? sizeof(double) : sizeof(float);
+  const uint64_t size = file.size() - reader.position();
   // Division, because the product of two hostile numbers wraps around.
-  if (rows == 0 || columns == 0 || reader.remaining() % (width * columns) != 0 ||
-      reader.remaining() / (width * columns) != rows) {
+  if (rows == 0 || columns == 0 || size % (width * columns) != 0 ||
+      size / (width * columns) != rows) {
     throw damaged("its shape does not fit its size");
   }
   auto matrix = torch::empty({static_cast<int64_t>(rows), static_cast<int64_t>(columns)},
                              wide ? torch::kFloat64 : torch::kFloat32);
-  const auto payload = reader.raw(reader.remaining());
-  std::memcpy(matrix.data_ptr(), payload.data, payload.size);
+  const Bytes payload = file.read(reader.position(), size);
+  if (payload.size() != size) throw damaged("it was cut while it was read");
+  std::memcpy(matrix.data_ptr(), payload.data(), payload.size());
   matrix = matrix.to(torch::kFloat32);
   if (!torch::isfinite(matrix).all().item<bool>())
     throw damaged("it has values that are not finite");

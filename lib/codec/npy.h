@@ -5,16 +5,16 @@
 
 #include <string>
 
-#include "lib/base/file.h"
+#include "lib/base/bytes.h"
+#include "lib/base/input.h"
 
 namespace pie {
 
 // `matrix` [N, d] as the bytes of a version 1.0 .npy file, little-endian float32.
 Bytes write_npy(const torch::Tensor& matrix);
 
-// Reads [N, d] from .npy bytes; float64 is converted. `path` only names the file in messages.
-// Throws DamagedError (also TruncatedError) unless it is such a matrix of finite numbers in row
-// order.
-torch::Tensor read_npy(const Bytes& bytes, const std::string& path);
+// Reads [N, d] from a .npy file; float64 is converted. Throws what reading throws, DamagedError
+// (also TruncatedError) unless it is such a matrix of finite numbers in row order.
+torch::Tensor read_npy(const Input& file);
 
 }  // namespace pie

@@ -72,21 +72,20 @@ ImageFile decode_image(const Bytes& file, const std::string& name, std::uint64_t
 }
 
 ImageFile read_image(const Input& input, std::uint64_t max_pixels) {
+  probe_image(input, max_pixels);  // before a file that is no image is read to its end
   return decode_image(input.all(), input.name(), max_pixels);
 }
 
 ImageHeader probe_image(const Input& input, std::uint64_t max_pixels) {
-  // Usually the beginning is enough; where it is not (large metadata before the header), the whole
-  // file has the say.
-  constexpr std::size_t kBeginning = 1 << 14;
-  const Bytes beginning = input.beginning(kBeginning);
-  try {
-    return probe({beginning.data(), beginning.size(), input.name()}, max_pixels);
-  } catch (const TruncatedError&) {
-    if (beginning.size() < kBeginning) throw;
+  // Usually the beginning is enough; behind large metadata, more.
+  for (std::size_t size = 1 << 14;; size *= 16) {
+    const Bytes beginning = input.beginning(size);
+    try {
+      return probe({beginning.data(), beginning.size(), input.name()}, max_pixels);
+    } catch (const TruncatedError&) {
+      if (beginning.size() < size) throw;
+    }
   }
-  const Bytes all = input.all();
-  return probe({all.data(), all.size(), input.name()}, max_pixels);
 }
 
 std::string suffix_of(const std::string& path) {

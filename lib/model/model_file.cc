@@ -9,6 +9,7 @@
 #include "lib/base/version.h"
 #include "lib/model/architecture.h"
 #include "lib/model/safetensors.h"
+#include "lib/store/model_header.h"
 
 namespace pie {
 namespace {
@@ -102,6 +103,8 @@ LoadedModel parse_model(const Bytes& bytes, const std::string& path) {
   return loaded;
 }
 
-LoadedModel load_model(const Input& file) { return parse_model(file.all(), file.name()); }
+LoadedModel load_model(const Input& file) {
+  return parse_model(read_model_file(file), file.name());
+}
 
 }  // namespace pie

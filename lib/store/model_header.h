@@ -20,4 +20,8 @@ struct ModelHeader {
 // Throws what reading throws, DamagedError if this is no model file.
 ModelHeader read_model_header(const Input& file);
 
+// All bytes of the file of a model or of a training's state, and no more than its header speaks of.
+// Also throws DamagedError if it is longer or, seen at once, shorter; checks nothing else.
+Bytes read_model_file(const Input& file);
+
 }  // namespace pie

@@ -72,6 +72,12 @@ TEST_F(InputTest, FilesPipesAndMemoryAnswerAlike) {
   writer.join();
 }
 
+TEST_F(InputTest, StreamsAreReadAsFarAsQuestionsNeed) {
+  EXPECT_EQ(Input("/dev/zero").read(100000, 10), Bytes(10, 0));
+  EXPECT_EQ(Input("/proc/self/comm").all(), read_file("/proc/self/comm"));
+  EXPECT_GT(Input("/proc/self/comm").size(), 1U);
+}
+
 TEST_F(InputTest, StdinIsReadOnce) {
   put(path("file"), content_);
   const int before = ::dup(STDIN_FILENO);

@@ -76,7 +76,7 @@ open("optional.pie", "wb").write(with_chunk(b"teXt"))
 open("damaged-optional.pie", "wb").write(with_chunk(b"teXt", 1))
 P
 expect 0 pie-decode int.pie -o int.png
-for options in '-c' '-t' '-tt' '--layers 1 -c' '--select 0 -c'; do
+for options in '-c' '-t' '-tt' '-l' '--breakpoints' '--layers 1 -c' '--select 0 -c'; do
   expect 4 pie-decode $options critical.pie
   says 'unknown metadata chunk NeED'
   expect 3 pie-decode $options damaged-critical.pie
@@ -89,6 +89,8 @@ expect 6 pie-decode damaged-optional.pie -o damaged-optional.png
 says 'damaged-optional.pie: warning: damaged at byte'
 same damaged-optional.png int.png
 expect 3 pie-decode -t damaged-optional.pie
+expect 6 pie-decode -l damaged-optional.pie
+expect 6 pie-decode --breakpoints damaged-optional.pie
 
 # A file cut inside its fourth layer.
 cut_at() { pie-decode --breakpoints full.pie | sed -n "$1p" | cut -f 2; }

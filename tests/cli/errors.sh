@@ -104,7 +104,7 @@ rm next.png
 
 # Every signal that ends a process leaves nothing unfinished, and the shell sees it.
 { printf 'P6\n1500 1500\n255\n'; head -c 6750000 /dev/urandom; } >large.ppm # takes seconds
-for signal in HUP INT QUIT ILL TRAP ABRT BUS FPE SEGV USR2 PIPE ALRM TERM XCPU VTALRM PROF IO PWR SYS; do
+for signal in HUP INT QUIT ILL TRAP ABRT BUS FPE SEGV USR2 PIPE ALRM TERM XCPU VTALRM PROF IO PWR SYS RTMIN RTMAX; do
   mkdir sub
   env --default-signal="$signal" bash -c 'ulimit -c 0; exec "$@"' - \
     "$tools/pie-encode" -T 1 -m pie-photo large.ppm -o sub/large.pie 2>/dev/null &
@@ -123,6 +123,17 @@ rm large.ppm
 expect 1 bash -c 'ulimit -f 1; exec "$1/pie-encode" -T 1 -m tiny "$2" -o all.pie' - "$tools" "$digits"
 says 'all.pie: cannot write: File too large'
 folder_has a.png b.png colour.png short.png text.png a.png.pie b.png.pie
+
+# What is none of what it is given as is not read to its end.
+truncate -s 8G zeros.png
+for arguments in 'pie-encode zeros.png -o x.pie' 'pie-encode -m ./zeros.png a.png -o x.pie' \
+  'flow-eval -m tiny zeros.png' 'pie-train --resume zeros.png --data a.png -o x' \
+  'pie-decode --latents zeros.png -m tiny -O x' 'pie-encode --filelist zeros.png'; do
+  expect 3 $arguments --max-memory 2G
+  says 'zeros.png: '
+done
+expect 3 pie-encode --max-memory 2G - -o x.pie <zeros.png
+rm zeros.png
 
 # Configurations that are none, or deeper than any.
 echo '[1]' >array.json

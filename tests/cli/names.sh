@@ -110,7 +110,20 @@ echo old >drawn.png
 chmod 640 drawn.png
 expect 0 pie-sample -f -m tiny -n 1 -o drawn.png
 [ "$(stat -c %a drawn.png)" = 640 ] || fail "drawn.png lost its mode"
-rm -f secret.png* back.png cut.pie drawn.png
+# What holds something of a file is for those only who may read the file.
+cp "$testdata/digit-1.png" open.png
+chmod 644 open.png
+expect 0 pie-encode -m tiny open.png secret.png -o both.pie
+expect 0 pie-encode -m tiny open.png secret.png --latents both.npy
+expect 0 pie-encode -m tiny secret.png -o secret.pie
+expect 0 pie-decode both.pie -O back --format png
+for file in both.pie both.npy; do
+  [ "$(stat -c %a $file)" = 600 ] || fail "$file: others may read it"
+done
+for file in open.png secret.png; do
+  [ "$(stat -c %a back/$file)" = "$(stat -c %a $file)" ] || fail "back/$file: another mode"
+done
+rm -rf secret.* open.png both.* back back.png cut.pie drawn.png
 
 # A link is followed, not replaced.
 echo old >target.png

@@ -29,18 +29,22 @@ std::string header(const std::string& shape, const std::string& type = "<f4",
          "), }\n";
 }
 
+torch::Tensor read(const Bytes& bytes) {
+  return read_npy(Input({bytes.data(), bytes.size()}, "x"));
+}
+
 TEST(Npy, RoundTripKeepsEveryBit) {
   for (const int64_t columns : {1, 10, 12345}) {
     const auto matrix = normal_tensor({3, columns}, 1, torch::kFloat32);
     const auto bytes = write_npy(matrix);
-    EXPECT_TRUE(torch::equal(read_npy(bytes, "x"), matrix));
+    EXPECT_TRUE(torch::equal(read(bytes), matrix));
     EXPECT_EQ(write_npy(matrix), bytes);
     const size_t payload = static_cast<size_t>(matrix.numel()) * sizeof(float);
     EXPECT_EQ((bytes.size() - payload) % 64, 0u);
     EXPECT_EQ(bytes[bytes.size() - payload - 1], '\n');
   }
   const auto transposed = normal_tensor({4, 3}, 2, torch::kFloat32).t();
-  EXPECT_TRUE(torch::equal(read_npy(write_npy(transposed), "x"), transposed));
+  EXPECT_TRUE(torch::equal(read(write_npy(transposed)), transposed));
 }
 
 TEST(Npy, WhatNumpyWritesIsRead) {
@@ -48,13 +52,13 @@ TEST(Npy, WhatNumpyWritesIsRead) {
   const auto* data = reinterpret_cast<const uint8_t*>(values.data_ptr<double>());
   const Bytes doubles(data, data + 48);
   const auto expected = values.to(torch::kFloat32).view({2, 3});
-  EXPECT_TRUE(torch::equal(read_npy(npy(header("2, 3", "<f8"), doubles), "x"), expected));
-  EXPECT_TRUE(torch::equal(read_npy(npy(header("2, 3", "<f8"), doubles, 2), "x"), expected));
+  EXPECT_TRUE(torch::equal(read(npy(header("2, 3", "<f8"), doubles)), expected));
+  EXPECT_TRUE(torch::equal(read(npy(header("2, 3", "<f8"), doubles, 2)), expected));
 }
 
 TEST(Npy, AnythingElseIsRefused) {
   const Bytes data(24, 0);
-  EXPECT_NO_THROW(read_npy(npy(header("2, 3"), data), "x"));
+  EXPECT_NO_THROW(read(npy(header("2, 3"), data)));
   for (const auto& text : {header("3, 3"),
                            header("2, 2"),
                            header("6,"),
@@ -75,29 +79,29 @@ TEST(Npy, AnythingElseIsRefused) {
                            header("99999999999999999999999, 1"),
                            std::string("(2, 3)"),
                            std::string(60000, ' ')}) {
-    EXPECT_THROW(read_npy(npy(text, data), "x"), DamagedError) << text;
+    EXPECT_THROW(read(npy(text, data)), DamagedError) << text;
   }
-  EXPECT_THROW(read_npy(npy(header("2, 3"), Bytes(25, 0)), "x"), DamagedError);
-  EXPECT_THROW(read_npy(Bytes{}, "x"), DamagedError);
-  EXPECT_THROW(read_npy(Bytes(1000, 0x93), "x"), DamagedError);
+  EXPECT_THROW(read(npy(header("2, 3"), Bytes(25, 0))), DamagedError);
+  EXPECT_THROW(read(Bytes{}), DamagedError);
+  EXPECT_THROW(read(Bytes(1000, 0x93)), DamagedError);
   const auto bad = torch::tensor({{1.0F, NAN}});
-  EXPECT_THROW(read_npy(write_npy(bad), "x"), DamagedError);
+  EXPECT_THROW(read(write_npy(bad)), DamagedError);
 }
 
 TEST(Npy, EveryCutIsNoticed) {
   const auto bytes = write_npy(normal_tensor({2, 3}, 3, torch::kFloat32));
   for (size_t size = 0; size < bytes.size(); ++size) {
     const Bytes cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
-    EXPECT_THROW(read_npy(cut, "x"), DamagedError) << size;
+    EXPECT_THROW(read(cut), DamagedError) << size;
   }
 }
 
 // Pattern matching that calls itself for each character would run out of stack.
 TEST(Npy, LongHeadersAreRefused) {
   const std::string spaces(4'000'000, ' ');
-  EXPECT_THROW(read_npy(npy("{'shape':" + spaces + "(1, 1)}", Bytes(4, 0), 2), "x"), DamagedError);
+  EXPECT_THROW(read(npy("{'shape':" + spaces + "(1, 1)}", Bytes(4, 0), 2)), DamagedError);
   const std::string many(60'000, ' ');
-  EXPECT_ANY_THROW(read_npy(npy("{'shape':" + many + "<f4 False (1, 1", Bytes(4, 0)), "x"));
+  EXPECT_ANY_THROW(read(npy("{'shape':" + many + "<f4 False (1, 1", Bytes(4, 0))));
 }
 
 }  // namespace

@@ -53,13 +53,15 @@ TEST_F(ImageSourceTest, FoldersAreSortedAndFiltered) {
   put_image("set/.cache/d.png", Image({1, 1, 1}));
   put("set/notes.txt", {1});
   const ImageSource flat({path("set")});
-  ASSERT_EQ(flat.size(), 2u);
-  EXPECT_EQ(flat.name(0), path("set/a.PNG"));
+  ASSERT_EQ(flat.size(), 3u);
+  EXPECT_EQ(flat.name(0), path("set/.hidden.png"));
+  EXPECT_EQ(flat.name(1), path("set/a.PNG"));
   SourceOptions options;
   options.recursive = true;
   const ImageSource deep({path("set")}, options);
-  ASSERT_EQ(deep.size(), 3u);
-  EXPECT_EQ(deep.name(2), path("set/deep/c.png"));
+  ASSERT_EQ(deep.size(), 5u);
+  EXPECT_EQ(deep.name(0), path("set/.cache/d.png"));
+  EXPECT_EQ(deep.name(4), path("set/deep/c.png"));
 }
 
 TEST_F(ImageSourceTest, MixesAllKindsInOrder) {

@@ -19,6 +19,12 @@
 #include "tools/common/option_text.h"
 
 namespace pie {
+namespace {
+
+// Longer lists of names are no such lists: some millions fit.
+constexpr std::uint64_t kMostListBytes = std::uint64_t{1} << 28;
+
+}  // namespace
 
 bool CommonOptions::shows_progress() const {
   return !quiet && !no_progress && (progress || isatty(STDERR_FILENO) != 0);
@@ -115,7 +121,7 @@ std::vector<std::string> InputLists::added_to(std::vector<std::string> names) co
     throw UsageError("standard input cannot be read twice");
   }
   for (const auto& [path, end] : lists) {
-    const auto bytes = read_file(path);
+    const auto bytes = read_file(path, kMostListBytes);
     std::istringstream text(std::string(bytes.begin(), bytes.end()));
     for (std::string name; std::getline(text, name, end);) {
       if (name.find('\0') != std::string::npos) {

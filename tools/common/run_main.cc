@@ -9,10 +9,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <initializer_list>
 #include <iostream>
 #include <new>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -25,11 +25,15 @@ namespace {
 volatile std::sig_atomic_t interrupt = 0, status_request = 0;
 
 // Asked from outside: work can be saved before they end the process.
-constexpr std::initializer_list<int> kRequests{
-    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR2, SIGXCPU, SIGVTALRM, SIGPROF, SIGIO, SIGPWR};
+const std::vector<int> kRequests = [] {
+  std::vector<int> signals{SIGINT,  SIGTERM,   SIGHUP,  SIGQUIT, SIGALRM, SIGUSR2,
+                           SIGXCPU, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR};
+  for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) signals.push_back(signal);
+  return signals;
+}();
 // What went wrong within: nothing but the removal of files can be done about it.
-constexpr std::initializer_list<int> kFaults{SIGABRT, SIGSEGV, SIGBUS,  SIGFPE,
-                                             SIGILL,  SIGSYS,  SIGTRAP, SIGSTKFLT};
+const std::vector<int> kFaults{SIGABRT, SIGSEGV, SIGBUS,  SIGFPE,
+                               SIGILL,  SIGSYS,  SIGTRAP, SIGSTKFLT};
 
 void on_fatal_signal(int signal) {
   remove_temporary_files();
@@ -64,7 +68,7 @@ bool is_ignored(int signal) {
   return sigaction(signal, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
 }
 
-void handle(std::initializer_list<int> signals, void (*handler)(int)) {
+void handle(const std::vector<int>& signals, void (*handler)(int)) {
   for (const int signal : signals) {
     if (!is_ignored(signal)) std::signal(signal, handler);
   }

@@ -123,6 +123,7 @@ class ImageWriter {
     make_folder(std::filesystem::path(name).parent_path().string());
     const auto file = open_output(name, options_.destination.overwrite);
     file->write(encoded(image, suffix_of(name), member));
+    file->restrict_to(input_);
     if (member.status) file->take(*member.status);
     file->commit();
   }
@@ -303,7 +304,7 @@ class DecodeRun {
 
   ExitCode decode_matrix() {
     if (models_.empty()) throw UsageError("--latents needs the model with -m");
-    const auto z = read_npy(read_file(options_.latents), options_.latents);
+    const auto z = read_npy(Input(options_.latents));
     const auto images = coder_for(models_.begin()->second)->from_latents(z);
     const auto selection = parse_selection(options_.select, images.size());
     ImageWriter writer(options_, {options_.latents, ""}, true, false, selection.size(), outputs_);

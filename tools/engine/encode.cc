@@ -38,9 +38,10 @@ struct Group {
 struct Job {
   std::string name;                // of the input
   std::string root;                // the folder that was given, if it lies in one
-  std::vector<std::string> files;  // all that it reads; none if not whole files
+  std::vector<std::string> files;  // all that it reads
   std::vector<Group> groups;
-  bool of_files;  // of several, whose names it keeps
+  bool of_files = false;  // of several, whose names it keeps
+  bool whole = true;      // all images of its files
 
   size_t images() const {
     return std::accumulate(groups.begin(), groups.end(), size_t{0},
@@ -100,8 +101,11 @@ class EncodeRun {
                             "the images given; leave out what failed");
                       }
                       outputs_.claim(options_.latents, "--latents");
-                      write_output(options_.latents, write_npy(torch::cat(latents_)),
-                                   options_.destination.overwrite);
+                      const auto file =
+                          open_output(options_.latents, options_.destination.overwrite);
+                      for (const auto& path : latents_of_) file->restrict_to(path);
+                      file->write(write_npy(torch::cat(latents_)));
+                      file->commit();
                       return ExitCode::kOk;
                     }));
     }
@@ -127,21 +131,18 @@ class EncodeRun {
     for (const auto& part : source.parts()) {
       if (part.archive) {
         jobs.push_back(
-            {part.path, "", {part.path}, {{part.first, part.count, true, false}}, false});
+            {part.path, "", {part.path}, {{part.first, part.count, true, false}}, false, whole});
         continue;
       }
       for (size_t i = part.first; i < part.first + part.count; ++i) {
         const auto name = source.name(i);
         const auto path = part.path == "-" ? part.path : name;
         jobs.push_back(
-            {name, path == part.path ? "" : part.path, {path}, {{i, 1, false, true}}, false});
+            {name, path == part.path ? "" : part.path, {path}, {{i, 1, false, true}}, false, whole});
       }
     }
     if (together || (jobs.size() > 1 && !options_.destination.file.empty())) {
       jobs = {one_of(source, jobs)};
-    }
-    for (auto& job : jobs) {
-      if (!whole) job.files.clear();
     }
     ExitCode worst = ExitCode::kOk;
     for (const auto& job : jobs) {
@@ -155,7 +156,7 @@ class EncodeRun {
   // costs a few bytes for each, and each other image in its own, as if it were coded alone.
   static Job one_of(const ImageSource& source, const std::vector<Job>& jobs) {
     constexpr int64_t kSmall = 1 << 14;  // samples
-    Job all{jobs[0].name, "", {}, {}, true};
+    Job all{jobs[0].name, "", {}, {}, true, jobs[0].whole};
     ImageHeader last;   // of the last group
     bool open = false;  // more may join it
     for (const auto& job : jobs) {
@@ -258,6 +259,7 @@ class EncodeRun {
       for (const auto& group : job.groups) {
         add_latents(encode_latents(model_, feed_for(source, job, group, nullptr)));
       }
+      latents_of_.insert(latents_of_.end(), job.files.begin(), job.files.end());
     }
     const auto& destination = options_.destination;
     const bool code_wanted = options_.latents.empty() || destination.to_stdout ||
@@ -269,7 +271,9 @@ class EncodeRun {
       make_folder(std::filesystem::path(output).parent_path().string());
     }
     const auto file = open_output(output, destination.overwrite);
-    if (!job.of_files) file->take_after(job.name);  // before others can read what they may not
+    // Before others can read what they may not.
+    if (!job.of_files) file->take_after(job.name);
+    for (const auto& path : job.files) file->restrict_to(path);
     losses_ = 0;
     const std::vector<RemovableInput> inputs(job.files.begin(), job.files.end());
     Progress progress(common_, job.name);
@@ -310,6 +314,7 @@ class EncodeRun {
 
   // What the files of a job take, or their samples if that is not known.
   uint64_t input_bytes(const Job& job, uint64_t raw_bytes) const {
+    if (!job.whole) return raw_bytes;
     uint64_t sum = 0;
     for (const auto& path : job.files) {
       // A pipe was read to its end: what was read is held where it was named.
@@ -317,7 +322,7 @@ class EncodeRun {
                                       [&](const auto& i) { return i.input.path() == path; });
       sum += named != options_.images.end() ? named->input.size() : Input(path).size();
     }
-    return job.files.empty() ? raw_bytes : sum;
+    return sum;
   }
 
   static std::string ratio(uint64_t before, uint64_t after) {
@@ -406,7 +411,7 @@ class EncodeRun {
   // Whether the code file, read again, gives back all that the inputs of a job hold, and is no
   // larger.
   bool holds_all(const Job& job, const Sums& sums, const std::string& output) const {
-    if (job.files.empty() || losses_ > 0 || !Input(output).is_regular_file() ||
+    if (!job.whole || losses_ > 0 || !Input(output).is_regular_file() ||
         sums.bytes > input_bytes(job, sums.raw_bytes)) {
       log_note(job.name, "is not removed: its code file is larger, or does not keep all of it");
       return false;
@@ -428,6 +433,7 @@ class EncodeRun {
   LoadedModel model_;
   CodingOptions coding_;
   std::vector<torch::Tensor> latents_;
+  std::vector<std::string> latents_of_;  // these files
   OutputPaths outputs_;
   std::string root_;  // the folder whose files are named as they lie in it
   Json reports_ = Json::array();

@@ -13,6 +13,7 @@
 #include "lib/eval/likelihood.h"
 #include "lib/eval/reconstruction.h"
 #include "lib/model/model_store.h"
+#include "lib/store/model_header.h"
 #include "lib/train/trainer.h"
 #include "tools/common/files.h"
 #include "tools/common/run_main.h"
@@ -64,7 +65,9 @@ Json preset_for(const TrainOptions& options, const std::optional<LoadedModel>& i
 }
 
 Trainer trainer_for(const CommonOptions& common, const TrainOptions& options) {
-  if (!options.resume.empty()) return Trainer::resume(read_file(options.resume), options.resume);
+  if (!options.resume.empty()) {
+    return Trainer::resume(read_model_file(Input(options.resume)), options.resume);
+  }
   std::optional<LoadedModel> initial;
   if (!options.init.empty()) initial = find_model(options.init);
   Trainer trainer(preset_for(options, initial), common.seed);
