@@ -29,7 +29,7 @@ std::uint64_t FrameHeader::tiles_per_image() const {
 
 std::uint64_t FrameHeader::items_per_block() const {
   if (step != 0) return kItemsPerBlock;
-  constexpr std::uint64_t kSamples = std::uint64_t{1} << 18;
+  constexpr std::uint64_t kSamples = std::uint64_t{1} << 19;
   return std::clamp<std::uint64_t>(kSamples / samples_per_item(*this), 1, kItemsPerBlock);
 }
 

@@ -16,7 +16,7 @@ inline constexpr const char* kFloorName = "no model, JPEG XL or WebP";
 
 // An item is one input of the model: a tile, or a whole image where images are not tiled. A block
 // holds the symbols that one layer has for at most this many items.
-inline constexpr std::uint64_t kItemsPerBlock = 256;
+inline constexpr std::uint64_t kItemsPerBlock = 512;
 inline constexpr int kMaxLayers = 64;
 inline constexpr std::array<std::uint8_t, 4> kFrameMagic = {0x89, 'P', 'I', 'E'};
 inline constexpr std::uint64_t kMaxFrameSide = std::uint64_t{1}
@@ -55,7 +55,7 @@ struct FrameHeader {
   std::uint64_t tiles_per_image() const;
   std::uint64_t items() const { return images * tiles_per_image(); }
   // Of all blocks but the last, which may have fewer: kItemsPerBlock, or of an exact model as
-  // many as have at most 2^18 samples, but at least one.
+  // many as have at most 2^19 samples, but at least one.
   std::uint64_t items_per_block() const;
   std::uint64_t blocks() const;  // of each layer
   std::uint64_t items_in_block(std::uint64_t block) const;

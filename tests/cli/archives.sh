@@ -3,30 +3,30 @@
 . "$(dirname "$0")/helpers.sh"
 train tiny
 
-# 300 images, which are two blocks.
-expect 0 pie-encode -m tiny "$digits" "$digits" "$digits" -o set.pie
+# 600 images, which are two blocks.
+expect 0 pie-encode -m tiny "$digits"{,,,,,} -o set.pie
 expect 0 pie-decode set.pie -o all.idx
-expect 0 pie-decode set.pie --select 5,250-299,3 -o some.idx
-expect 0 pie-decode set.pie --select 299 -o last.pgm
-expect 0 pie-decode set.pie --select 255-257 --format png -O chosen
-[ "$(echo chosen/*)" = 'chosen/set-00255.png chosen/set-00256.png chosen/set-00257.png' ] ||
+expect 0 pie-decode set.pie --select 5,500-599,3 -o some.idx
+expect 0 pie-decode set.pie --select 599 -o last.pgm
+expect 0 pie-decode set.pie --select 511-513 --format png -O chosen
+[ "$(echo chosen/*)" = 'chosen/set-00511.png chosen/set-00512.png chosen/set-00513.png' ] ||
   fail "other files: $(echo chosen/*)"
 python <<'P'
 import struct
 read = lambda name: open(name, "rb").read()
 everything, some = read("all.idx"), read("some.idx")
 image = lambda i: everything[16 + 784 * i:16 + 784 * (i + 1)]
-assert everything[:16] == struct.pack(">IIII", 0x803, 300, 28, 28) and len(everything) == 16 + 784 * 300
-chosen = [5, *range(250, 300), 3]
-assert some == struct.pack(">IIII", 0x803, 52, 28, 28) + b"".join(map(image, chosen))
-assert read("last.pgm") == b"P5\n28 28\n255\n" + image(299)
+assert everything[:16] == struct.pack(">IIII", 0x803, 600, 28, 28) and len(everything) == 16 + 784 * 600
+chosen = [5, *range(500, 600), 3]
+assert some == struct.pack(">IIII", 0x803, 102, 28, 28) + b"".join(map(image, chosen))
+assert read("last.pgm") == b"P5\n28 28\n255\n" + image(599)
 P
-for wrong in 300 7-5,; do
+for wrong in 600 7-5,; do
   expect 2 pie-decode set.pie --select "$wrong" -o x.idx
-  says '--select takes indices and ranges below 300'
+  says '--select takes indices and ranges below 600'
 done
 expect 2 pie-decode set.pie -o x.png
-says 'holds 300 images; write them with -O DIR, as --format idx, or choose one with --select'
+says 'holds 600 images; write them with -O DIR, as --format idx, or choose one with --select'
 
 # The grouping of images does not change what they decode to.
 expect 0 pie-encode -m tiny "$testdata/digit-1.png" -o one.pie
@@ -37,7 +37,7 @@ same one.pgm same.pgm
 # Frames in a row count through.
 cat set.pie one.pie set.pie >three.pie
 expect 0 pie-decode -t three.pie
-expect 0 pie-decode three.pie --select 299-301 -c
+expect 0 pie-decode three.pie --select 599-601 -c
 { cat last.pgm one.pgm; pie-decode set.pie --select 0 -c; } | cmp - "$out" || fail "another selection"
 head -c $(($(wc -c <set.pie) + $(wc -c <one.pie))) three.pie >two.pie
 expect 0 pie-decode -t two.pie

@@ -194,11 +194,12 @@ TEST(Codec, EncodingTwiceGivesTheSameBytes) {
 }
 
 TEST(Codec, AnImageHasTheSameSymbolsAloneAndInAnArchive) {
-  const auto images = model_images(300);
+  const auto images = model_images(test::kTwoBlocks);
   const auto archive = encode(images, 64);
   const auto decoded = decode(archive.frame);
   for (const size_t i :
-       {size_t{0}, size_t{1}, size_t{63}, size_t{64}, size_t{255}, size_t{256}, size_t{299}}) {
+       {size_t{0}, size_t{1}, size_t{63}, size_t{64}, kItemsPerBlock - 1, kItemsPerBlock,
+        test::kTwoBlocks - 1}) {
     const auto alone = encode(images.slice(i, i + 1), 64);
     EXPECT_EQ(symbols_of(alone.frame, 0), symbols_of(archive.frame, i)) << i;
     EXPECT_EQ(decode(alone.frame).pixels(), decoded.slice(i, i + 1).pixels()) << i;
@@ -206,9 +207,9 @@ TEST(Codec, AnImageHasTheSameSymbolsAloneAndInAnArchive) {
 }
 
 TEST(Codec, SelectedImagesAreThoseOfTheWhole) {
-  const auto file = encode(model_images(300)).frame;
+  const auto file = encode(model_images(test::kTwoBlocks)).frame;
   const auto all = decode(file);
-  const std::vector<uint64_t> wanted = {299, 5, 0, 256, 255, 5};
+  const std::vector<uint64_t> wanted = {test::kTwoBlocks - 1, 5, 0, kItemsPerBlock, kItemsPerBlock - 1, 5};
   const auto some = decode(file, 0, wanted);
   ASSERT_EQ(some.size(), wanted.size());
   for (size_t k = 0; k < wanted.size(); ++k) EXPECT_EQ(some.image(k), all.image(wanted[k])) << k;
@@ -301,7 +302,7 @@ TEST(Codec, EveryCutIsNoticedAndWholeLayersRemain) {
 }
 
 TEST(Codec, RateIsThatOfTheModel) {
-  const auto images = model_images(300);
+  const auto images = model_images(test::kTwoBlocks);
   for (const uint32_t step : {64U, 256U, 1024U}) {
     const auto encoded = encode(images, step);
     const CodeFile code(encoded.frame);
@@ -311,7 +312,7 @@ TEST(Codec, RateIsThatOfTheModel) {
     ASSERT_EQ(encoded.layers.size(), static_cast<size_t>(kLayers));
     for (size_t layer = 0; layer < encoded.layers.size(); ++layer) {
       const auto& report = encoded.layers[layer];
-      EXPECT_EQ(report.symbols, 300 * kSymbols[layer]);
+      EXPECT_EQ(report.symbols, test::kTwoBlocks * kSymbols[layer]);
       EXPECT_EQ(report.payload_bytes, code.frames().front().layer_bytes(static_cast<int>(layer)));
       // Two blocks a layer, each of which ends in at most four bytes of coder state.
       EXPECT_LE(8.0 * static_cast<double>(report.payload_bytes), 1.01 * report.ideal_bits + 2 * 32)

@@ -165,9 +165,9 @@ TEST(ExactCodec, GrayIsCodedOnce) {
 }
 
 TEST(ExactCodec, NoiseCostsAtMostRawSizeAndOverhead) {
-  const auto images = noise_set({1, 7, 6}, 600);
+  const auto images = noise_set({1, 7, 6}, 1200);
   const auto encoded = encode(tiny_exact(), images);
-  EXPECT_LE(encoded.frame.size(), images.pixels().size() + 600);
+  EXPECT_LE(encoded.frame.size(), images.pixels().size() + 1200);
   EXPECT_EQ(decode(tiny_exact(), encoded.frame).pixels(), images.pixels());
 }
 
@@ -175,7 +175,7 @@ TEST(ExactCodec, NoiseCostsAtMostRawSizeAndOverhead) {
 TEST(ExactCodec, FilesAreAsLongAsTheModelSays) {
   const auto colours = random_loaded_exact_pie(tiny_exact_preset(3), 3);
   for (const auto* model : {&tiny_exact(), &tiny_photo(), &colours}) {
-    const auto images = likely(400, *model);
+    const auto images = likely(600, *model);
     const auto encoded = encode(*model, images);
     double ideal = 0;
     for (const auto& layer : encoded.layers) ideal += layer.ideal_bits;
@@ -189,12 +189,12 @@ TEST(ExactCodec, FilesAreAsLongAsTheModelSays) {
 }
 
 TEST(ExactCodec, PrefixesDoNotDependOnTheGroupingOfImages) {
-  const auto images = likely(300);
+  const auto images = likely(600);
   const auto file = encode(tiny_exact(), images).frame;
   for (int layers = 1; layers <= 3; ++layers) {
     const auto all = decode(tiny_exact(), file, layers);
-    const auto some = decode(tiny_exact(), file, layers, {299, 3, 257});
-    for (const auto& [at, index] : std::vector<std::pair<size_t, size_t>>{{0, 299}, {1, 3}}) {
+    const auto some = decode(tiny_exact(), file, layers, {599, 3, 513});
+    for (const auto& [at, index] : std::vector<std::pair<size_t, size_t>>{{0, 599}, {1, 3}}) {
       EXPECT_EQ(some.slice(at, at + 1).pixels(), all.slice(index, index + 1).pixels());
       const auto one = encode(tiny_exact(), images.slice(index, index + 1)).frame;
       EXPECT_EQ(decode(tiny_exact(), one, layers).pixels(), all.slice(index, index + 1).pixels());
@@ -240,7 +240,7 @@ TEST(ExactCodec, KernelsAndThreadsGiveTheSameBytesAndPixels) {
   const int threads = at::get_num_threads();
   // Images side by side, and rows of one.
   for (const auto& [model, images] :
-       {Case{tiny_exact(), likely(300)}, Case{tiny_photo(), noise_set({3, 70, 50}, 1)}}) {
+       {Case{tiny_exact(), likely(600)}, Case{tiny_photo(), noise_set({3, 70, 50}, 1)}}) {
     const auto file = encode(model, images).frame;
     const auto coarse = decode(model, file, 1);
     for (const auto& kernel : exact_kernels()) {

@@ -121,10 +121,10 @@ TEST_P(CodeFileDamageTest, HeadersWithRightCrcNeverCrashOrHoard) {
     }
   }
   // Symbols of two full blocks of the largest layer, decoded.
-  EXPECT_LE(largest_allocation(), 5U * 512U * symbols_per_item(3) + 200000U);
+  EXPECT_LE(largest_allocation(), 5U * 2U * kItemsPerBlock * symbols_per_item(3) + 200000U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, CodeFileDamageTest, testing::Values(1, 300));
+INSTANTIATE_TEST_SUITE_P(Files, CodeFileDamageTest, testing::Values(1, kTwoBlocks));
 
 TEST(CodeFileDamage, HostileSizesAreRefusedBeforeAllocating) {
   const auto refused = [](auto change, int layers = 1) {
@@ -232,7 +232,7 @@ TEST(CodeFileDamage, IntactBytesThatDecodeDifferentlyAreAnotherError) {
 }
 
 TEST(CodeFileDamage, ErrorsNameThePlaceOfDamage) {
-  Bytes bytes = write_frame(digits(300, 2));
+  Bytes bytes = write_frame(digits(kTwoBlocks, 2));
   const CodeFile whole(bytes);
   const auto points = breakpoints(whole.frames()[0]);
   const std::uint64_t start = points[0].offset;

@@ -36,7 +36,7 @@ TEST(CodeFile, TruncationNamesWholeLayersAndRemedy) {
 }
 
 TEST(CodeFile, CutLayersKeepsAPrefixAndItsMetadata) {
-  Frame frame = lossless_digits(300, 4);
+  Frame frame = lossless_digits(kTwoBlocks, 4);
   frame.chunks.push_back({"prIv", {1, 2, 3}});
   const Bytes bytes = write_frame(frame);
   const CodeFile whole(bytes);
@@ -53,10 +53,11 @@ TEST(CodeFile, CutLayersKeepsAPrefixAndItsMetadata) {
     EXPECT_EQ(kept.layer_name(layers - 1), whole.frames()[0].layer_name(layers - 1));
     ASSERT_EQ(kept.chunks().size(), 1U);
     EXPECT_EQ(kept.chunks()[0].data, (Bytes{1, 2, 3}));
-    const Symbols expected = layer_symbols(300, layers - 1);
+    const Symbols expected = layer_symbols(kTwoBlocks, layers - 1);
     const Symbols first(
         expected.begin(),
-        expected.begin() + static_cast<std::ptrdiff_t>(256 * symbols_per_item(layers - 1)));
+        expected.begin() +
+            static_cast<std::ptrdiff_t>(kItemsPerBlock * symbols_per_item(layers - 1)));
     EXPECT_EQ(decode_block(kept, layers - 1, 0, symbols_per_item(layers - 1), NormalSymbols(kStep)),
               first);
     // Cutting the cut frame is cutting the whole one.
@@ -86,16 +87,16 @@ TEST(CodeFile, CutLayersTakesATruncatedFrameButNoDamage) {
 
 TEST(CodeFile, FramesConcatenateAndSkippableFramesAreSkipped) {
   const Bytes a = write_frame(digits(1, 2));
-  const Bytes b = write_frame(digits(300, 2));
+  const Bytes b = write_frame(digits(kTwoBlocks, 2));
   const Bytes skip = write_skippable_frame(15, {1, 2, 3});
   const Bytes bytes = concatenated({skip, a, skip, b, write_skippable_frame(0, {})});
   const CodeFile file(bytes);
   ASSERT_EQ(file.frames().size(), 2U);
   EXPECT_NO_THROW(file.check());
   EXPECT_EQ(file.frames()[1].offset(), 2 * skip.size() + a.size());
-  EXPECT_EQ(decode_all(bytes)[3], layer_symbols(300, 1));
+  EXPECT_EQ(decode_all(bytes)[3], layer_symbols(kTwoBlocks, 1));
   const FileSummary summary = file.summary();
-  EXPECT_EQ(summary.images, 301U);
+  EXPECT_EQ(summary.images, 1 + kTwoBlocks);
   EXPECT_EQ(summary.payload_bytes + summary.overhead_bytes, a.size() + b.size());
   EXPECT_THROW(write_skippable_frame(16, {}), UsageError);
   EXPECT_THROW(CodeFile{skip}, DamagedError);

@@ -18,6 +18,10 @@ using Symbols = std::vector<std::int32_t>;
 inline constexpr std::uint32_t kStep = 256;
 inline const Fingerprint kModel = {0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7};
 
+// So many items, the last block of which has fewer.
+inline constexpr std::uint64_t kTwoBlocks = kItemsPerBlock + 44;
+inline constexpr std::uint64_t kThreeBlocks = 2 * kItemsPerBlock + 88;
+
 // Symbols each item has in layer 0, 1, ...: z is small, detail grows.
 inline std::size_t symbols_per_item(int layer) {
   return layer == 0 ? 16 : 20 * static_cast<std::size_t>(layer);

@@ -45,17 +45,17 @@ TEST(Frame, SingleImageRoundTrips) {
 }
 
 TEST(Frame, ArchiveDecodesBlockByBlock) {
-  const Bytes bytes = write_frame(digits(600, 3));
+  const Bytes bytes = write_frame(digits(kThreeBlocks, 3));
   const CodeFile file(bytes);
   const StoredFrame& frame = file.frames()[0];
   EXPECT_TRUE(frame.header().archive);
   ASSERT_EQ(frame.blocks(), 3U);
-  EXPECT_EQ(frame.header().items_in_block(2), 600U - 512U);
+  EXPECT_EQ(frame.header().items_in_block(2), kThreeBlocks - 2 * kItemsPerBlock);
   // Block 1 of layer 2 on its own.
-  const Symbols all = layer_symbols(600, 2);
-  const auto first = all.begin() + static_cast<std::ptrdiff_t>(256 * symbols_per_item(2));
+  const Symbols all = layer_symbols(kThreeBlocks, 2);
+  const auto first = all.begin() + static_cast<std::ptrdiff_t>(kItemsPerBlock * symbols_per_item(2));
   EXPECT_EQ(decode_block(frame, 2, 1, symbols_per_item(2), NormalSymbols(kStep)),
-            Symbols(first, first + static_cast<std::ptrdiff_t>(256 * symbols_per_item(2))));
+            Symbols(first, first + static_cast<std::ptrdiff_t>(kItemsPerBlock * symbols_per_item(2))));
   EXPECT_THROW(frame.block(3, 0), UsageError);
   EXPECT_THROW(frame.block(0, 3), UsageError);
 }
@@ -87,14 +87,14 @@ TEST(Frame, EveryHeaderFieldRoundTrips) {
 }
 
 TEST(Frame, PixelHashesCoverGroupsOfImages) {
-  const Bytes archive = write_frame(lossless_digits(600, 2));
+  const Bytes archive = write_frame(lossless_digits(kThreeBlocks, 2));
   const CodeFile file(archive);
   const StoredFrame& frame = file.frames()[0];
   ASSERT_EQ(frame.header().pixel_groups(), 3U);
   EXPECT_TRUE(frame.header().lossless());
   EXPECT_NO_THROW(frame.verify_pixels(1, 0x0123456789ABCDEF * 2));
   EXPECT_EQ(failure([&] { frame.verify_pixels(1, 5); }),
-            "decoder disagrees in the pixels of images 256 to 511: the file is intact, but the "
+            "decoder disagrees in the pixels of images 512 to 1023: the file is intact, but the "
             "result is not what was encoded");
   EXPECT_THROW(frame.verify_pixels(3, 5), UsageError);
 
@@ -108,7 +108,7 @@ TEST(Frame, PixelHashesCoverGroupsOfImages) {
   tiled.tile_width = 10;
   tiled.tile_height = 14;
   EXPECT_EQ(tiled.tiles_per_image(), 6U);
-  EXPECT_EQ(tiled.images_per_pixel_group(), 42U);
+  EXPECT_EQ(tiled.images_per_pixel_group(), 85U);
   tiled.tile_width = tiled.tile_height = 1;
   EXPECT_EQ(tiled.images_per_pixel_group(), 1U);
   EXPECT_EQ(tiled.pixel_groups(), 10U);

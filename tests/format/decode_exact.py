@@ -45,7 +45,7 @@ class Frame:
         pixels = self.tile_width * self.tile_height * self.channels
         self.tiles = ceil_div(self.width, self.tile_width) * ceil_div(self.height, self.tile_height)
         self.items = self.images * self.tiles
-        self.in_block = min(256, max(1, 2**18 // pixels))
+        self.in_block = min(512, max(1, 2**19 // pixels))
         self.blocks = ceil_div(self.items, self.in_block)
         if flags & 4:
             group = max(1, self.in_block // self.tiles)
