@@ -11,6 +11,22 @@ cp "$out" list.json
 expect 0 pie-encode -m tiny "$testdata"/digit-[01].png -o named.pie
 expect 0 pie-decode -l --json named.pie
 cp "$out" named.json
+# A name need not be text, but a report is.
+odd=$'caf\xe9.png'
+cp "$testdata/digit-0.png" "$odd"
+cp named.pie "$odd.pie"
+while read -r file command; do
+  expect 0 $command --json "$file"
+  python "$out" <<'P'
+import json, sys
+assert "caf" in json.dumps(json.loads(open(sys.argv[1], encoding="utf-8").read()))
+P
+done <<commands
+$odd pie-encode -f -m tiny
+$odd.pie pie-decode -l
+$odd.pie pie-decode -t
+commands
+rm "$odd" "$odd.pie"
 expect 0 pie-encode -f -v "$testdata/digit-0.png" -o cut.pie
 says 'z ' ' MB/s' ', lossless, '
 expect 0 pie-encode -f --layers 1 "$testdata/photo-48x32.png" -o cut.pie

@@ -197,9 +197,8 @@ TEST(Codec, AnImageHasTheSameSymbolsAloneAndInAnArchive) {
   const auto images = model_images(test::kTwoBlocks);
   const auto archive = encode(images, 64);
   const auto decoded = decode(archive.frame);
-  for (const size_t i :
-       {size_t{0}, size_t{1}, size_t{63}, size_t{64}, kItemsPerBlock - 1, kItemsPerBlock,
-        test::kTwoBlocks - 1}) {
+  for (const size_t i : {size_t{0}, size_t{1}, size_t{63}, size_t{64}, kItemsPerBlock - 1,
+                         kItemsPerBlock, test::kTwoBlocks - 1}) {
     const auto alone = encode(images.slice(i, i + 1), 64);
     EXPECT_EQ(symbols_of(alone.frame, 0), symbols_of(archive.frame, i)) << i;
     EXPECT_EQ(decode(alone.frame).pixels(), decoded.slice(i, i + 1).pixels()) << i;
@@ -209,7 +208,8 @@ TEST(Codec, AnImageHasTheSameSymbolsAloneAndInAnArchive) {
 TEST(Codec, SelectedImagesAreThoseOfTheWhole) {
   const auto file = encode(model_images(test::kTwoBlocks)).frame;
   const auto all = decode(file);
-  const std::vector<uint64_t> wanted = {test::kTwoBlocks - 1, 5, 0, kItemsPerBlock, kItemsPerBlock - 1, 5};
+  const std::vector<uint64_t> wanted = {test::kTwoBlocks - 1, 5, 0, kItemsPerBlock,
+                                        kItemsPerBlock - 1,   5};
   const auto some = decode(file, 0, wanted);
   ASSERT_EQ(some.size(), wanted.size());
   for (size_t k = 0; k < wanted.size(); ++k) EXPECT_EQ(some.image(k), all.image(wanted[k])) << k;

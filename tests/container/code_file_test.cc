@@ -54,10 +54,9 @@ TEST(CodeFile, CutLayersKeepsAPrefixAndItsMetadata) {
     ASSERT_EQ(kept.chunks().size(), 1U);
     EXPECT_EQ(kept.chunks()[0].data, (Bytes{1, 2, 3}));
     const Symbols expected = layer_symbols(kTwoBlocks, layers - 1);
-    const Symbols first(
-        expected.begin(),
-        expected.begin() +
-            static_cast<std::ptrdiff_t>(kItemsPerBlock * symbols_per_item(layers - 1)));
+    const Symbols first(expected.begin(),
+                        expected.begin() + static_cast<std::ptrdiff_t>(
+                                               kItemsPerBlock * symbols_per_item(layers - 1)));
     EXPECT_EQ(decode_block(kept, layers - 1, 0, symbols_per_item(layers - 1), NormalSymbols(kStep)),
               first);
     // Cutting the cut frame is cutting the whole one.

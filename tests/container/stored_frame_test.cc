@@ -53,9 +53,11 @@ TEST(Frame, ArchiveDecodesBlockByBlock) {
   EXPECT_EQ(frame.header().items_in_block(2), kThreeBlocks - 2 * kItemsPerBlock);
   // Block 1 of layer 2 on its own.
   const Symbols all = layer_symbols(kThreeBlocks, 2);
-  const auto first = all.begin() + static_cast<std::ptrdiff_t>(kItemsPerBlock * symbols_per_item(2));
-  EXPECT_EQ(decode_block(frame, 2, 1, symbols_per_item(2), NormalSymbols(kStep)),
-            Symbols(first, first + static_cast<std::ptrdiff_t>(kItemsPerBlock * symbols_per_item(2))));
+  const auto first =
+      all.begin() + static_cast<std::ptrdiff_t>(kItemsPerBlock * symbols_per_item(2));
+  EXPECT_EQ(
+      decode_block(frame, 2, 1, symbols_per_item(2), NormalSymbols(kStep)),
+      Symbols(first, first + static_cast<std::ptrdiff_t>(kItemsPerBlock * symbols_per_item(2))));
   EXPECT_THROW(frame.block(3, 0), UsageError);
   EXPECT_THROW(frame.block(0, 3), UsageError);
 }

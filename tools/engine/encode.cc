@@ -137,8 +137,12 @@ class EncodeRun {
       for (size_t i = part.first; i < part.first + part.count; ++i) {
         const auto name = source.name(i);
         const auto path = part.path == "-" ? part.path : name;
-        jobs.push_back(
-            {name, path == part.path ? "" : part.path, {path}, {{i, 1, false, true}}, false, whole});
+        jobs.push_back({name,
+                        path == part.path ? "" : part.path,
+                        {path},
+                        {{i, 1, false, true}},
+                        false,
+                        whole});
       }
     }
     if (together || (jobs.size() > 1 && !options_.destination.file.empty())) {
