@@ -38,7 +38,7 @@ int measure_images(const EvalOptions& options, const CommonOptions& common) {
   report["sharpness"]["data_stderr"] =
       finite_or_null(report, "sharpness.data_stderr", mean.standard_error());
   const auto reports = Json::array({report});
-  std::cout << (common.json ? as_json(reports, true) : as_table(reports));
+  std::cout << (common.json ? as_json(reports, true) : as_table(reports, common.verbose > 0));
   if (!options.csv.empty()) {
     const auto text = as_csv(reports);
     write_output(options.csv, Bytes(text.begin(), text.end()), options.force);

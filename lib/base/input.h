@@ -42,6 +42,7 @@ class Input {
   Bytes all(std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max()) const;
 
  private:
+  class Descriptor;
   struct State;
   std::shared_ptr<State> state_;
 };

@@ -57,7 +57,9 @@ std::string printable(std::string text) {
   return text;
 }
 
-void log_error(const std::string& file, const std::string& message) { print(file, "", message); }
+void log_error(const std::string& file, const std::string& message) {
+  if (verbosity() >= Verbosity::kQuiet) print(file, "", message);
+}
 
 void log_warning(const std::string& file, const std::string& message) {
   warned = true;

@@ -6,6 +6,7 @@
 namespace pie {
 
 enum class Verbosity {
+  kSilent,   // nothing (-qq)
   kQuiet,    // errors only (-q)
   kNormal,   // errors, warnings, notes
   kVerbose,  // everything (-v)

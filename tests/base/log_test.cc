@@ -54,6 +54,7 @@ TEST(Log, VerbosityChoosesWhatIsPrintedAndStdoutStaysEmpty) {
     return testing::internal::GetCapturedStderr();
   };
   set_program_name("t");
+  EXPECT_EQ(printed(Verbosity::kSilent), "");
   EXPECT_EQ(printed(Verbosity::kQuiet), "t: e\n");
   EXPECT_EQ(printed(Verbosity::kNormal), "t: e\nt: warning: w\nt: n\n");
   EXPECT_EQ(printed(Verbosity::kVerbose), "t: e\nt: warning: w\nt: n\nt: d\n");

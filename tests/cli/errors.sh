@@ -135,6 +135,16 @@ done
 expect 3 pie-encode --max-memory 2G - -o x.pie <zeros.png
 rm zeros.png
 
+# What is wrong with a command line is said in words.
+for case in '--model needs a value|-m' '--nonsense is not expected here|--nonsense' \
+  '--layers: 99 is not between 1 and 64|--layers 99' \
+  '--coder: best is none of auto,model,floor|--coder best'; do
+  expect 2 pie-encode ${case#*|}
+  says "pie-encode: ${case%|*}; try --help"
+done
+expect 1 pie-encode -qq none.png
+[ ! -s "$err" ] || fail "-qq says something"
+
 # Configurations that are none, or deeper than any.
 echo '[1]' >array.json
 expect 2 pie-train --config array.json --data "$digits" -o x

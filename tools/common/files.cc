@@ -54,8 +54,10 @@ std::unique_ptr<OutputFile> open_output(const std::string& path, bool overwrite)
   return std::make_unique<OutputFile>(path, overwrite);
 }
 
-void write_output(const std::string& path, const Bytes& bytes, bool overwrite) {
+void write_output(const std::string& path, const Bytes& bytes, bool overwrite,
+                  const std::vector<std::string>& made_of) {
   const auto file = open_output(path, overwrite);
+  for (const auto& input : made_of) file->restrict_to(input);
   file->write(bytes);
   file->commit();
 }

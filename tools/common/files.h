@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/base/bytes.h"
 #include "lib/base/file.h"
@@ -53,8 +54,10 @@ void make_folder(const std::string& path);
 // `overwrite` is false, UsageError if it is a terminal.
 std::unique_ptr<OutputFile> open_output(const std::string& path, bool overwrite);
 
-// Writes all bytes under the final name at once. Throws like open_output.
-void write_output(const std::string& path, const Bytes& bytes, bool overwrite);
+// Writes all bytes under the final name at once, with no permission that one of the files they are
+// made of does not give. Throws like open_output.
+void write_output(const std::string& path, const Bytes& bytes, bool overwrite,
+                  const std::vector<std::string>& made_of = {});
 
 // The name under which an archive keeps the file at `path`: below the folder `root` if that is
 // given, else what there is of the path, without what leads to the root of all or out of this

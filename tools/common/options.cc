@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <iostream>
+#include <regex>
 #include <sstream>
 #include <string_view>
 
@@ -27,14 +28,14 @@ constexpr std::uint64_t kMostListBytes = std::uint64_t{1} << 28;
 }  // namespace
 
 bool CommonOptions::shows_progress() const {
-  return !quiet && !no_progress && (progress || isatty(STDERR_FILENO) != 0);
+  return quiet == 0 && !no_progress && (progress || isatty(STDERR_FILENO) != 0);
 }
 
 void add_common_options(CLI::App& app, CommonOptions& options, const std::string& examples) {
   options.examples = examples;
   app.option_defaults()->group("Messages");
   app.add_flag("-v,--verbose", options.verbose, "Say more on stderr");
-  app.add_flag("-q,--quiet", options.quiet, "Say only errors on stderr");
+  app.add_flag("-q,--quiet", options.quiet, "Say only errors on stderr; twice: nothing");
   auto* progress = app.add_flag("--progress", options.progress,
                                 "Show how far long jobs are; default: if stderr is a terminal");
   app.add_flag("--no-progress", options.no_progress, "Do not show it")->excludes(progress);
@@ -184,8 +185,6 @@ uint64_t parse_size(const std::string& text) {
   return size;
 }
 
-}  // namespace
-
 // The parser takes the next word for the value of "--output=", which may name an input.
 void refuse_empty_assignments(int argc, char** argv) {
   for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
@@ -196,6 +195,21 @@ void refuse_empty_assignments(int argc, char** argv) {
     }
   }
 }
+
+// The parser's messages as sentences.
+std::string as_sentence(std::string message) {
+  static const std::vector<std::pair<const char*, const char*>> kSentences{
+      {": 1 required ([A-Z:]+).* missing", " needs a value"},
+      {"The following arguments? (was|were) not expected: (.*)", "$2 is not expected here"},
+      {": Value (.*) not in range (.*) to (.*)", ": $1 is not between $2 and $3"},
+      {": (.*) not in \\{(.*)\\}", ": $1 is none of $2"}};
+  for (const auto& [pattern, sentence] : kSentences) {
+    message = std::regex_replace(message, std::regex(pattern), sentence);
+  }
+  return message;
+}
+
+}  // namespace
 
 int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** argv) {
   try {
@@ -208,7 +222,7 @@ int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** a
   } catch (const CLI::ParseError& error) {
     // These two go with whatever else is missing.
     if (app.count("--version") + app.count("--completion") == 0) {
-      log_error(std::string(error.what()) + "; try --help");
+      log_error(as_sentence(error.what()) + "; try --help");
       return static_cast<int>(ExitCode::kUsage);
     }
   }
@@ -216,7 +230,9 @@ int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** a
     options.max_memory = parse_size(options.memory_text);
     limit_memory(options.max_memory);
   }
-  if (options.quiet) set_verbosity(Verbosity::kQuiet);
+  if (options.quiet > 0) {
+    set_verbosity(options.quiet > 1 ? Verbosity::kSilent : Verbosity::kQuiet);
+  }
   if (options.verbose > 0) set_verbosity(Verbosity::kVerbose);
   if (app.count("--completion") > 0) {
     std::cout << completion_script(app, options.completion);

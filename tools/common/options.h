@@ -18,7 +18,7 @@ struct CommonOptions {
   std::string device = "cpu";
   std::string precision = "auto";
   bool json = false;
-  bool quiet = false;
+  int quiet = 0;
   int verbose = 0;
   std::string examples;                        // of --help
   std::string completion;                      // for this shell

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "tools/common/files.h"
+
 namespace pie {
 namespace {
 
@@ -56,23 +58,39 @@ std::string short_text(const Json& value) {
 bool is_known(const std::string& path) {
   static const std::set<std::string> kKnown{
       "schema", "tool", "model.name", "likelihood.definition", "sharpness.kernel", "sharpness.on"};
-  constexpr const char* kName = ".name";
-  const bool names = path.size() > 5 && path.compare(path.size() - 5, 5, kName) == 0;
-  return names || kKnown.count(path) > 0 || path.compare(0, 8, "warnings") == 0;
+  return has_suffix(path, ".name") || kKnown.count(path) > 0 || path.rfind("warnings", 0) == 0;
+}
+
+// What tells why a figure is as it is, or what it took, and not how good a model is.
+bool is_detail(const std::string& path) {
+  constexpr std::array kGroups{"training.",    "time_s.",
+                               "env.",         "likelihood.parts_bits_per_dim.",
+                               "latents.map.", "likelihood.logdet."};
+  constexpr std::array kOfLayers{".payload_bytes",
+                                 ".payload_bytes_per_image",
+                                 ".model_blocks",
+                                 ".plain_blocks",
+                                 ".ideal_bytes",
+                                 ".gap_percent",
+                                 ".images_made_worse_percent"};
+  return std::any_of(kGroups.begin(), kGroups.end(),
+                     [&](const char* group) { return path.rfind(group, 0) == 0; }) ||
+         std::any_of(kOfLayers.begin(), kOfLayers.end(),
+                     [&](const char* name) { return has_suffix(path, name); });
 }
 
 // A name, and what each report says of it.
 using TableRow = std::pair<std::string, std::vector<std::string>>;
 
 // Rows in the order of the reports; what only later ones have stands where it stands there.
-std::vector<TableRow> rows_of(const Json& reports) {
+std::vector<TableRow> rows_of(const Json& reports, bool with_details) {
   std::vector<TableRow> table;
   for (size_t column = 0; column < reports.size(); ++column) {
     Rows figures;
     flatten(reports[column], true, "", figures);
     auto at = table.begin();
     for (const auto& [path, value] : figures) {
-      if (is_known(path)) continue;
+      if (is_known(path) || (!with_details && is_detail(path))) continue;
       const auto same = std::find_if(table.begin(), table.end(), [&, &key = path](const auto& row) {
         return row.first == key;
       });
@@ -112,8 +130,8 @@ std::string as_json(const Json& reports, bool alone) {
   return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string as_table(const Json& reports) {
-  const auto table = rows_of(reports);
+std::string as_table(const Json& reports, bool with_details) {
+  const auto table = rows_of(reports, with_details);
   TableRow head;
   std::string text, group, warnings;
   for (const auto& report : reports) {

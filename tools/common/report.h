@@ -16,8 +16,8 @@ Json finite_or_null(Json& report, const std::string& name, double value);
 void timed(Json& report, const std::string& name, const std::function<void()>& work);
 
 // The figures of an array of reports for people: a column for each, headed by its model, and few
-// digits; warnings below.
-std::string as_table(const Json& reports);
+// digits; warnings below. Without details, only what one compares.
+std::string as_table(const Json& reports, bool with_details);
 
 // One document: the reports as an array, or if `alone` the only one by itself.
 std::string as_json(const Json& reports, bool alone);

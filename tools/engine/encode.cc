@@ -101,11 +101,8 @@ class EncodeRun {
                             "the images given; leave out what failed");
                       }
                       outputs_.claim(options_.latents, "--latents");
-                      const auto file =
-                          open_output(options_.latents, options_.destination.overwrite);
-                      for (const auto& path : latents_of_) file->restrict_to(path);
-                      file->write(write_npy(torch::cat(latents_)));
-                      file->commit();
+                      write_output(options_.latents, write_npy(torch::cat(latents_)),
+                                   options_.destination.overwrite, latents_of_);
                       return ExitCode::kOk;
                     }));
     }
@@ -137,12 +134,8 @@ class EncodeRun {
       for (size_t i = part.first; i < part.first + part.count; ++i) {
         const auto name = source.name(i);
         const auto path = part.path == "-" ? part.path : name;
-        jobs.push_back({name,
-                        path == part.path ? "" : part.path,
-                        {path},
-                        {{i, 1, false, true}},
-                        false,
-                        whole});
+        const auto root = path == part.path ? "" : part.path;
+        jobs.push_back({name, root, {path}, {{i, 1, false, true}}, false, whole});
       }
     }
     if (together || (jobs.size() > 1 && !options_.destination.file.empty())) {

@@ -75,7 +75,8 @@ void write_pictures(const ModelReport& report, const EvalOptions& options,
 
 int run_eval(const CommonOptions& common, const EvalOptions& options) {
   const auto print = [&](const Json& reports) {
-    std::cout << (common.json ? as_json(reports, options.models.size() <= 1) : as_table(reports))
+    std::cout << (common.json ? as_json(reports, options.models.size() <= 1)
+                              : as_table(reports, common.verbose > 0))
               << std::flush;
   };
   if (options.models.empty()) {
