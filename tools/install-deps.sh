@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build pkg-config git ca-certificates
-  libtorch-dev libopenblas0-openmp   # without an optimised BLAS, LibTorch is 30 times slower
+  libtorch-dev libgloo-dev libopenblas0-openmp   # without an optimised BLAS, LibTorch is 30 times slower
   libpng-dev libjpeg62-turbo-dev libgif-dev libtiff-dev libwebp-dev libjxl-dev libstb-dev zlib1g-dev libzstd-dev libxxhash-dev nettle-dev
   libcli11-dev nlohmann-json3-dev libmimalloc-dev
   libgtest-dev python3 python3-numpy zstd

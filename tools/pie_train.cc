@@ -86,6 +86,10 @@ void add_output_options(CLI::App& app, pie::TrainOptions& options) {
   app.add_option("-o,--output", options.output, "The model to write (MODEL.safetensors)")
       ->type_name("FILE")
       ->required();
+  app.add_option("--peer-timeout", options.peer_timeout,
+                 "How long to wait for another process of the same training")
+      ->type_name("TIME")
+      ->capture_default_str();
   app.add_option("--save-every", options.save_every,
                  "Time between two savings of model and state: 90s, 30m, 2h")
       ->type_name("TIME")

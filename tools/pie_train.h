@@ -18,7 +18,7 @@ struct TrainOptions {
   int64_t epochs = 0, steps = 0, stop_at = 0, batch = 0;  // 0: as the preset says
   double lr = 0;
   std::string time;  // "30m"
-  std::string save_every = "5m";
+  std::string save_every = "5m", peer_timeout = "10m";
   bool force = false, dry_run = false;
 };
 

@@ -96,9 +96,10 @@ void require_within(const FrameHeader& h, const Limits& limits) {
   const std::uint64_t pixels = std::max<std::uint64_t>(1, width * height);
   if (pixels > limits.pixels_per_image || h.images > limits.pixels_per_frame / pixels) {
     throw LimitError(std::to_string(h.images) + (h.images == 1 ? " image" : " images") + " of " +
-                     std::to_string(width) + " x " + std::to_string(height) +
-                     " pixels are above the limit of " + std::to_string(limits.pixels_per_image) +
-                     " pixels an image, " + std::to_string(limits.pixels_per_frame) + " in all");
+                     std::to_string(width) + " x " + std::to_string(height) + " pixels" +
+                     (h.images == 1 ? " is" : " are") + " above the limit of " +
+                     std::to_string(limits.pixels_per_image) + " pixels an image, " +
+                     std::to_string(limits.pixels_per_frame) + " in all");
   }
 }
 

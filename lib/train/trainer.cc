@@ -196,8 +196,8 @@ void Trainer::check_validation(const ImageSource& images) const {
   }
 }
 
-Trainer::Batch Trainer::batch(TrainingSet& data, int64_t step, bool labelled) const {
-  const auto chosen = data.batch(step, labelled);
+Trainer::Batch Trainer::batch(TrainingSet& data, int64_t step, bool labelled, Range range) const {
+  const auto chosen = data.batch(step, labelled, range.first, range.last);
   Batch result;
   // Classes are told from the samples themselves, as in evaluation; densities need the noise.
   result.x = model_->discrete() || labelled
@@ -212,10 +212,19 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
                       const std::function<void(const TrainStatus&)>& report) {
   images_ = static_cast<int64_t>(run.data->size());
   if (optimizer_->steps == 0 && !initialized_) {
-    model_->initialize(batch(*run.data, 0, false).x);
-    optimizer_->average.copy_(flat_->values);
+    model_->initialize(batch(*run.data, 0, false, {0, config_.batch}).x);
   }
-  const auto threads = std::min<int64_t>(at::get_num_threads(), config_.batch);
+  ProcessGroup* const group = run.group;
+  Range range{0, config_.batch};
+  if (group != nullptr) {
+    range = {config_.batch * group->rank() / group->size(),
+             config_.batch * (group->rank() + 1) / group->size()};
+    // Other processors may have rounded the same start in another way.
+    group->share(flat_->values);
+    for (auto& [name, buffer] : flat_->buffers) group->share(buffer);
+  }
+  if (optimizer_->steps == 0) optimizer_->average.copy_(flat_->values);
+  const auto threads = std::clamp<int64_t>(range.last - range.first, 1, at::get_num_threads());
   while (static_cast<int64_t>(replicas_.size()) < threads) {
     replicas_.push_back(make_model(preset_));
     flat_->add_replica(*replicas_.back());
@@ -232,14 +241,24 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   const bool density = config_.task != "classify", classes = config_.task != "density";
   for (;;) {
     const int64_t step = optimizer_->steps;
+    bool stops = interrupted();
+    if (group != nullptr) {
+      // One clock, and one end.
+      auto told =
+          torch::tensor({group->is_first() ? elapsed_s_ : 0, stops ? 1.0 : 0}, torch::kFloat64);
+      group->sum(told);
+      elapsed_s_ = told[0].item<double>();
+      stops = told[1].item<double>() > 0;
+    }
     const double done = progress();
     if (done >= 1) return TrainEnd::kFinished;
     if (run.stop_at > 0 && step >= run.stop_at) return TrainEnd::kStoppedAt;
-    if (interrupted()) return TrainEnd::kInterrupted;
+    if (stops) return TrainEnd::kInterrupted;
     Batch dense, labelled;
-    if (density) dense = batch(*run.data, step, false);
-    if (classes) labelled = batch(*run.data, step, true);
-    const auto loss = differentiate(dense, labelled, step);
+    if (density) dense = batch(*run.data, step, false, range);
+    if (classes) labelled = batch(*run.data, step, true, range);
+    auto loss = differentiate(dense, labelled, step, range);
+    if (group != nullptr) sum_over(*group, loss);
     const double sum = loss.nats_per_dim + loss.cross_entropy;
 
     TrainStatus status;
@@ -264,7 +283,8 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
     status.elapsed_s = elapsed_s_;
     status.images_per_s = static_cast<double>((status.step - first_step) * config_.batch) /
                           std::max(1e-9, elapsed_s_ - elapsed_before);
-    if (run.validation != nullptr && status.step % config_.validate_every == 0) {
+    if (run.validation != nullptr && status.step % config_.validate_every == 0 &&
+        (group == nullptr || group->is_first())) {
       validate(run, status);
       remember(status);
     }
@@ -303,7 +323,8 @@ void Trainer::remember(const TrainStatus& status) {
   curve_.push_back(point);
 }
 
-Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, int64_t step) {
+Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, int64_t step,
+                                     Range range) {
   const auto replicas = static_cast<int64_t>(replicas_.size());
   std::vector<Loss> losses(replicas_.size());
   // One level of parallelism, around everything: a step has a thousand small operations, of which
@@ -312,14 +333,15 @@ Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, 
     const auto i = static_cast<int64_t>(replica);
     auto& model = *replicas_[replica];
     auto& loss = losses[replica];
-    const int64_t first = config_.batch * i / replicas, last = config_.batch * (i + 1) / replicas;
+    const int64_t all = range.last - range.first;
+    const int64_t first = all * i / replicas, last = all * (i + 1) / replicas;
     if (first == last) return;
     const double share = 1.0 / static_cast<double>(config_.batch);
     if (dense.x.defined()) {
       auto how = config_.log_det;
       how.seed = seed_ ^ kProbeSeed;
       for (int64_t k = first; k < last; ++k) {
-        how.keys.push_back(static_cast<uint64_t>(step * config_.batch + k));
+        how.keys.push_back(static_cast<uint64_t>(step * config_.batch + range.first + k));
       }
       const auto nats = model.log_likelihood(dense.x.slice(0, first, last), how).total().sum() *
                         (-share / static_cast<double>(model.input_shape().elements()));
@@ -342,6 +364,18 @@ Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, 
     total.cross_entropy += loss.cross_entropy;
   }
   return total;
+}
+
+void Trainer::sum_over(ProcessGroup& group, Loss& loss) {
+  auto& sum = flat_->gradients[0];
+  for (size_t i = 1; i < flat_->gradients.size(); ++i) {
+    sum.add_(flat_->gradients[i]);
+    flat_->gradients[i].zero_();
+  }
+  group.sum(sum);
+  auto losses = torch::tensor({loss.nats_per_dim, loss.cross_entropy}, torch::kFloat64);
+  group.sum(losses);
+  loss = {losses[0].item<double>(), losses[1].item<double>()};
 }
 
 void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm) {

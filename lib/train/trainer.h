@@ -12,6 +12,7 @@
 #include "lib/image/image_source.h"
 #include "lib/model/model_file.h"
 #include "lib/train/optimizer.h"
+#include "lib/train/process_group.h"
 #include "lib/train/train_config.h"
 #include "lib/train/training_set.h"
 
@@ -22,8 +23,9 @@ struct TrainRun {
   TrainingSet* data = nullptr;              // as `Trainer::training_set` makes it
   const ImageSource* validation = nullptr;  // may be null
   Bytes validation_labels;                  // empty: no classification error is reported
-  bool bfloat16 = false;  // inside the subnetworks; log-dets and losses stay float32
-  int64_t stop_at = 0;    // stop at this step although the schedule goes on; 0: never
+  ProcessGroup* group = nullptr;  // of the processes that train together; null: this one alone
+  bool bfloat16 = false;          // inside the subnetworks; log-dets and losses stay float32
+  int64_t stop_at = 0;            // stop at this step although the schedule goes on; 0: never
 };
 
 // One line of the training log; validation figures only where `validated`.
@@ -109,14 +111,20 @@ class Trainer {
   struct Loss {
     double nats_per_dim = 0, cross_entropy = 0;  // means over the batch
   };
-  // The batch of a step, of all images or of those that have labels.
-  Batch batch(TrainingSet& data, int64_t step, bool labelled) const;
+  // Which images of each batch this process takes.
+  struct Range {
+    int64_t first, last;
+  };
+  // Those images of the batch of a step, of all images or of those that have labels.
+  Batch batch(TrainingSet& data, int64_t step, bool labelled, Range range) const;
   // Adds the validation figures to `status`.
   void validate(const TrainRun& run, TrainStatus& status) const;
   // Adds the gradient of the loss to the replicas', each on a thread of its own with an equal share
-  // of the batches: `dense` for the likelihood, `labelled` for the cross-entropy, each of which may
-  // be empty.
-  Loss differentiate(const Batch& dense, const Batch& labelled, int64_t step);
+  // of the batches' images in `range`: `dense` for the likelihood, `labelled` for the
+  // cross-entropy, each of which may be empty. Returns that share of the loss.
+  Loss differentiate(const Batch& dense, const Batch& labelled, int64_t step, Range range);
+  // Makes the gradient, and the loss, those of all processes.
+  void sum_over(ProcessGroup& group, Loss& loss);
   [[noreturn]] void report_not_finite(const torch::Tensor& x, double loss, double norm);
 
   Json preset_;

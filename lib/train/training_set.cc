@@ -150,17 +150,17 @@ std::pair<size_t, Image> TrainingSet::take(uint64_t position, size_t count) {
       " training images can be read; the first failed with: " + source_.skipped().front().cause);
 }
 
-TrainingSet::Batch TrainingSet::batch(int64_t step, bool labelled) {
+TrainingSet::Batch TrainingSet::batch(int64_t step, bool labelled, int64_t first, int64_t last) {
   const size_t count = labelled ? labelled_ : usable_.size();
-  Batch batch{ImageSet(required_, static_cast<size_t>(config_.batch)), {}, {}};
-  for (int64_t k = 0; k < config_.batch; ++k) {
+  Batch batch{ImageSet(required_, static_cast<size_t>(last - first)), {}, {}};
+  for (int64_t k = first; k < last; ++k) {
     // Batches run on through the epochs, so that every image is used equally often.
     const auto [index, image] = take(static_cast<uint64_t>(step * config_.batch + k), count);
     // Met only if the file has changed since its header was read.
     const auto cause = misfit({image.shape, image.bits}, required_, false);
     if (!cause.empty()) throw ShapeError(source_.name(index) + ": " + cause);
     interleaved_to_planar(required_, image.samples.data(),
-                          batch.images.data(static_cast<size_t>(k)));
+                          batch.images.data(static_cast<size_t>(k - first)));
     batch.indices.push_back(index);
     if (labelled) batch.labels.push_back(labels_[index]);
   }

@@ -39,9 +39,10 @@ class TrainingSet {
     std::vector<size_t> indices;  // of the images in the source
     std::vector<int64_t> labels;  // of a labelled batch
   };
-  // The images of a step, augmented: of all that fit, or of those among them that have labels.
-  // Throws OperationError if none of them can be read.
-  Batch batch(int64_t step, bool labelled);
+  // Those from `first` to before `last` of the images of a step, augmented: of all that fit, or of
+  // those among them that have labels. Throws OperationError if none of them can be read.
+  Batch batch(int64_t step, bool labelled, int64_t first, int64_t last);
+  Batch batch(int64_t step, bool labelled) { return batch(step, labelled, 0, config_.batch); }
 
  private:
   // The order of the images in the epoch that was asked for last.

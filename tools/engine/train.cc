@@ -115,8 +115,10 @@ class Results {
  public:
   // Refuses before hours of work, not after them: throws OperationError if one of the files cannot
   // be written, or exists and is not that of the run that goes on.
-  Results(const TrainOptions& options, OutputPaths& paths)
-      : model_(options.output), state_(options.output + ".state"), writes_(!options.dry_run) {
+  Results(const TrainOptions& options, bool is_first, OutputPaths& paths)
+      : model_(options.output),
+        state_(options.output + ".state"),
+        writes_(!options.dry_run && is_first) {
     const bool goes_on = same_file(options.resume, state_), replace = options.force || goes_on;
     if (!writes_) return;
     if (goes_on) forget_used_file(state_);
@@ -290,7 +292,9 @@ bool train(Trainer& trainer, const TrainRun& run, const CommonOptions& common,
            "; continue with the same --data, --val and -o, and --resume " + results.state();
   };
   const InterruptFlag interrupt;
-  std::optional<TrainingLog> progress(std::in_place, common.shows_progress(), options.log);
+  const bool is_first = run.group == nullptr || run.group->is_first();
+  std::optional<TrainingLog> progress(std::in_place, is_first && common.shows_progress(),
+                                      is_first ? options.log : "");
   using Clock = std::chrono::steady_clock;
   auto saved_at = Clock::now();
   TrainEnd end;
@@ -324,7 +328,7 @@ bool train(Trainer& trainer, const TrainRun& run, const CommonOptions& common,
   results.save(trainer);
   if (end == TrainEnd::kInterrupted && !options.dry_run) {
     log_note("interrupted " + how_to_go_on());
-    interrupt.reraise();
+    if (interrupt.is_set()) interrupt.reraise();  // or else another process of the training was
   }
   return whole;
 }
@@ -332,6 +336,13 @@ bool train(Trainer& trainer, const TrainRun& run, const CommonOptions& common,
 }  // namespace
 
 int run_train(const CommonOptions& common, const TrainOptions& options) {
+  const auto place = process_place();
+  const bool is_first = !place || place->rank == 0;
+  // Each sees the same images; one speaks of them, and writes.
+  if (!is_first) set_verbosity(std::min(verbosity(), Verbosity::kQuiet));
+  if (place && common.threads == 0) {
+    at::set_num_threads(std::max(1, at::get_num_threads() / place->local_size));
+  }
   PassedOver passed_over;
   SourceOptions source_options = common.source_options();
   source_options.recursive = true;
@@ -351,6 +362,11 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
     paths.add_input(path);
   }
 
+  std::optional<ProcessGroup> group;
+  if (place) {
+    group.emplace(*place, std::chrono::milliseconds(std::llround(
+                              1000 * parse_seconds("--peer-timeout", options.peer_timeout))));
+  }
   auto trainer = trainer_for(common, options);
   const bool labelled = trainer.config().task != "density";
   auto images = trainer.training_set(data, labelled ? labels_of(data, "--labels", options.labels,
@@ -363,11 +379,12 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   if (options.epochs > 0) trainer.set_steps((options.epochs * count + batch - 1) / batch);
   if (!options.resume.empty() && options.steps > 0) trainer.set_steps(options.steps);
   if (!options.time.empty()) trainer.set_time_limit(parse_seconds("--time", options.time));
-  const Results results(options, paths);
-  if (!options.log.empty()) paths.claim(options.log, "the log");
+  const Results results(options, is_first, paths);
+  if (!options.log.empty() && is_first) paths.claim(options.log, "the log");
 
   TrainRun run;
   run.data = &images;
+  run.group = group ? &*group : nullptr;
   if (validation) {
     trainer.check_validation(*validation);
     run.validation = &*validation;
@@ -385,6 +402,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
       " subnetworks");
 
   const bool log_whole = train(trainer, run, common, options, results);
+  if (!is_first) return 0;
   passed_over.count_the_rest();
   if (options.dry_run) {
     log_note("dry run: one step done, nothing written");

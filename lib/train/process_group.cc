@@ -1,0 +1,130 @@
+#include "lib/train/process_group.h"
+
+#include <array>
+#include <cstdlib>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <vector>
+
+#include "lib/base/error.h"
+
+namespace pie {
+namespace {
+
+// The variables of those who start processes.
+struct Launcher {
+  const char *rank, *size, *local_size;
+};
+constexpr std::array<Launcher, 4> kLaunchers{
+    {{"RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"},                                      // torchrun
+     {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"},  // Open MPI
+     {"PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"},                                     // MPICH
+     {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE"}}};         // srun
+
+std::optional<int> number(const char* variable, int least, int most) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr || *text == '\0') return {};
+  char* end = nullptr;
+  const long value = std::strtol(text, &end, 10);
+  // Slurm counts the tasks of several nodes as "2(x3)".
+  if ((*end != '\0' && *end != '(' && *end != ',') || value < least || value > most) {
+    throw UsageError(std::string(variable) + "=" + text + ": not a number from " +
+                     std::to_string(least) + " to " + std::to_string(most));
+  }
+  return static_cast<int>(value);
+}
+
+std::string first_line(const std::exception& error) {
+  const std::string text = error.what();
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+std::optional<ProcessPlace> process_place() {
+  constexpr int kMost = 1 << 16;
+  for (const auto& launcher : kLaunchers) {
+    const auto size = number(launcher.size, 1, kMost);
+    const auto rank = number(launcher.rank, 0, kMost);
+    if (!size || !rank) continue;
+    if (*rank >= *size) {
+      throw UsageError(std::string(launcher.rank) + " is " + std::to_string(*rank) + ", but only " +
+                       std::to_string(*size) + " processes train");
+    }
+    if (*size == 1) return {};
+    ProcessPlace place;
+    place.rank = *rank;
+    place.size = *size;
+    const char* address = std::getenv("MASTER_ADDR");
+    place.local_size = number(launcher.local_size, 1, kMost).value_or(address ? 1 : *size);
+    if (address != nullptr && *address != '\0') {
+      place.address = address;
+    } else if (place.local_size < place.size) {
+      throw UsageError("several machines train: set MASTER_ADDR to the first one's name");
+    }
+    place.port = static_cast<std::uint16_t>(number("MASTER_PORT", 1, 65535).value_or(place.port));
+    const char* hosted = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
+    place.hosted = hosted != nullptr && std::string(hosted) == "True";
+    return place;
+  }
+  return {};
+}
+
+struct ProcessGroup::Backend {
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+};
+
+ProcessGroup::ProcessGroup(const ProcessPlace& place, std::chrono::milliseconds timeout)
+    : place_(place), backend_(std::make_unique<Backend>()) {
+  try {
+    c10d::TCPStoreOptions options;
+    options.port = place.port;
+    options.isServer = place.rank == 0 && !place.hosted;
+    options.numWorkers = place.size;
+    options.waitWorkers = !place.hosted;
+    options.timeout = timeout;
+    const auto store = c10::make_intrusive<c10d::PrefixStore>(
+        "pie", c10::make_intrusive<c10d::TCPStore>(place.address, options));
+    auto gloo = c10d::ProcessGroupGloo::Options::create(timeout);
+    const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
+    gloo->devices.push_back(interface != nullptr
+                                ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
+                            : place.local_size == place.size
+                                ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
+                                : c10d::ProcessGroupGloo::createDefaultDevice());
+    gloo->threads = 2;
+    backend_->gloo =
+        c10::make_intrusive<c10d::ProcessGroupGloo>(store, place.rank, place.size, gloo);
+  } catch (const std::exception& error) {
+    throw OperationError("process " + std::to_string(place.rank) + " of " +
+                         std::to_string(place.size) + " cannot meet the others at " +
+                         place.address + ":" + std::to_string(place.port) + ": " +
+                         first_line(error));
+  }
+}
+
+ProcessGroup::~ProcessGroup() = default;
+
+template <typename Start>
+void ProcessGroup::finish(const char* what, const Start& start) {
+  try {
+    start()->wait();
+  } catch (const std::exception& error) {
+    throw OperationError("process " + std::to_string(place_.rank) + " of " +
+                         std::to_string(place_.size) + " cannot " + what +
+                         ": another has ended, or does not answer: " + first_line(error));
+  }
+}
+
+void ProcessGroup::sum(torch::Tensor& values) {
+  std::vector<at::Tensor> all{values};
+  finish("sum gradients", [&] { return backend_->gloo->allreduce(all); });
+}
+
+void ProcessGroup::share(torch::Tensor& values) {
+  std::vector<at::Tensor> all{values};
+  finish("share weights", [&] { return backend_->gloo->broadcast(all); });
+}
+
+}  // namespace pie
