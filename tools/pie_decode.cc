@@ -228,6 +228,8 @@ void add_options(CLI::App& app, DecodeOptions& options, std::vector<std::string>
   auto* operands = app.add_option("FILE", paths, "Code files, with -r folders; - is stdin");
   add_destination_options(app, options.destination);
   app.add_flag("-r,--recursive", recursive, "Descend into folders; with -O, keep them");
+  add_shard_option(app, options.shard,
+                   "Only the I-th of N parts: of the code files, or of the images of the only one");
   add_input_lists(app, lists);
   auto formats = writable_formats();
   formats.insert(formats.end(), {kIdx, kCifar});
@@ -308,6 +310,15 @@ int run(int argc, char** argv) {
   ExitCode worst = ExitCode::kOk;
   options.files = code_inputs(paths, recursive, options.destination.suffix, worst);
   if (options.files.empty() && options.latents.empty()) return static_cast<int>(worst);
+  if (options.files.size() > 1 && !options.shard.is_all()) {
+    std::vector<CodeInput> own;
+    for (std::size_t i = options.shard.number - 1; i < options.files.size();
+         i += options.shard.count) {
+      own.push_back(options.files[i]);
+    }
+    options.files = own;
+    options.shard = {};
+  }
   if (options.files.size() > 1 && !options.destination.file.empty()) {
     throw UsageError("-o takes one code file; use -O or -c for several");
   }

@@ -6,6 +6,7 @@
 
 #include "lib/container/code_file.h"
 #include "tools/common/files.h"
+#include "tools/common/shard.h"
 
 namespace pie {
 
@@ -24,6 +25,7 @@ struct DecodeOptions {
   std::string select;   // "5,10-20"
   std::string latents;  // .npy file to decode instead of code files
   bool list = false, test = false, test_all = false, breakpoints = false;
+  Shard shard;  // of the images of each file
   std::vector<CodeInput> files;
 };
 

@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/coding/normal_table.h"
 #include "lib/container/code_file.h"
+#include "lib/container/join.h"
 #include "lib/image/image_io.h"
 #include "tools/common/load_engine.h"
 #include "tools/common/options.h"
@@ -58,12 +59,39 @@ ExitCode cut_file(const Input& input, const CommonOptions& common, EncodeOptions
   return ExitCode::kOk;
 }
 
+// Parts of an archive, or any code files, as one.
+ExitCode join_files(const std::vector<Input>& inputs, const CommonOptions& common,
+                    EncodeOptions& options) {
+  const std::string& output = options.destination.file;
+  options.outputs.claim(output, "the parts");
+  std::vector<StoredFrame> frames;
+  for (const auto& input : inputs) {
+    const auto opened = run_for_file(input.name(), [&] {
+      const CodeFile file(input, common.limits());
+      file.require_layers();
+      frames.insert(frames.end(), file.frames().begin(), file.frames().end());
+      return ExitCode::kOk;
+    });
+    if (opened != ExitCode::kOk) return opened;
+  }
+  const auto out = open_output(output, options.destination.overwrite);
+  for (const auto& input : inputs) out->restrict_to(input.path());
+  join_frames(frames, [&](ByteSpan piece) { out->write(piece.data, piece.size); });
+  out->commit();
+  log_note(output, std::to_string(inputs.size()) + " code files joined");
+  return ExitCode::kOk;
+}
+
 void add_options(CLI::App& app, EncodeOptions& options, std::vector<std::string>& files,
                  InputLists& lists) {
   app.add_option("FILE", files, "Images, folders, IDX or CIFAR files; - is stdin");
   add_destination_options(app, options.destination);
   app.add_flag("-r,--recursive", options.recursive, "Descend into folders");
   add_input_lists(app, lists);
+  add_shard_option(
+      app, options.shard,
+      "Only the I-th of N parts: of the code files to write, or of the images of the only "
+      "one; parts of an archive are joined by pie-encode PART... -o ARCHIVE");
   app.add_option("--latents", options.latents,
                  "Write z of all images to this .npy file, float32 [N, d]; code files are then "
                  "written only with -o, -O or -c")
@@ -142,8 +170,12 @@ int run(int argc, char** argv) {
       options.images.push_back(sliced);
     }
   }
+  if (!codes.empty() && !options.shard.is_all()) throw UsageError("--shard takes images only");
   if (!codes.empty() && files.size() > 1 && !options.destination.file.empty()) {
-    throw UsageError("-o takes one code file to cut; use -O or -c for several");
+    if (!options.images.empty() || options.layers > 0 || options.destination.remove) {
+      throw UsageError("-o joins code files, or takes one to cut; use -O or -c for several");
+    }
+    return static_cast<int>(join_files(codes, common, options));
   }
   if (!options.destination.folder.empty()) make_folder(options.destination.folder);
   ExitCode worst = ExitCode::kOk;

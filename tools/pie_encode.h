@@ -8,6 +8,7 @@
 #include "lib/image/jxl_code.h"
 #include "lib/image/slice.h"
 #include "tools/common/files.h"
+#include "tools/common/shard.h"
 
 namespace pie {
 
@@ -21,6 +22,7 @@ struct EncodeOptions {
   int layers = 0;       // 0: all
   double step = 0;      // in standard deviations; 0: the default
   std::string latents;  // .npy file to write
+  Shard shard;          // of the code files, or of the images of the only one
   std::vector<SlicedInput> images;
   OutputPaths outputs;  // of the code files that were cut before
 };

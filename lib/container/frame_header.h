@@ -54,13 +54,14 @@ struct FrameHeader {
   // Items go image by image, tiles of an image row by row.
   std::uint64_t tiles_per_image() const;
   std::uint64_t items() const { return images * tiles_per_image(); }
-  // Of all blocks but the last, which may have fewer: kItemsPerBlock, or of an exact model as
-  // many as have at most 2^19 samples, but at least one.
+  // Of all blocks but the last, which may have fewer: kItemsPerBlock, or of an exact model the
+  // largest power of two of items that have at most 2^19 samples, but at least one.
   std::uint64_t items_per_block() const;
   std::uint64_t blocks() const;  // of each layer
   std::uint64_t items_in_block(std::uint64_t block) const;
 
-  // A group is max(1, items_per_block / tiles_per_image) images; only the last may have fewer.
+  // A group is at most items_per_block / tiles_per_image images, a power of two, but at least one;
+  // only the last may have fewer.
   std::uint64_t images_per_pixel_group() const;
   std::uint64_t pixel_groups() const;
   std::uint64_t images_in_pixel_group(std::uint64_t group) const;

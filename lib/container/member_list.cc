@@ -11,7 +11,6 @@
 namespace pie {
 namespace {
 
-constexpr const char* kMembers = "file";
 constexpr uint64_t kMostBytes = uint64_t{1} << 26;  // before packing
 constexpr uint64_t kMostNanoseconds = 999999999;
 constexpr uint64_t kMostMode = 0777;

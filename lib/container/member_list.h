@@ -14,6 +14,9 @@
 
 namespace pie {
 
+// The type of the chunk that holds them.
+inline constexpr const char* kMembers = "file";
+
 struct Member {
   bool tells_nothing() const { return name.empty() && !status && metadata.empty(); }
 

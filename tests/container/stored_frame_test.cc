@@ -110,7 +110,7 @@ TEST(Frame, PixelHashesCoverGroupsOfImages) {
   tiled.tile_width = 10;
   tiled.tile_height = 14;
   EXPECT_EQ(tiled.tiles_per_image(), 6U);
-  EXPECT_EQ(tiled.images_per_pixel_group(), 85U);
+  EXPECT_EQ(tiled.images_per_pixel_group(), 64U);
   tiled.tile_width = tiled.tile_height = 1;
   EXPECT_EQ(tiled.images_per_pixel_group(), 1U);
   EXPECT_EQ(tiled.pixel_groups(), 10U);

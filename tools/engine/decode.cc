@@ -266,10 +266,16 @@ class DecodeRun {
       images += file.frames()[k].header().images;
     }
     for (const auto& fault : faults) log_warning(path, fault);
-    const auto selection = parse_selection(options_.select, images, names);
+    auto selection = parse_selection(options_.select, images, names);
+    if (!options_.shard.is_all()) {
+      const auto [first, last] = options_.shard.range(selection.size());
+      selection.assign(selection.begin() + static_cast<std::ptrdiff_t>(first),
+                       selection.begin() + static_cast<std::ptrdiff_t>(last));
+      if (selection.empty()) return nothing_in(options_.shard);
+    }
     const bool set = frames > 1 || file.frames()[0].header().archive;
     ImageWriter writer(options_, input, set, set && !names.empty(), selection.size(), outputs_);
-    bool whole = faults.empty();
+    bool whole = faults.empty() && options_.shard.is_all();
     // The selection counts through the frames; each run of indices in one frame is decoded at once.
     for (size_t k = 0; k < selection.size();) {
       uint64_t first = 0;

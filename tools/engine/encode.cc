@@ -18,6 +18,7 @@
 #include "tools/common/report.h"
 #include "tools/common/run_main.h"
 #include "tools/engine/commands.h"
+#include "tools/engine/encode_jobs.h"
 #include "tools/engine/progress.h"
 #include "tools/pie_encode.h"
 
@@ -26,28 +27,6 @@ namespace {
 
 // For any image, and lossless.
 constexpr const char* kDefaultModel = "pie-photo";
-
-// Images of the source that become one frame.
-struct Group {
-  size_t first, count;
-  bool archive;  // a set of images, even if it is one
-  bool files;    // each image is a file
-};
-
-// What becomes one output file.
-struct Job {
-  std::string name;                // of the input
-  std::string root;                // the folder that was given, if it lies in one
-  std::vector<std::string> files;  // all that it reads
-  std::vector<Group> groups;
-  bool of_files = false;  // of several, whose names it keeps
-  bool whole = true;      // all images of its files
-
-  size_t images() const {
-    return std::accumulate(groups.begin(), groups.end(), size_t{0},
-                           [](size_t sum, const Group& group) { return sum + group.count; });
-  }
-};
 
 class EncodeRun {
  public:
@@ -121,25 +100,13 @@ class EncodeRun {
     source_options.recursive = options_.recursive;
     source_options.hold_archives = false;
     const ImageSource source(inputs, source_options);
-    const bool whole = std::none_of(inputs.begin(), inputs.end(),
-                                    [](const SlicedInput& input) { return input.slice; });
-    std::vector<Job> jobs;
     for (const auto& part : source.parts()) outputs_.add_input(part.path);
-    for (const auto& part : source.parts()) {
-      if (part.archive) {
-        jobs.push_back(
-            {part.path, "", {part.path}, {{part.first, part.count, true, false}}, false, whole});
-        continue;
+    auto jobs = plan_jobs(source, inputs, together);
+    if (!options_.shard.is_all()) {
+      jobs = own_jobs(jobs, together);
+      if (jobs.empty() && (together || options_.images.size() == 1)) {
+        return nothing_in(options_.shard);
       }
-      for (size_t i = part.first; i < part.first + part.count; ++i) {
-        const auto name = source.name(i);
-        const auto path = part.path == "-" ? part.path : name;
-        const auto root = path == part.path ? "" : part.path;
-        jobs.push_back({name, root, {path}, {{i, 1, false, true}}, false, whole});
-      }
-    }
-    if (together || (jobs.size() > 1 && !options_.destination.file.empty())) {
-      jobs = {one_of(source, jobs)};
     }
     ExitCode worst = ExitCode::kOk;
     for (const auto& job : jobs) {
@@ -149,28 +116,16 @@ class EncodeRun {
     return worst;
   }
 
-  // All of them in one file: small images of one kind that follow each other in one frame, which
-  // costs a few bytes for each, and each other image in its own, as if it were coded alone.
-  static Job one_of(const ImageSource& source, const std::vector<Job>& jobs) {
-    constexpr int64_t kSmall = 1 << 14;  // samples
-    Job all{jobs[0].name, "", {}, {}, true, jobs[0].whole};
-    ImageHeader last;   // of the last group
-    bool open = false;  // more may join it
+  // Those of the shard: every N-th file, or blocks of the only one.
+  std::vector<Job> own_jobs(const std::vector<Job>& jobs, bool together) {
+    const auto& shard = options_.shard;
+    const bool only = options_.images.size() == 1 && jobs.size() == 1 && jobs[0].groups[0].archive;
+    if (together || only) return shard_of(jobs[0], shard);
+    std::vector<Job> own;
     for (const auto& job : jobs) {
-      all.files.insert(all.files.end(), job.files.begin(), job.files.end());
-      const Group& group = job.groups[0];
-      const auto header = source.header(group.first);
-      if (open && all.groups.back().files == group.files && last.shape == header.shape &&
-          last.bits == header.bits) {
-        all.groups.back().archive = true;
-        all.groups.back().count += group.count;
-      } else {
-        all.groups.push_back(group);
-      }
-      last = header;
-      open = !group.files || header.shape.elements() <= kSmall;
+      if (++jobs_seen_ % shard.count == shard.number % shard.count) own.push_back(job);
     }
-    return all;
+    return own;
   }
 
   // What is known of the file that image `i` is.
@@ -430,6 +385,7 @@ class EncodeRun {
   LoadedModel model_;
   CodingOptions coding_;
   std::vector<torch::Tensor> latents_;
+  std::size_t jobs_seen_ = 0;            // of all shards
   std::vector<std::string> latents_of_;  // these files
   OutputPaths outputs_;
   std::string root_;  // the folder whose files are named as they lie in it

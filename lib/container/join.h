@@ -1,0 +1,17 @@
+// Code files as one.
+#pragma once
+
+#include <vector>
+
+#include "lib/base/spool.h"
+#include "lib/container/stored_frame.h"
+
+namespace pie {
+
+// Hands over the frames one after the other. Those of successive parts of an archive, of which all
+// but the last have whole blocks, become the one frame of the whole archive, byte by byte. Throws
+// DamagedError for a wrong checksum, TruncatedError for a frame that is not whole, UnsupportedError
+// for an unknown chunk that must not be skipped.
+void join_frames(const std::vector<StoredFrame>& frames, const Sink& sink);
+
+}  // namespace pie

@@ -1,0 +1,27 @@
+// One of several equal parts of what a command does, for commands that run side by side.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <utility>
+
+#include "lib/base/error.h"
+
+namespace pie {
+
+struct Shard {
+  std::size_t number = 1, count = 1;  // from 1
+
+  bool is_all() const { return count == 1; }
+  // Which of `units` in a row are in it: from the first to before the second.
+  std::pair<std::size_t, std::size_t> range(std::size_t units) const {
+    return {units * (number - 1) / count, units * number / count};
+  }
+};
+
+// Says that there is nothing to do, which is no error.
+ExitCode nothing_in(const Shard& shard);
+
+void add_shard_option(CLI::App& app, Shard& shard, const char* help);
+
+}  // namespace pie
