@@ -307,14 +307,19 @@ int run(int argc, char** argv) {
        !options.select.empty() || !options.latents.empty())) {
     throw UsageError("--rm goes with decoding all of code files to files");
   }
+  if (!options.shard.is_all() && (options.destination.remove || !options.latents.empty())) {
+    throw UsageError(
+        "--shard goes neither with --rm, for files would be counted anew, nor with "
+        "--latents");
+  }
   ExitCode worst = ExitCode::kOk;
   options.files = code_inputs(paths, recursive, options.destination.suffix, worst);
   if (options.files.empty() && options.latents.empty()) return static_cast<int>(worst);
-  if (options.files.size() > 1 && !options.shard.is_all()) {
+  const bool looks_only = options.list || options.test || options.test_all || options.breakpoints;
+  if (!options.shard.is_all() && (options.files.size() > 1 || looks_only)) {
     std::vector<CodeInput> own;
-    for (std::size_t i = options.shard.number - 1; i < options.files.size();
-         i += options.shard.count) {
-      own.push_back(options.files[i]);
+    for (std::size_t i = 0; i < options.files.size(); ++i) {
+      if (options.shard.takes(i)) own.push_back(options.files[i]);
     }
     options.files = own;
     options.shard = {};

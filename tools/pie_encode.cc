@@ -62,7 +62,7 @@ ExitCode cut_file(const Input& input, const CommonOptions& common, EncodeOptions
 // Parts of an archive, or any code files, as one.
 ExitCode join_files(const std::vector<Input>& inputs, const CommonOptions& common,
                     EncodeOptions& options) {
-  const std::string& output = options.destination.file;
+  const std::string output = options.destination.to_stdout ? "-" : options.destination.file;
   options.outputs.claim(output, "the parts");
   std::vector<StoredFrame> frames;
   for (const auto& input : inputs) {
@@ -76,9 +76,23 @@ ExitCode join_files(const std::vector<Input>& inputs, const CommonOptions& commo
   }
   const auto out = open_output(output, options.destination.overwrite);
   for (const auto& input : inputs) out->restrict_to(input.path());
-  join_frames(frames, [&](ByteSpan piece) { out->write(piece.data, piece.size); });
+  try {
+    join_frames(frames, [&](ByteSpan piece) { out->write(piece.data, piece.size); });
+  } catch (const DamagedError&) {
+    for (const auto& input : inputs) {  // whose it is
+      const auto found = run_for_file(input.name(), [&] {
+        CodeFile(input, common.limits()).check();
+        return ExitCode::kOk;
+      });
+      if (found != ExitCode::kOk) return found;
+    }
+    throw;
+  }
   out->commit();
-  log_note(output, std::to_string(inputs.size()) + " code files joined");
+  if (output != "-") {
+    log_note(output, "joined of " + std::to_string(inputs.size()) +
+                         (inputs.size() == 1 ? " code file" : " code files"));
+  }
   return ExitCode::kOk;
 }
 
@@ -154,8 +168,10 @@ int run(int argc, char** argv) {
       options.destination.folder.empty() && options.latents.empty()) {
     options.destination.to_stdout = true;
   }
-  if (options.destination.remove && (options.destination.to_stdout || options.layers > 0)) {
-    throw UsageError("--rm needs output files that hold everything; not with --layers, or stdout");
+  if (options.destination.remove &&
+      (options.destination.to_stdout || options.layers > 0 || !options.shard.is_all())) {
+    throw UsageError(
+        "--rm needs output files that hold everything; not with --layers, --shard or stdout");
   }
 
   options.outputs.add_input(options.model);
@@ -171,9 +187,14 @@ int run(int argc, char** argv) {
     }
   }
   if (!codes.empty() && !options.shard.is_all()) throw UsageError("--shard takes images only");
-  if (!codes.empty() && files.size() > 1 && !options.destination.file.empty()) {
-    if (!options.images.empty() || options.layers > 0 || options.destination.remove) {
-      throw UsageError("-o joins code files, or takes one to cut; use -O or -c for several");
+  const bool as_one = !options.destination.file.empty() || options.destination.to_stdout;
+  if (!codes.empty() && as_one && (options.layers == 0 || files.size() > 1)) {
+    for (const auto& image : options.images) {
+      if (!image.input.exists()) throw OperationError(image.input.name() + ": no such file");
+    }
+    if (!options.images.empty() || options.layers > 0 || options.destination.remove ||
+        options.strip || !options.latents.empty()) {
+      throw UsageError("-o and -c join whole code files, or cut one; use -O to cut several");
     }
     return static_cast<int>(join_files(codes, common, options));
   }

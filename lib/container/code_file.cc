@@ -31,7 +31,15 @@ bool is_code_file(const Input& file) {
          std::equal(start.begin(), start.end(), kFrameMagic.begin());
 }
 
-CodeFile::CodeFile(const Input& file, const Limits& limits) : bytes_(file.size()) {
+CodeFile::CodeFile(const Input& file, const Limits& limits) {
+  constexpr std::uint32_t kKinds = 0x0FU;  // of skippable frames
+  const Bytes start = file.beginning(4);
+  // A stream that is none is not read to its end.
+  if (start.size() == 4 && !is_code_file(file) &&
+      (ByteReader(start.data(), start.size()).u32() & ~kKinds) != kSkippableMagic) {
+    throw DamagedError("not a PIE code file");
+  }
+  bytes_ = file.size();
   std::uint64_t offset = 0;
   while (offset < bytes_ || offset == 0) {
     const Bytes next = file.read(offset, 4);

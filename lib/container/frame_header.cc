@@ -15,7 +15,8 @@ constexpr std::uint64_t kSmallSamples = 4096;
 
 std::uint64_t divide_up(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
 
-std::uint64_t power_of_two_below(std::uint64_t most) {
+// The largest up to `most`; 1 where there is none.
+std::uint64_t power_of_two_up_to(std::uint64_t most) {
   std::uint64_t power = 1;
   while (power <= most / 2) power *= 2;
   return power;
@@ -36,7 +37,7 @@ std::uint64_t FrameHeader::tiles_per_image() const {
 std::uint64_t FrameHeader::items_per_block() const {
   if (step != 0) return kItemsPerBlock;
   constexpr std::uint64_t kSamples = std::uint64_t{1} << 19;
-  return std::min(kItemsPerBlock, power_of_two_below(kSamples / samples_per_item(*this)));
+  return std::min(kItemsPerBlock, power_of_two_up_to(kSamples / samples_per_item(*this)));
 }
 
 std::uint64_t FrameHeader::blocks() const { return divide_up(items(), items_per_block()); }
@@ -46,7 +47,7 @@ std::uint64_t FrameHeader::items_in_block(std::uint64_t block) const {
 }
 
 std::uint64_t FrameHeader::images_per_pixel_group() const {
-  return power_of_two_below(items_per_block() / tiles_per_image());
+  return power_of_two_up_to(items_per_block() / tiles_per_image());
 }
 
 std::uint64_t FrameHeader::pixel_groups() const {

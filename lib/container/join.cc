@@ -12,12 +12,25 @@
 namespace pie {
 namespace {
 
-// Whether a frame holds nothing but blocks and what is known of its files.
-bool is_plain(const StoredFrame& frame) {
-  const auto chunks = frame.chunks();
-  return std::all_of(chunks.begin(), chunks.end(),
-                     [](const Chunk& chunk) { return chunk.type == kMembers; });
-}
+// A frame, and what is known of its files.
+struct Piece {
+  explicit Piece(const StoredFrame& of) : frame(of) {
+    const auto chunks = frame.chunks();
+    std::vector<std::string> faults;
+    members = stored_members(frame, &faults);
+    for (const Member& member : members) {
+      for (const MetadataItem& item : member.metadata) metadata += metadata_bytes(item);
+    }
+    is_plain = faults.empty() && std::all_of(chunks.begin(), chunks.end(), [](const Chunk& chunk) {
+                 return chunk.type == kMembers;
+               });
+  }
+
+  const StoredFrame& frame;
+  std::vector<Member> members;
+  std::size_t metadata = 0;  // bytes
+  bool is_plain;             // nothing but blocks, and members that can be read
+};
 
 // Whether two frames hold images of one kind, coded in one way.
 bool are_alike(const FrameHeader& a, const FrameHeader& b) {
@@ -28,47 +41,46 @@ bool are_alike(const FrameHeader& a, const FrameHeader& b) {
   return fields(a) == fields(b) && a.lossless() == b.lossless();
 }
 
-// Whether the images of `next` may follow those of `frame` in one frame, as if they had been
-// encoded together.
-bool continues(const StoredFrame& frame, const StoredFrame& next) {
-  const FrameHeader &a = frame.header(), &b = next.header();
-  // Sizes of blocks and of groups of images are powers of two up to this.
+// Sizes of blocks, and of groups of images, are powers of two up to this, so that many images are
+// whole ones.
+static_assert((kItemsPerBlock & (kItemsPerBlock - 1)) == 0);
+
+// Whether the images of `next` may follow those of `part` in one frame, as if they had been encoded
+// together.
+bool continues(const Piece& part, const Piece& next) {
+  const FrameHeader &a = part.frame.header(), &b = next.frame.header();
   return a.archive && b.archive && a.images % kItemsPerBlock == 0 && are_alike(a, b) &&
-         frame.layers() == next.layers() && is_plain(frame) && is_plain(next);
+         part.frame.layers() == next.frame.layers() && part.is_plain && next.is_plain;
 }
 
-using Frames = std::vector<StoredFrame>::const_iterator;
-
-void write_as_one(Frames first, Frames last, const Sink& sink) {
-  FrameHeader header = first->header();
+void write_as_one(std::vector<Piece>::const_iterator first, std::vector<Piece>::const_iterator last,
+                  const Sink& sink) {
+  FrameHeader header = first->frame.header();
   header.images = 0;
   header.pixel_hashes.clear();
   std::vector<Member> members;
-  for (auto frame = first; frame != last; ++frame) {
-    const FrameHeader& part = frame->header();
-    std::vector<std::string> faults;  // none: is_plain has read them
-    auto of_part = stored_members(*frame, &faults);
-    if (!of_part.empty()) {
+  for (auto part = first; part != last; ++part) {
+    const FrameHeader& own = part->frame.header();
+    if (!part->members.empty()) {
       members.resize(header.images);  // those before may have none
-      members.insert(members.end(), std::make_move_iterator(of_part.begin()),
-                     std::make_move_iterator(of_part.end()));
+      members.insert(members.end(), part->members.begin(), part->members.end());
     }
-    header.images += part.images;
-    header.pixel_hashes.insert(header.pixel_hashes.end(), part.pixel_hashes.begin(),
-                               part.pixel_hashes.end());
+    header.images += own.images;
+    header.pixel_hashes.insert(header.pixel_hashes.end(), own.pixel_hashes.begin(),
+                               own.pixel_hashes.end());
   }
-  FrameWriter writer(header, first->layers());
-  for (auto frame = first; frame != last; ++frame) {
-    for (std::uint64_t b = 0; b < frame->blocks(); ++b) {
+  FrameWriter writer(header, first->frame.layers());
+  for (auto part = first; part != last; ++part) {
+    for (std::uint64_t b = 0; b < part->frame.blocks(); ++b) {
       std::vector<CodedBlock> block;
-      for (int layer = 0; layer < frame->layers(); ++layer) {
-        block.push_back(frame->block(layer, b));
+      for (int layer = 0; layer < part->frame.layers(); ++layer) {
+        block.push_back(part->frame.block(layer, b));
       }
       writer.add(block);
     }
   }
   if (std::next(first) == last) {
-    for (Chunk& chunk : first->chunks()) writer.add(std::move(chunk));
+    for (Chunk& chunk : first->frame.chunks()) writer.add(std::move(chunk));
   } else if (!members.empty()) {
     members.resize(header.images);
     writer.add(member_chunk(members));
@@ -80,9 +92,14 @@ void write_as_one(Frames first, Frames last, const Sink& sink) {
 
 void join_frames(const std::vector<StoredFrame>& frames, const Sink& sink) {
   for (const auto& frame : frames) frame.require_layers();
-  for (auto first = frames.begin(); first != frames.end();) {
+  const std::vector<Piece> parts(frames.begin(), frames.end());
+  for (auto first = parts.begin(); first != parts.end();) {
     auto last = std::next(first);
-    while (last != frames.end() && continues(*std::prev(last), *last)) ++last;
+    std::size_t metadata = first->metadata;
+    for (; last != parts.end() && continues(*std::prev(last), *last); ++last) {
+      metadata += last->metadata;
+      if (metadata > kMostMetadata) break;
+    }
     write_as_one(first, last, sink);
     first = last;
   }

@@ -9,7 +9,8 @@
 namespace pie {
 
 // Hands over the frames one after the other. Those of successive parts of an archive, of which all
-// but the last have whole blocks, become the one frame of the whole archive, byte by byte. Throws
+// but the last have whole blocks, become the one frame of the whole archive, byte by byte, unless
+// that could not keep all of their metadata. Throws
 // DamagedError for a wrong checksum, TruncatedError for a frame that is not whole, UnsupportedError
 // for an unknown chunk that must not be skipped.
 void join_frames(const std::vector<StoredFrame>& frames, const Sink& sink);

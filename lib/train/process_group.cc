@@ -1,5 +1,6 @@
 #include "lib/train/process_group.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -7,6 +8,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <vector>
 
+#include "lib/base/checksum.h"
 #include "lib/base/error.h"
 
 namespace pie {
@@ -28,7 +30,8 @@ std::optional<int> number(const char* variable, int least, int most) {
   char* end = nullptr;
   const long value = std::strtol(text, &end, 10);
   // Slurm counts the tasks of several nodes as "2(x3)".
-  if ((*end != '\0' && *end != '(' && *end != ',') || value < least || value > most) {
+  const bool ends = *end == '\0' || *end == '(' || *end == ',';
+  if (end == text || !ends || value < least || value > most) {
     throw UsageError(std::string(variable) + "=" + text + ": not a number from " +
                      std::to_string(least) + " to " + std::to_string(most));
   }
@@ -47,7 +50,11 @@ std::optional<ProcessPlace> process_place() {
   for (const auto& launcher : kLaunchers) {
     const auto size = number(launcher.size, 1, kMost);
     const auto rank = number(launcher.rank, 0, kMost);
-    if (!size || !rank) continue;
+    if (!size && !rank) continue;
+    if (!size || !rank) {
+      throw UsageError(std::string(size ? launcher.size : launcher.rank) + " is set, but " +
+                       (size ? launcher.rank : launcher.size) + " is not");
+    }
     if (*rank >= *size) {
       throw UsageError(std::string(launcher.rank) + " is " + std::to_string(*rank) + ", but only " +
                        std::to_string(*size) + " processes train");
@@ -56,9 +63,10 @@ std::optional<ProcessPlace> process_place() {
     ProcessPlace place;
     place.rank = *rank;
     place.size = *size;
-    const char* address = std::getenv("MASTER_ADDR");
-    place.local_size = number(launcher.local_size, 1, kMost).value_or(address ? 1 : *size);
-    if (address != nullptr && *address != '\0') {
+    const char* text = std::getenv("MASTER_ADDR");
+    const std::string address = text != nullptr ? text : "";
+    place.local_size = number(launcher.local_size, 1, kMost).value_or(address.empty() ? *size : 1);
+    if (!address.empty()) {
       place.address = address;
     } else if (place.local_size < place.size) {
       throw UsageError("several machines train: set MASTER_ADDR to the first one's name");
@@ -120,6 +128,21 @@ void ProcessGroup::finish(const char* what, const Start& start) {
 void ProcessGroup::sum(torch::Tensor& values) {
   std::vector<at::Tensor> all{values};
   finish("sum gradients", [&] { return backend_->gloo->allreduce(all); });
+}
+
+void ProcessGroup::require_same(const std::string& text) {
+  const auto hash = sha256(text.data(), text.size());
+  auto own = torch::zeros({static_cast<int64_t>(hash.size())}, torch::kUInt8);
+  std::copy(hash.begin(), hash.end(), own.data_ptr<std::uint8_t>());
+  auto firsts = own.clone();
+  share(firsts);
+  auto others = torch::full({1}, torch::equal(firsts, own) ? 0 : 1, torch::kFloat64);
+  sum(others);
+  if (others.item<double>() > 0) {
+    throw UsageError(std::to_string(others.item<int64_t>()) +
+                     " of the processes that train together have other options or images than the "
+                     "first; give all of them the same");
+  }
 }
 
 void ProcessGroup::share(torch::Tensor& values) {

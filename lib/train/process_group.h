@@ -43,6 +43,8 @@ class ProcessGroup {
   void sum(torch::Tensor& values);
   // The first one's tensor, in the place of the others'.
   void share(torch::Tensor& values);
+  // Throws UsageError, in all of them, unless all give the same text.
+  void require_same(const std::string& text);
 
  private:
   struct Backend;  // of c10d

@@ -219,6 +219,9 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   if (group != nullptr) {
     range = {config_.batch * group->rank() / group->size(),
              config_.batch * (group->rank() + 1) / group->size()};
+    group->require_same(Json{preset_, seed_, step(), time_limit_s_, images_, run.stop_at,
+                             run.bfloat16, run.validation != nullptr, group->size()}
+                            .dump());
     // Other processors may have rounded the same start in another way.
     group->share(flat_->values);
     for (auto& [name, buffer] : flat_->buffers) group->share(buffer);

@@ -53,7 +53,7 @@ expect 0 pie-encode --layers 5 one.pie -o cut-5.pie
 same cut-5.pie one.pie
 expect 2 pie-encode --layers 1 one.pie
 says 'is an input of this command'
-expect 2 pie-encode one.pie -o again.pie
+expect 2 pie-encode one.pie -O again
 says 'is a code file already; give --layers K'
 expect 0 pie-encode --layers 1 three.pie -o cut-three.pie
 expect 0 pie-decode -l cut-three.pie

@@ -70,8 +70,8 @@ for signal in KILL STOP TERM; do
   wait $first || code=$?
   case $signal in
     TERM)
-      [ $code = 0 ] || fail "$signal: exit code $code: $(cat "$err")"
-      says 'interrupted at step'
+      [ $code = 1 ] || fail "$signal: exit code $code: $(cat "$err")"
+      says 'interrupted at step' 'another process of the training was interrupted'
       ;;
     *)
       [ $code = 1 ] || fail "$signal: exit code $code: $(cat "$err")"
@@ -83,6 +83,14 @@ for signal in KILL STOP TERM; do
   expect 0 pie-train --resume "$signal.safetensors.state" --data "$digits" --stop-at 1 -o "$signal.safetensors"
 done
 
+# Others' options, or images.
+for other in '--lr 0.1' '--seed 3' '--set linear.hidden=9' "--data $digits[:60]"; do
+  RANK=1 WORLD_SIZE=2 "$tools/pie-train" "${tiny[@]}" $other --steps 5 -o x.safetensors 2>err.1 &
+  RANK=0 WORLD_SIZE=2 expect 2 pie-train "${tiny[@]}" --steps 5 -o x.safetensors
+  says '1 of the processes that train together have other options or images than the first'
+  ! wait $! || fail "rank 1 goes on"
+done
+
 # Nobody there; a port that is taken; places that are none.
 RANK=1 WORLD_SIZE=2 expect 1 pie-train "${tiny[@]}" --peer-timeout 1s -o x.safetensors
 says 'process 1 of 2 cannot meet the others at 127.0.0.1:'
@@ -92,6 +100,8 @@ RANK=2 WORLD_SIZE=2 expect 2 pie-train "${tiny[@]}" -o x.safetensors
 says 'RANK is 2, but only 2 processes train'
 RANK=x WORLD_SIZE=2 expect 2 pie-train "${tiny[@]}" -o x.safetensors
 says 'RANK=x: not a number'
+WORLD_SIZE=2 expect 2 pie-train "${tiny[@]}" -o x.safetensors
+says 'WORLD_SIZE is set, but RANK is not'
 OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=4 OMPI_COMM_WORLD_LOCAL_SIZE=2 expect 2 pie-train "${tiny[@]}" -o x.safetensors
 says 'set MASTER_ADDR'
 [ ! -e x.safetensors ] || fail "something was written"

@@ -64,7 +64,19 @@ open("flipped.pie", "wb").write(data)
 P
 expect 3 pie-encode set.pie flipped.pie -o x.pie
 [ ! -e x.pie ] || fail "something was written"
+says 'flipped.pie: '
+expect 1 pie-encode set.pie none.pie -o x.pie
+says 'none.pie: no such file'
 expect 2 pie-encode set.pie photo.pie -o set.pie
+expect 0 pie-encode set.pie -o copy.pie
+same copy.pie set.pie
+expect 0 pie-encode set.pie photo.pie -c
+cat set.pie photo.pie | cmp - "$out" || fail "other bytes"
+expect 2 pie-encode --rm --shard 1/2 folder -o x.pie
+expect 2 pie-encode --shard 1/2 set-idx3-ubyte -O codes
+says 'a part of one archive needs a name of its own'
+expect 2 pie-decode --shard 1/2 set.pie -O codes
+says 'a part of one archive needs a name of its own'
 expect 2 pie-encode set.pie "$testdata/digit-0.png" -o x.pie
 for wrong in 0/3 4/3 1 a/b -1/3 1/0; do
   expect 2 pie-encode --shard=$wrong "$testdata/digit-0.png" -o x.pie
@@ -73,3 +85,24 @@ done
 expect 0 pie-encode -m tiny --shard 1/2 "$digits" -o nothing.pie
 says 'nothing is in part 1 of 2'
 [ ! -e nothing.pie ] || fail "something was written"
+expect 0 pie-encode -m tiny --shard 1/2 "$digits" --latents nothing.npy
+[ ! -e nothing.npy ] || fail "something was written"
+
+# Metadata that together is more than an archive keeps stays in two frames.
+python <<'P'
+import pathlib, struct, zlib, os
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+folder = pathlib.Path("texts")
+folder.mkdir()
+for i in range(516):
+    text = b"Comment\0" + os.urandom(15000 if i < 512 else 200000).hex().encode()
+    (folder / f"{i:04}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 0, 0, 0, 0)) +
+        chunk(b"tEXt", text) + chunk(b"IDAT", zlib.compress(bytes(6))) + chunk(b"IEND", b""))
+P
+for i in 1 2; do expect 0 pie-encode --coder floor texts --shard $i/2 -o "texts-$i.pie"; done
+expect 0 pie-encode texts-1.pie texts-2.pie -o texts.pie
+cat texts-1.pie texts-2.pie | cmp - texts.pie || fail "other bytes"
+expect 0 pie-decode -tt texts.pie
+expect 0 pie-decode -l texts.pie
+[ "$(grep -c 'file.*png tEXt' "$out")" = 516 ] || fail "names or texts are lost"

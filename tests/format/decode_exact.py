@@ -25,7 +25,7 @@ def frames(data):
         at += frame.payload_at + frame.payload_length + frame.metadata_length
 
 
-def power_of_two_below(most):
+def power_of_two_up_to(most):
     return 1 << max(0, most.bit_length() - 1)
 
 
@@ -49,10 +49,10 @@ class Frame:
         pixels = self.tile_width * self.tile_height * self.channels
         self.tiles = ceil_div(self.width, self.tile_width) * ceil_div(self.height, self.tile_height)
         self.items = self.images * self.tiles
-        self.in_block = min(512, power_of_two_below(2**19 // pixels))
+        self.in_block = min(512, power_of_two_up_to(2**19 // pixels))
         self.blocks = ceil_div(self.items, self.in_block)
         if flags & 4:
-            group = power_of_two_below(self.in_block // self.tiles)
+            group = power_of_two_up_to(self.in_block // self.tiles)
             for first in range(0, self.images, group):
                 images = min(group, self.images - first)
                 reader.take(2 if self.width * self.height * self.channels * images < 4096 else 8)

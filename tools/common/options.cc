@@ -199,6 +199,7 @@ void refuse_empty_assignments(int argc, char** argv) {
 // The parser's messages as sentences.
 std::string as_sentence(std::string message) {
   static const std::vector<std::pair<const char*, const char*>> kSentences{
+      {": At Most 1 required but received [0-9]+", " is given more than once"},
       {": 1 required ([A-Z:]+).* missing", " needs a value"},
       {"The following arguments? (was|were) not expected: (.*)", "$2 is not expected here"},
       {": Value (.*) not in range (.*) to (.*)", ": $1 is not between $2 and $3"},

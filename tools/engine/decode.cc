@@ -268,12 +268,25 @@ class DecodeRun {
     for (const auto& fault : faults) log_warning(path, fault);
     auto selection = parse_selection(options_.select, images, names);
     if (!options_.shard.is_all()) {
+      std::set<std::string> known;
+      for (const auto& [index, name] : names) {
+        if (!known.insert(name).second) {
+          throw UsageError("has two images called " + name +
+                           ", which only --select can take apart");
+        }
+      }
       const auto [first, last] = options_.shard.range(selection.size());
       selection.assign(selection.begin() + static_cast<std::ptrdiff_t>(first),
                        selection.begin() + static_cast<std::ptrdiff_t>(last));
       if (selection.empty()) return nothing_in(options_.shard);
     }
     const bool set = frames > 1 || file.frames()[0].header().archive;
+    if (!options_.shard.is_all() && set &&
+        is_set_format(options_.format.empty() && names.empty() ? std::string("idx")
+                                                               : options_.format) &&
+        options_.destination.file.empty() && !options_.destination.to_stdout) {
+      throw UsageError("a part of one archive needs a name of its own; give it with -o");
+    }
     ImageWriter writer(options_, input, set, set && !names.empty(), selection.size(), outputs_);
     bool whole = faults.empty() && options_.shard.is_all();
     // The selection counts through the frames; each run of indices in one frame is decoded at once.

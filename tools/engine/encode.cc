@@ -72,7 +72,7 @@ class EncodeRun {
             worst, run_for_file(input.input.name(), [&] { return encode_inputs({input}, false); }));
       }
     }
-    if (!options_.latents.empty()) {
+    if (!options_.latents.empty() && (options_.shard.is_all() || !latents_.empty())) {
       worst = worse(worst, run_for_file(options_.latents, [&] {
                       if (worst != ExitCode::kOk) {
                         throw OperationError(
@@ -120,10 +120,14 @@ class EncodeRun {
   std::vector<Job> own_jobs(const std::vector<Job>& jobs, bool together) {
     const auto& shard = options_.shard;
     const bool only = options_.images.size() == 1 && jobs.size() == 1 && jobs[0].groups[0].archive;
+    if (only && options_.destination.file.empty() && !options_.destination.to_stdout &&
+        options_.latents.empty()) {
+      throw UsageError("a part of one archive needs a name of its own; give it with -o");
+    }
     if (together || only) return shard_of(jobs[0], shard);
     std::vector<Job> own;
     for (const auto& job : jobs) {
-      if (++jobs_seen_ % shard.count == shard.number % shard.count) own.push_back(job);
+      if (shard.takes(jobs_seen_++)) own.push_back(job);
     }
     return own;
   }

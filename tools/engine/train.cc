@@ -328,7 +328,8 @@ bool train(Trainer& trainer, const TrainRun& run, const CommonOptions& common,
   results.save(trainer);
   if (end == TrainEnd::kInterrupted && !options.dry_run) {
     log_note("interrupted " + how_to_go_on());
-    if (interrupt.is_set()) interrupt.reraise();  // or else another process of the training was
+    if (interrupt.is_set()) interrupt.reraise();
+    throw OperationError("another process of the training was interrupted");
   }
   return whole;
 }
