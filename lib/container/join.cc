@@ -73,6 +73,7 @@ void write_as_one(std::vector<Piece>::const_iterator first, std::vector<Piece>::
   for (auto part = first; part != last; ++part) {
     for (std::uint64_t b = 0; b < part->frame.blocks(); ++b) {
       std::vector<CodedBlock> block;
+      block.reserve(static_cast<std::size_t>(part->frame.layers()));
       for (int layer = 0; layer < part->frame.layers(); ++layer) {
         block.push_back(part->frame.block(layer, b));
       }

@@ -215,17 +215,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
     model_->initialize(batch(*run.data, 0, false, {0, config_.batch}).x);
   }
   ProcessGroup* const group = run.group;
-  Range range{0, config_.batch};
-  if (group != nullptr) {
-    range = {config_.batch * group->rank() / group->size(),
-             config_.batch * (group->rank() + 1) / group->size()};
-    group->require_same(Json{preset_, seed_, step(), time_limit_s_, images_, run.stop_at,
-                             run.bfloat16, run.validation != nullptr, group->size()}
-                            .dump());
-    // Other processors may have rounded the same start in another way.
-    group->share(flat_->values);
-    for (auto& [name, buffer] : flat_->buffers) group->share(buffer);
-  }
+  const Range range = group != nullptr ? start_with(*group, run) : Range{0, config_.batch};
   if (optimizer_->steps == 0) optimizer_->average.copy_(flat_->values);
   const auto threads = std::clamp<int64_t>(range.last - range.first, 1, at::get_num_threads());
   while (static_cast<int64_t>(replicas_.size()) < threads) {
@@ -244,15 +234,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   const bool density = config_.task != "classify", classes = config_.task != "density";
   for (;;) {
     const int64_t step = optimizer_->steps;
-    bool stops = interrupted();
-    if (group != nullptr) {
-      // One clock, and one end.
-      auto told =
-          torch::tensor({group->is_first() ? elapsed_s_ : 0, stops ? 1.0 : 0}, torch::kFloat64);
-      group->sum(told);
-      elapsed_s_ = told[0].item<double>();
-      stops = told[1].item<double>() > 0;
-    }
+    const bool stops = group != nullptr ? agree(*group, interrupted()) : interrupted();
     const double done = progress();
     if (done >= 1) return TrainEnd::kFinished;
     if (run.stop_at > 0 && step >= run.stop_at) return TrainEnd::kStoppedAt;
@@ -367,6 +349,25 @@ Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, 
     total.cross_entropy += loss.cross_entropy;
   }
   return total;
+}
+
+Trainer::Range Trainer::start_with(ProcessGroup& group, const TrainRun& run) {
+  group.require_same(Json{preset_, seed_, step(), time_limit_s_, images_, run.stop_at, run.bfloat16,
+                          run.validation != nullptr, group.size()}
+                         .dump());
+  // Other processors may have rounded the same start in another way.
+  group.share(flat_->values);
+  for (auto& [name, buffer] : flat_->buffers) group.share(buffer);
+  return {config_.batch * group.rank() / group.size(),
+          config_.batch * (group.rank() + 1) / group.size()};
+}
+
+bool Trainer::agree(ProcessGroup& group, bool stops) {
+  // A sum to which only the first one gives its time, and each its wish.
+  auto told = torch::tensor({group.is_first() ? elapsed_s_ : 0, stops ? 1.0 : 0}, torch::kFloat64);
+  group.sum(told);
+  elapsed_s_ = told[0].item<double>();
+  return told[1].item<double>() > 0;
 }
 
 void Trainer::sum_over(ProcessGroup& group, Loss& loss) {

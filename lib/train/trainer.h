@@ -123,6 +123,11 @@ class Trainer {
   // of the batches' images in `range`: `dense` for the likelihood, `labelled` for the
   // cross-entropy, each of which may be empty. Returns that share of the loss.
   Loss differentiate(const Batch& dense, const Batch& labelled, int64_t step, Range range);
+  // Gives all processes of a run the same start, and this one its range. Throws UsageError if they
+  // are not of the same run.
+  Range start_with(ProcessGroup& group, const TrainRun& run);
+  // One clock, the first one's, and one end: returns whether one of them stops.
+  bool agree(ProcessGroup& group, bool stops);
   // Makes the gradient, and the loss, those of all processes.
   void sum_over(ProcessGroup& group, Loss& loss);
   [[noreturn]] void report_not_finite(const torch::Tensor& x, double loss, double norm);

@@ -266,27 +266,9 @@ class DecodeRun {
       images += file.frames()[k].header().images;
     }
     for (const auto& fault : faults) log_warning(path, fault);
-    auto selection = parse_selection(options_.select, images, names);
-    if (!options_.shard.is_all()) {
-      std::set<std::string> known;
-      for (const auto& [index, name] : names) {
-        if (!known.insert(name).second) {
-          throw UsageError("has two images called " + name +
-                           ", which only --select can take apart");
-        }
-      }
-      const auto [first, last] = options_.shard.range(selection.size());
-      selection.assign(selection.begin() + static_cast<std::ptrdiff_t>(first),
-                       selection.begin() + static_cast<std::ptrdiff_t>(last));
-      if (selection.empty()) return nothing_in(options_.shard);
-    }
     const bool set = frames > 1 || file.frames()[0].header().archive;
-    if (!options_.shard.is_all() && set &&
-        is_set_format(options_.format.empty() && names.empty() ? std::string("idx")
-                                                               : options_.format) &&
-        options_.destination.file.empty() && !options_.destination.to_stdout) {
-      throw UsageError("a part of one archive needs a name of its own; give it with -o");
-    }
+    const auto selection = selected(images, names, set);
+    if (selection.empty()) return nothing_in(options_.shard);
     ImageWriter writer(options_, input, set, set && !names.empty(), selection.size(), outputs_);
     bool whole = faults.empty() && options_.shard.is_all();
     // The selection counts through the frames; each run of indices in one frame is decoded at once.
@@ -333,6 +315,26 @@ class DecodeRun {
   }
 
  private:
+  // The images to decode of an input that holds so many, some of which have names; `set` if that is
+  // a set of images. Nothing where there is none for this part.
+  std::vector<uint64_t> selected(uint64_t images, const std::map<uint64_t, std::string>& names,
+                                 bool set) const {
+    const auto all = parse_selection(options_.select, images, names);
+    if (options_.shard.is_all()) return all;
+    std::set<std::string> known;
+    for (const auto& [index, name] : names) {
+      if (known.insert(name).second) continue;
+      throw UsageError("has two images called " + name + ", which only --select can take apart");
+    }
+    const bool in_one = options_.format.empty() ? names.empty() : is_set_format(options_.format);
+    if (set && in_one && options_.destination.file.empty() && !options_.destination.to_stdout) {
+      throw UsageError("a part of one archive needs a name of its own; give it with -o");
+    }
+    const auto [first, last] = options_.shard.range(all.size());
+    return {all.begin() + static_cast<std::ptrdiff_t>(first),
+            all.begin() + static_cast<std::ptrdiff_t>(last)};
+  }
+
   DecodingNotes decode(const CodeInput& input, const StoredFrame& frame,
                        const std::vector<uint64_t>& indices,
                        const std::function<void(uint64_t, const Image&)>& use) {

@@ -4,6 +4,7 @@
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <optional>
 
 #include "lib/base/file.h"
@@ -334,16 +335,41 @@ bool train(Trainer& trainer, const TrainRun& run, const CommonOptions& common,
   return whole;
 }
 
+std::unique_ptr<ProcessGroup> meet_others(const ProcessPlace& place, const TrainOptions& options) {
+  const double seconds = parse_seconds("--peer-timeout", options.peer_timeout);
+  return std::make_unique<ProcessGroup>(place,
+                                        std::chrono::milliseconds(std::llround(1000 * seconds)));
+}
+
+// Each process sees the same images; the first one speaks of them. Those of one machine share it.
+void behave_as_one_of(const ProcessPlace& place, const CommonOptions& common) {
+  if (place.rank > 0) set_verbosity(std::min(verbosity(), Verbosity::kQuiet));
+  if (common.threads == 0) {
+    at::set_num_threads(std::max(1, at::get_num_threads() / place.local_size));
+  }
+}
+
+// The last words of a training.
+void report(const Trainer& trainer, const Json& figures, const CommonOptions& common,
+            const TrainOptions& options) {
+  if (common.json) {
+    Json report = {{"schema", "pie.train/1"},
+                   {"step", trainer.step()},
+                   {"parameters", trainer.parameters()},
+                   {"measured", figures}};
+    std::cout << report.dump() << "\n";
+  } else if (!figures.empty()) {
+    log_note("final, on held-out images: " + figures.dump());
+  }
+  std::cout << options.output << std::endl;
+}
+
 }  // namespace
 
 int run_train(const CommonOptions& common, const TrainOptions& options) {
   const auto place = process_place();
   const bool is_first = !place || place->rank == 0;
-  // Each sees the same images; one speaks of them, and writes.
-  if (!is_first) set_verbosity(std::min(verbosity(), Verbosity::kQuiet));
-  if (place && common.threads == 0) {
-    at::set_num_threads(std::max(1, at::get_num_threads() / place->local_size));
-  }
+  if (place) behave_as_one_of(*place, common);
   PassedOver passed_over;
   SourceOptions source_options = common.source_options();
   source_options.recursive = true;
@@ -363,11 +389,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
     paths.add_input(path);
   }
 
-  std::optional<ProcessGroup> group;
-  if (place) {
-    group.emplace(*place, std::chrono::milliseconds(std::llround(
-                              1000 * parse_seconds("--peer-timeout", options.peer_timeout))));
-  }
+  const auto group = place ? meet_others(*place, options) : nullptr;
   auto trainer = trainer_for(common, options);
   const bool labelled = trainer.config().task != "density";
   auto images = trainer.training_set(data, labelled ? labels_of(data, "--labels", options.labels,
@@ -385,7 +407,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
 
   TrainRun run;
   run.data = &images;
-  run.group = group ? &*group : nullptr;
+  run.group = group.get();
   if (validation) {
     trainer.check_validation(*validation);
     run.validation = &*validation;
@@ -418,16 +440,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
     throw;
   }
   results.save_model(trainer, figures);
-  if (common.json) {
-    Json report = {{"schema", "pie.train/1"},
-                   {"step", trainer.step()},
-                   {"parameters", trainer.parameters()},
-                   {"measured", figures}};
-    std::cout << report.dump() << "\n";
-  } else if (!figures.empty()) {
-    log_note("final, on held-out images: " + figures.dump());
-  }
-  std::cout << options.output << std::endl;
+  report(trainer, figures, common, options);
   return static_cast<int>(log_whole ? ExitCode::kOk : ExitCode::kFailed);
 }
 
