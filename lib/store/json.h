@@ -10,13 +10,14 @@ using Json = nlohmann::ordered_json;
 
 // Parses `text`; the result is discarded if it is not JSON, or nested deeper, or with more keys in
 // an object, than anything of ours: much of the JSON library calls itself for each level and would
-// run out of stack, and what keeps the order of keys searches all of them for each. `Value` keeps
-// that order, or finds any key in no time (nlohmann::json).
+// run out of stack, and what keeps the order of keys searches all of them for each; or if it has a
+// zero byte, which the library takes for the end, whatever follows. `Value` keeps that order, or
+// finds any key in no time (nlohmann::json).
 template <typename Value = Json>
 Value parse_json(const std::string& text) {
   constexpr int kDeepest = 16, kMostKeys = 10000;
   int keys[kDeepest + 2] = {};  // of the object that is open at a depth
-  bool refused = false;
+  bool refused = text.find('\0') != std::string::npos;
   const auto value = Value::parse(
       text,
       [&](int depth, typename Value::parse_event_t event, Value&) {

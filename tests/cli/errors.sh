@@ -147,6 +147,9 @@ expect 1 pie-encode -qq none.png
 
 # Configurations that are none, or deeper than any.
 echo '[1]' >array.json
+printf '{"arch": "pie"}\0and more' >zero.json
+expect 2 pie-train --config zero.json --data "$digits" -o x
+says 'zero.json: is not a configuration'
 expect 2 pie-train --config array.json --data "$digits" -o x
 says 'array.json: is not a configuration'
 python <<'P'
