@@ -1,6 +1,7 @@
 # Common part of the scripts in this folder, which run as "X.sh FOLDER_OF_TOOLS". Each works in an
 # empty folder of its own, which goes away at the end.
 set -euo pipefail
+unset OPENBLAS_CORETYPE # the tools choose
 tools=$(cd "${1:?usage: $0 FOLDER_OF_TOOLS}" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 testdata=$(cd "$here/../../testdata" && pwd)

@@ -27,8 +27,9 @@ constexpr pie::Engine kEngine{print_version,   pie::run_train,  pie::run_encode,
 const pie::Engine* pie_open_engine(const pie::CommonOptions& common) {
   // LibTorch starts with one thread in some builds; the option decides.
   at::set_num_threads(pie::thread_count(common));
-  // OpenBLAS's buffer, before memory is limited; small, for one thread.
+  // OpenBLAS's buffer, before memory is limited: small products have kernels that need none, large
+  // ones wake other threads, this does neither.
   constexpr int64_t kSmall = 16;
-  at::mm(torch::ones({kSmall, kSmall}), torch::ones({kSmall, kSmall}));
+  at::linalg_lu_factor(torch::eye(kSmall));
   return &kEngine;
 }
