@@ -5,7 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/coding/normal_table.h"
 #include "lib/container/code_file.h"
-#include "lib/container/join.h"
+#include "lib/container/rewrite.h"
 #include "lib/image/image_io.h"
 #include "tools/common/load_engine.h"
 #include "tools/common/options.h"

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "lib/base/error.h"
-#include "lib/container/frame_writer.h"
 
 namespace pie {
 namespace {
@@ -107,26 +106,6 @@ void CodeFile::check() const {
 
 // -------------------------------------------------------------------------------------------
 // Cutting
-
-void cut_layers(const StoredFrame& frame, int layers, const Sink& sink) {
-  if (layers < 1) throw UsageError("cannot keep fewer than 1 layer");
-  frame.require_layers(layers);
-  FrameHeader header = frame.header();
-  if (layers < header.total_layers) header.pixel_hashes.clear();
-  FrameWriter writer(header, layers);
-  for (std::uint64_t b = 0; b < frame.blocks(); ++b) {
-    std::vector<CodedBlock> block;
-    block.reserve(static_cast<std::size_t>(layers));
-    for (int layer = 0; layer < layers; ++layer) block.push_back(frame.block(layer, b));
-    writer.add(block);
-  }
-  // Damage is not copied under a fresh checksum; what a cut has taken away is gone.
-  std::vector<std::string> missing;
-  for (Chunk& chunk : frame.chunks(frame.truncated() ? &missing : nullptr)) {
-    writer.add(std::move(chunk));
-  }
-  writer.write(sink);
-}
 
 std::vector<Breakpoint> breakpoints(const StoredFrame& frame) {
   std::vector<Breakpoint> points;

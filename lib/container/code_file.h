@@ -7,7 +7,6 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/input.h"
-#include "lib/base/spool.h"
 #include "lib/container/stored_frame.h"
 
 namespace pie {
@@ -59,12 +58,6 @@ class CodeFile {
 
 // Whether the input begins like a code file. Throws what reading throws.
 bool is_code_file(const Input& file);
-
-// Hands over the frame with its first `layers` layers only, and what is present of its metadata.
-// Needs no model. Throws UsageError unless 1 <= layers <= the stored ones, TruncatedError if these
-// are not whole, DamagedError if one of their checksums is wrong, UnsupportedError for an unknown
-// chunk that must not be skipped.
-void cut_layers(const StoredFrame& frame, int layers, const Sink& sink);
 
 struct Breakpoint {
   std::string layer;

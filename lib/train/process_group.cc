@@ -130,6 +130,11 @@ void ProcessGroup::sum(torch::Tensor& values) {
   finish("sum gradients", [&] { return backend_->gloo->allreduce(all); });
 }
 
+void ProcessGroup::share(torch::Tensor& values) {
+  std::vector<at::Tensor> all{values};
+  finish("share weights", [&] { return backend_->gloo->broadcast(all); });
+}
+
 void ProcessGroup::require_same(const std::string& text) {
   const auto hash = sha256(text.data(), text.size());
   auto own = torch::zeros({static_cast<int64_t>(hash.size())}, torch::kUInt8);
@@ -143,11 +148,6 @@ void ProcessGroup::require_same(const std::string& text) {
                      " of the processes that train together have other options or images than the "
                      "first; give all of them the same");
   }
-}
-
-void ProcessGroup::share(torch::Tensor& values) {
-  std::vector<at::Tensor> all{values};
-  finish("share weights", [&] { return backend_->gloo->broadcast(all); });
 }
 
 }  // namespace pie

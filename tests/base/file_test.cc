@@ -14,30 +14,22 @@
 #include "lib/base/error.h"
 #include "lib/base/input.h"
 #include "tests/support/failure.h"
+#include "tests/support/test_folder.h"
 
 namespace pie {
 namespace {
 
 namespace fs = std::filesystem;
 
-class FileTest : public testing::Test {
+class FileTest : public TestWithFolder {
  protected:
-  FileTest() {
-    std::string pattern = (fs::temp_directory_path() / "pie-file-test-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~FileTest() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
   std::size_t entries() const {
     return static_cast<std::size_t>(
-        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+        std::distance(fs::directory_iterator(folder()), fs::directory_iterator()));
   }
-  static void put(const std::string& name, const std::string& text) {
-    std::ofstream(name, std::ios::binary) << text;
+  void put_text(const std::string& name, const std::string& text) const {
+    put(name, Bytes(text.begin(), text.end()));
   }
-
-  fs::path folder_;
 };
 
 TEST_F(FileTest, WritesReadsAndLeavesOnlyTheFile) {
@@ -64,7 +56,7 @@ TEST_F(FileTest, ModeFollowsTheUmask) {
 }
 
 TEST_F(FileTest, RefusesToOverwriteWithoutFlag) {
-  put(path("a"), "old");
+  put_text("a", "old");
   EXPECT_EQ(failure<ExistsError>([&] { OutputFile out(path("a"), false); }),
             path("a") + ": exists already");
   OutputFile out(path("a"), true);
@@ -75,7 +67,7 @@ TEST_F(FileTest, RefusesToOverwriteWithoutFlag) {
 }
 
 TEST_F(FileTest, ALinkToNothingIsFollowed) {
-  fs::create_directory(folder_ / "deep");
+  fs::create_directory(path("deep"));
   fs::create_symlink("deep/target", path("link"));
   EXPECT_THROW(OutputFile(path("link"), false), ExistsError);
   OutputFile out(path("link"), true);
@@ -88,7 +80,7 @@ TEST_F(FileTest, ALinkToNothingIsFollowed) {
 TEST_F(FileTest, TemporaryNamesCannotBeGuessed) {
   const auto name_of_temporary = [&] {
     OutputFile out(path("a"), false);
-    return fs::directory_iterator(folder_)->path().filename().string();
+    return fs::directory_iterator(folder())->path().filename().string();
   };
   const auto first = name_of_temporary(), second = name_of_temporary();
   EXPECT_NE(first, second);
@@ -99,7 +91,7 @@ TEST_F(FileTest, RefusesAFileThatAppearsMeanwhile) {
   {
     OutputFile out(path("a"), false);
     out.write("mine", 4);
-    put(path("a"), "theirs");
+    put_text("a", "theirs");
     EXPECT_THROW(out.commit(), OperationError);
   }
   EXPECT_EQ(read_file(path("a")).size(), 6U);
@@ -127,7 +119,7 @@ TEST_F(FileTest, SignalHandlerRemovesTemporaryFiles) {
 }
 
 TEST_F(FileTest, FollowsLinksAndWritesDevicesDirectly) {
-  put(path("real"), "old");
+  put_text("real", "old");
   fs::create_symlink("real", path("link"));
   OutputFile out(path("link"), true);
   out.write("new", 3);
@@ -144,8 +136,8 @@ TEST_F(FileTest, FollowsLinksAndWritesDevicesDirectly) {
 TEST_F(FileTest, ErrorsNamePathAndCause) {
   EXPECT_EQ(failure<OperationError>([&] { OutputFile out(path("no/a"), false); }),
             path("no/a") + ": cannot write: No such file or directory");
-  EXPECT_EQ(failure<OperationError>([&] { OutputFile out(folder_.string(), true); }),
-            folder_.string() + ": is a folder, not a file");
+  EXPECT_EQ(failure<OperationError>([&] { OutputFile out(folder(), true); }),
+            folder() + ": is a folder, not a file");
   EXPECT_EQ(failure<OperationError>([&] {
               OutputFile full("/dev/full", false);
               full.write("x", 1);
@@ -165,13 +157,13 @@ TEST_F(FileTest, ClosedPipeIsAnError) {
 }
 
 TEST_F(FileTest, SameFileSeesThroughLinks) {
-  put(path("a"), "x");
-  put(path("b"), "x");
+  put_text("a", "x");
+  put_text("b", "x");
   fs::create_symlink("a", path("link"));
   fs::create_hard_link(path("a"), path("hard"));
   EXPECT_TRUE(same_file(path("a"), path("link")));
   EXPECT_TRUE(same_file(path("a"), path("hard")));
-  EXPECT_TRUE(same_file(path("a"), folder_.string() + "/./a"));
+  EXPECT_TRUE(same_file(path("a"), folder() + "/./a"));
   EXPECT_FALSE(same_file(path("a"), path("b")));
   EXPECT_FALSE(same_file(path("a"), path("none")));
   EXPECT_FALSE(same_file(path("none"), path("none")));

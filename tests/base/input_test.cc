@@ -6,35 +6,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "lib/base/error.h"
 #include "tests/support/failure.h"
+#include "tests/support/test_folder.h"
 
 namespace pie {
 namespace {
 
-namespace fs = std::filesystem;
-
-class InputTest : public testing::Test {
+class InputTest : public TestWithFolder {
  protected:
   InputTest() {
-    std::string pattern = (fs::temp_directory_path() / "pie-input-test-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     for (std::size_t i = 0; i < 200000; ++i) {
       content_.push_back(static_cast<std::uint8_t>(i * 31 ^ i >> 8));
     }
   }
-  ~InputTest() override { fs::remove_all(folder_); }
 
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  static void put(const std::string& name, const Bytes& bytes) {
-    std::ofstream(name, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()),
-               static_cast<std::streamsize>(bytes.size()));
-  }
   Bytes part(std::size_t offset, std::size_t count) const {
     const auto from = content_.begin() + static_cast<std::ptrdiff_t>(offset);
     return Bytes(from, from + static_cast<std::ptrdiff_t>(count));
@@ -54,18 +42,17 @@ class InputTest : public testing::Test {
     EXPECT_EQ(copy.all(), content_);
   }
 
-  fs::path folder_;
   Bytes content_;
 };
 
 TEST_F(InputTest, FilesPipesAndMemoryAnswerAlike) {
-  put(path("file"), content_);
+  put("file", content_);
   expect_content(Input(path("file")));
   EXPECT_TRUE(Input(path("file")).is_regular_file());
   expect_content(Input(ByteSpan{content_.data(), content_.size()}));
 
   ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
-  std::thread writer([&] { put(path("pipe"), content_); });
+  std::thread writer([&] { put("pipe", content_); });
   const Input pipe(path("pipe"));
   EXPECT_FALSE(pipe.is_regular_file());
   expect_content(pipe);
@@ -79,7 +66,7 @@ TEST_F(InputTest, StreamsAreReadAsFarAsQuestionsNeed) {
 }
 
 TEST_F(InputTest, StdinIsReadOnce) {
-  put(path("file"), content_);
+  put("file", content_);
   const int before = ::dup(STDIN_FILENO);
   ASSERT_NE(std::freopen(path("file").c_str(), "rb", stdin), nullptr);
   const Input input("-");
@@ -93,26 +80,26 @@ TEST_F(InputTest, StdinIsReadOnce) {
 TEST_F(InputTest, ErrorsNameInputAndCause) {
   EXPECT_EQ(failure<OperationError>([&] { Input(path("none")).all(); }),
             path("none") + ": cannot read: No such file or directory");
-  EXPECT_EQ(failure<OperationError>([&] { Input(folder_.string()).beginning(1); }),
-            folder_.string() + ": is a folder, not a file");
+  EXPECT_EQ(failure<OperationError>([&] { Input(folder()).beginning(1); }),
+            folder() + ": is a folder, not a file");
   EXPECT_FALSE(Input(path("none")).exists());
-  EXPECT_TRUE(Input(folder_.string()).is_folder());
-  put(path("file"), content_);
+  EXPECT_TRUE(Input(folder()).is_folder());
+  put("file", content_);
   const Input input(path("file"));
   EXPECT_FALSE(input.is_folder());
   EXPECT_TRUE(input.exists());
   input.beginning(1);
-  put(path("file"), part(0, 10));
+  put("file", part(0, 10));
   EXPECT_EQ(failure<OperationError>([&] { input.read(5, 1); }),
             path("file") + ": was changed while it was read; try again");
 }
 
 TEST_F(InputTest, RefusesTooLongFiles) {
-  put(path("a"), part(0, 5));
+  put("a", part(0, 5));
   EXPECT_EQ(read_file(path("a"), 5).size(), 5U);
   EXPECT_THROW(read_file(path("a"), 4), DamagedError);
   EXPECT_THROW(read_file("/dev/zero", 1000), DamagedError);
-  put(path("empty"), {});
+  put("empty", {});
   EXPECT_TRUE(read_file(path("empty")).empty());
 }
 

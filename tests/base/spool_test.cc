@@ -9,11 +9,13 @@
 #include <utility>
 
 #include "lib/base/error.h"
+#include "tests/support/test_folder.h"
 
 namespace pie {
 namespace {
 
 namespace fs = std::filesystem;
+using SpoolTest = TestWithFolder;
 
 Bytes content(const Spool& spool) {
   Bytes all;
@@ -37,10 +39,8 @@ class TemporaryFolder {
   std::string before_;
 };
 
-TEST(Spool, GivesBackWhatItTook) {
-  std::string folder = (fs::temp_directory_path() / "pie-spool-test-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-  const TemporaryFolder temporary(folder);
+TEST_F(SpoolTest, GivesBackWhatItTook) {
+  const TemporaryFolder temporary(folder());
   Spool spool;
   EXPECT_TRUE(content(spool).empty());
   Bytes expected;
@@ -53,13 +53,12 @@ TEST(Spool, GivesBackWhatItTook) {
     EXPECT_EQ(spool.size(), expected.size());
     EXPECT_EQ(content(spool), expected);
   }
-  EXPECT_TRUE(fs::is_empty(folder));
+  EXPECT_TRUE(fs::is_empty(folder()));
   const Spool moved = std::move(spool);
   EXPECT_EQ(content(moved), expected);
-  fs::remove_all(folder);
 }
 
-TEST(Spool, SaysWhereItCannotWrite) {
+TEST_F(SpoolTest, SaysWhereItCannotWrite) {
   const TemporaryFolder temporary("/nonexistent");
   Spool spool;
   EXPECT_NO_THROW(spool.append(Bytes(1000)));  // a little stays in memory

@@ -35,52 +35,6 @@ TEST(CodeFile, TruncationNamesWholeLayersAndRemedy) {
   EXPECT_EQ(failure([&] { file.require_layers(5); }), "the code file holds 4 of 4 layers, not 5");
 }
 
-TEST(CodeFile, CutLayersKeepsAPrefixAndItsMetadata) {
-  Frame frame = lossless_digits(kTwoBlocks, 4);
-  frame.chunks.push_back({"prIv", {1, 2, 3}});
-  const Bytes bytes = write_frame(frame);
-  const CodeFile whole(bytes);
-  EXPECT_EQ(cut(whole.frames()[0], 4), bytes);
-  for (int layers = 1; layers < 4; ++layers) {
-    const Bytes kept_bytes = cut(whole.frames()[0], layers);
-    const CodeFile file(kept_bytes);
-    const StoredFrame& kept = file.frames()[0];
-    EXPECT_NO_THROW(file.check());
-    EXPECT_TRUE(kept.cut());
-    EXPECT_FALSE(kept.header().lossless());
-    EXPECT_EQ(kept.layers(), layers);
-    EXPECT_EQ(kept.header().total_layers, 4);
-    EXPECT_EQ(kept.layer_name(layers - 1), whole.frames()[0].layer_name(layers - 1));
-    ASSERT_EQ(kept.chunks().size(), 1U);
-    EXPECT_EQ(kept.chunks()[0].data, (Bytes{1, 2, 3}));
-    const Symbols expected = layer_symbols(kTwoBlocks, layers - 1);
-    const Symbols first(expected.begin(),
-                        expected.begin() + static_cast<std::ptrdiff_t>(
-                                               kItemsPerBlock * symbols_per_item(layers - 1)));
-    EXPECT_EQ(decode_block(kept, layers - 1, 0, symbols_per_item(layers - 1), NormalSymbols(kStep)),
-              first);
-    // Cutting the cut frame is cutting the whole one.
-    EXPECT_EQ(cut(kept, 1), cut(whole.frames()[0], 1));
-    EXPECT_THROW(cut(kept, layers + 1), UsageError);
-  }
-  EXPECT_THROW(cut(whole.frames()[0], 0), UsageError);
-}
-
-TEST(CodeFile, CutLayersTakesATruncatedFrameButNoDamage) {
-  const Bytes bytes = write_frame(digits(1, 3));
-  const CodeFile whole(bytes);
-  const auto points = breakpoints(whole.frames()[0]);
-  const Bytes truncated = first_bytes(bytes, static_cast<std::size_t>(points[1].offset) + 1);
-  const CodeFile file(truncated);
-  EXPECT_EQ(cut(file.frames()[0], 2), cut(whole.frames()[0], 2));
-  EXPECT_THROW(cut(file.frames()[0], 3), TruncatedError);
-  Bytes damaged = bytes;
-  damaged[static_cast<std::size_t>(points[0].offset)] ^= 1;
-  const CodeFile other(damaged);
-  EXPECT_NO_THROW(cut(other.frames()[0], 1));
-  EXPECT_THROW(cut(other.frames()[0], 2), DamagedError);
-}
-
 // -------------------------------------------------------------------------------------------
 // Several frames, metadata
 

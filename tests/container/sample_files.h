@@ -9,6 +9,7 @@
 #include "lib/coding/layer_coder.h"
 #include "lib/container/code_file.h"
 #include "lib/container/frame_writer.h"
+#include "lib/container/rewrite.h"
 #include "tests/support/failure.h"
 
 namespace pie::test {

@@ -3,6 +3,7 @@
 #include "lib/base/checksum.h"
 #include "lib/container/code_file.h"
 #include "lib/container/member_list.h"
+#include "lib/container/rewrite.h"
 #include "tests/fuzz/target.h"
 
 namespace pie {

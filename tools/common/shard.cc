@@ -1,17 +1,13 @@
 #include "tools/common/shard.h"
 
+#include <CLI/CLI.hpp>
 #include <regex>
 #include <string>
 
 #include "lib/base/log.h"
+#include "tools/common/files.h"
 
 namespace pie {
-
-ExitCode nothing_in(const Shard& shard) {
-  log_note("nothing is in part " + std::to_string(shard.number) + " of " +
-           std::to_string(shard.count));
-  return ExitCode::kOk;
-}
 
 void add_shard_option(CLI::App& app, Shard& shard, const char* help) {
   app.add_option_function<std::string>(
@@ -26,6 +22,18 @@ void add_shard_option(CLI::App& app, Shard& shard, const char* help) {
          },
          help)
       ->type_name("I/N");
+}
+
+void require_own_output(const Destination& destination) {
+  if (destination.file.empty() && !destination.to_stdout) {
+    throw UsageError("a part of one archive needs a name of its own; give it with -o");
+  }
+}
+
+ExitCode nothing_in(const Shard& shard) {
+  log_note("nothing is in part " + std::to_string(shard.number) + " of " +
+           std::to_string(shard.count));
+  return ExitCode::kOk;
 }
 
 }  // namespace pie

@@ -1,13 +1,18 @@
 // One of several equal parts of what a command does, for commands that run side by side.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <utility>
 
 #include "lib/base/error.h"
 
+namespace CLI {
+class App;
+}
+
 namespace pie {
+
+struct Destination;
 
 struct Shard {
   std::size_t number = 1, count = 1;  // from 1
@@ -21,9 +26,12 @@ struct Shard {
   }
 };
 
+void add_shard_option(CLI::App& app, Shard& shard, const char* help);
+
+// Throws UsageError if the parts of one input would all be written under the name of the whole.
+void require_own_output(const Destination& destination);
+
 // Says that there is nothing to do, which is no error.
 ExitCode nothing_in(const Shard& shard);
-
-void add_shard_option(CLI::App& app, Shard& shard, const char* help);
 
 }  // namespace pie

@@ -327,9 +327,7 @@ class DecodeRun {
       throw UsageError("has two images called " + name + ", which only --select can take apart");
     }
     const bool in_one = options_.format.empty() ? names.empty() : is_set_format(options_.format);
-    if (set && in_one && options_.destination.file.empty() && !options_.destination.to_stdout) {
-      throw UsageError("a part of one archive needs a name of its own; give it with -o");
-    }
+    if (set && in_one) require_own_output(options_.destination);
     const auto [first, last] = options_.shard.range(all.size());
     return {all.begin() + static_cast<std::ptrdiff_t>(first),
             all.begin() + static_cast<std::ptrdiff_t>(last)};

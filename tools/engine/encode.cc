@@ -120,10 +120,7 @@ class EncodeRun {
   std::vector<Job> own_jobs(const std::vector<Job>& jobs, bool together) {
     const auto& shard = options_.shard;
     const bool only = options_.images.size() == 1 && jobs.size() == 1 && jobs[0].groups[0].archive;
-    if (only && options_.destination.file.empty() && !options_.destination.to_stdout &&
-        options_.latents.empty()) {
-      throw UsageError("a part of one archive needs a name of its own; give it with -o");
-    }
+    if (only && options_.latents.empty()) require_own_output(options_.destination);
     if (together || only) return shard_of(jobs[0], shard);
     std::vector<Job> own;
     for (const auto& job : jobs) {

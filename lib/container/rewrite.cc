@@ -1,16 +1,27 @@
-#include "lib/container/join.h"
+#include "lib/container/rewrite.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
+#include <string>
 #include <tuple>
 #include <utility>
 
+#include "lib/base/error.h"
 #include "lib/container/frame_writer.h"
 #include "lib/container/member_list.h"
 
 namespace pie {
 namespace {
+
+void copy_blocks(const StoredFrame& frame, int layers, FrameWriter& writer) {
+  for (std::uint64_t b = 0; b < frame.blocks(); ++b) {
+    std::vector<CodedBlock> block;
+    block.reserve(static_cast<std::size_t>(layers));
+    for (int layer = 0; layer < layers; ++layer) block.push_back(frame.block(layer, b));
+    writer.add(block);
+  }
+}
 
 // A frame, and what is known of its files.
 struct Piece {
@@ -71,14 +82,7 @@ void write_as_one(std::vector<Piece>::const_iterator first, std::vector<Piece>::
   }
   FrameWriter writer(header, first->frame.layers());
   for (auto part = first; part != last; ++part) {
-    for (std::uint64_t b = 0; b < part->frame.blocks(); ++b) {
-      std::vector<CodedBlock> block;
-      block.reserve(static_cast<std::size_t>(part->frame.layers()));
-      for (int layer = 0; layer < part->frame.layers(); ++layer) {
-        block.push_back(part->frame.block(layer, b));
-      }
-      writer.add(block);
-    }
+    copy_blocks(part->frame, part->frame.layers(), writer);
   }
   if (std::next(first) == last) {
     for (Chunk& chunk : first->frame.chunks()) writer.add(std::move(chunk));
@@ -90,6 +94,21 @@ void write_as_one(std::vector<Piece>::const_iterator first, std::vector<Piece>::
 }
 
 }  // namespace
+
+void cut_layers(const StoredFrame& frame, int layers, const Sink& sink) {
+  if (layers < 1) throw UsageError("cannot keep fewer than 1 layer");
+  frame.require_layers(layers);
+  FrameHeader header = frame.header();
+  if (layers < header.total_layers) header.pixel_hashes.clear();
+  FrameWriter writer(header, layers);
+  copy_blocks(frame, layers, writer);
+  // Damage is not copied under a fresh checksum; what a cut has taken away is gone.
+  std::vector<std::string> missing;
+  for (Chunk& chunk : frame.chunks(frame.truncated() ? &missing : nullptr)) {
+    writer.add(std::move(chunk));
+  }
+  writer.write(sink);
+}
 
 void join_frames(const std::vector<StoredFrame>& frames, const Sink& sink) {
   for (const auto& frame : frames) frame.require_layers();
