@@ -40,7 +40,9 @@ std::vector<Search> searches_for(const Shape& image, const ItemCoding& how) {
     searches.push_back([=](const Image& i) { return encode_webp_code(i, effort); });
   }
   if (effort >= kThorough && std::max(image.height, image.width) > kSmallGroup) {
-    searches.push_back([=](const Image& i) { return encode_jxl(i, effort, JxlGroups::k128); });
+    for (const auto groups : {JxlGroups::k128, JxlGroups::k256}) {
+      searches.push_back([=](const Image& i) { return encode_jxl(i, effort, groups); });
+    }
   }
   return searches;
 }

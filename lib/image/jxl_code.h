@@ -13,8 +13,8 @@ namespace pie {
 inline constexpr int kLeastJxlEffort = 1, kMostJxlEffort = 9, kJxlEffort = 7;
 
 // Sides of the squares that are coded by themselves, in pixels. Of few colours small ones are
-// smaller, each with a palette of its own, else mostly large ones.
-enum class JxlGroups { k128 = 0, k1024 = 3 };
+// smaller, each with a palette of its own, else mostly large ones; libjxl's own choice is 256.
+enum class JxlGroups { k128 = 0, k256 = 1, k1024 = 3 };
 
 // The largest image that is given to libjxl, in samples: it ends the process where memory ends.
 inline constexpr std::int64_t kMostJxlSamples = std::int64_t{1} << 26;

@@ -9,6 +9,7 @@
 #include "lib/codec/codec.h"
 #include "lib/container/code_file.h"
 #include "lib/container/frame_writer.h"
+#include "lib/image/jxl_code.h"
 #include "lib/model/model_store.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/tiny_exact.h"
@@ -79,6 +80,34 @@ TEST(FloorCoder, TheSmallerOneIsTaken) {
   EXPECT_TRUE(
       encode_images(photo_model(), feed_of(striped({3, 16, 16}, 8)), with(CoderChoice::kSmallest))
           .floor);
+}
+
+// Squares of 256 pixels, each of 200 colours of its own: groups of that size are the best.
+Image with_palettes() {
+  constexpr int64_t kSide = 512, kSquare = 256, kColours = 200;
+  Image image({3, kSide, kSide});
+  const CounterRandom random(7, 1);
+  uint64_t next = 0;
+  for (int64_t y = 0; y < kSide; ++y) {
+    for (int64_t x = 0; x < kSide; ++x) {
+      const auto square = static_cast<uint64_t>(y / kSquare * 2 + x / kSquare);
+      const uint64_t colour = square * kColours + random.bits(next++) % kColours;
+      for (int64_t c = 0; c < 3; ++c) {
+        image.set(y, x, c, static_cast<int>((colour * 2654435761U >> (8 * c)) & 255U));
+      }
+    }
+  }
+  return image;
+}
+
+TEST(FloorCoder, NoSizeOfGroupsIsSmaller) {
+  const Image image = with_palettes();
+  const auto floor = encode_images(photo_model(), feed_of(image), with(CoderChoice::kFloor));
+  EXPECT_EQ(decoded(floor.frame), image);
+  constexpr size_t kFrame = 64;
+  for (const auto groups : {JxlGroups::k128, JxlGroups::k256, JxlGroups::k1024}) {
+    EXPECT_LE(floor.frame.size(), encode_jxl(image, kJxlEffort, groups).size() + kFrame);
+  }
 }
 
 TEST(FloorCoder, ArchivesAndPrefixesStayWithTheModel) {

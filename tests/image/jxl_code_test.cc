@@ -25,6 +25,7 @@ TEST(JxlCode, EverySampleComesBack) {
         const Image image = mixed_image(shape, bits);
         for (const auto& [effort, groups] : {std::pair(1, JxlGroups::k1024),
                                              {kJxlEffort, JxlGroups::k1024},
+                                             {kJxlEffort, JxlGroups::k256},
                                              {kJxlEffort, JxlGroups::k128},
                                              {kMostJxlEffort, JxlGroups::k1024}}) {
           EXPECT_EQ(decode_jxl(span(encode_jxl(image, effort, groups)), shape, bits), image)
