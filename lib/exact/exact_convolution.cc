@@ -26,7 +26,7 @@ std::int64_t padded(std::int64_t n, std::int64_t unit) { return (n + unit - 1) /
 
 // Whether a kernel gives the portable one's sums, the largest among them.
 bool is_exact(SumsFunction sums) {
-  constexpr std::int64_t kGroups = 4, kTaps = 9, kQuads = 3, kStride = kQuads * kInputQuad;
+  constexpr std::int64_t kGroups = 7, kTaps = 9, kQuads = 3, kStride = kQuads * kInputQuad;
   const CounterRandom random(1, 0);
   std::vector<std::int8_t> weights(kGroups * kTaps * kQuads * kOutputGroup * kInputQuad);
   Bytes x((kCellsAtOnce + kTaps) * kStride);
@@ -44,7 +44,7 @@ bool is_exact(SumsFunction sums) {
     offsets[tap] = static_cast<std::int64_t>(tap) * kStride;
   }
   const SumsTask task{weights.data(), kGroups, kTaps, kQuads, offsets.data(), kStride};
-  for (const std::int64_t cells : {std::int64_t{1}, kCellsAtOnce}) {
+  for (const std::int64_t cells : {std::int64_t{1}, kCellsAtOnce - 1, kCellsAtOnce}) {
     std::vector<std::int32_t> own(static_cast<std::size_t>(cells * kGroups * kOutputGroup)),
         expected(own.size());
     sums(task, x.data(), cells, own.data());
@@ -60,6 +60,7 @@ const std::vector<Kernel>& kernels() {
   static const std::vector<Kernel> all = [] {
     std::vector<Kernel> found;
 #if defined(__x86_64__) && defined(__GNUC__)
+    if (allow_amx()) found.push_back({"amx", amx_sums});
     if (__builtin_cpu_supports("avx512vnni") != 0) found.push_back({"vnni", vnni_sums});
     if (__builtin_cpu_supports("avx2") != 0) found.push_back({"avx2", avx2_sums});
 #endif
@@ -96,24 +97,39 @@ struct Columns {
   std::int64_t count;
 };
 
-// Of `cells` cells; sums are [cells][output_stride], and become activations in their place first:
-// bytes may be anything to the compiler, and would keep the loop from vectorising.
-PIE_CPU_CLONES void to_activations(std::int32_t* __restrict__ sums, std::int64_t sums_stride,
-                                   const std::uint8_t* __restrict__ skip, std::int64_t skip_stride,
-                                   const Columns& c, std::int64_t cells,
-                                   std::uint8_t* __restrict__ y, std::int64_t y_stride) {
+// The activations of a group of outputs; loops of a fixed length are a few instructions.
+PIE_INLINE void group_activations(const std::int32_t* __restrict__ sums,
+                                  const std::int32_t* __restrict__ bias, const std::uint8_t* skip,
+                                  std::uint8_t* __restrict__ y) {
   constexpr std::int32_t kHalf = 1 << (kActivationShift - 1);
-  const std::int64_t count = c.count;
-  const std::int32_t* __restrict__ bias = c.bias;
+  std::array<std::int32_t, kOutputGroup> value;
+  for (std::size_t k = 0; k < value.size(); ++k) value[k] = sums[k] + bias[k] + kHalf;
+  if (skip != nullptr) {
+    for (std::size_t k = 0; k < value.size(); ++k) value[k] += skip[k] << kActivationShift;
+  }
+  for (std::size_t k = 0; k < value.size(); ++k) {
+    y[k] = static_cast<std::uint8_t>(
+        std::min(std::max(value[k] >> kActivationShift, 0), kLargestActivation8));
+  }
+}
+
+// Of `cells` cells; sums are [cells][output_stride].
+PIE_CPU_CLONES void to_activations(const std::int32_t* sums, std::int64_t sums_stride,
+                                   const std::uint8_t* skip, std::int64_t skip_stride,
+                                   const Columns& c, std::int64_t cells, std::uint8_t* y,
+                                   std::int64_t y_stride) {
+  const std::int64_t whole = c.count / kOutputGroup * kOutputGroup;
   for (std::int64_t i = 0; i < cells; ++i, sums += sums_stride, y += y_stride) {
-    if (skip != nullptr) {
-      for (std::int64_t k = 0; k < count; ++k) sums[k] += skip[k] << kActivationShift;
-      skip += skip_stride;
+    for (std::int64_t k = 0; k < whole; k += kOutputGroup) {
+      group_activations(sums + k, c.bias + k, skip == nullptr ? nullptr : skip + k, y + k);
     }
-    for (std::int64_t k = 0; k < count; ++k) {
-      const std::int32_t value = (sums[k] + bias[k] + kHalf) >> kActivationShift;
-      y[k] = static_cast<std::uint8_t>(std::min(std::max(value, 0), kLargestActivation8));
+    if (whole < c.count) {
+      std::array<std::uint8_t, kOutputGroup> added{}, last;
+      if (skip != nullptr) std::copy(skip + whole, skip + c.count, added.begin());
+      group_activations(sums + whole, c.bias + whole, added.data(), last.data());
+      std::copy_n(last.begin(), c.count - whole, y + whole);
     }
+    if (skip != nullptr) skip += skip_stride;
   }
 }
 

@@ -1,9 +1,15 @@
 #include "lib/exact/kernels.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
 #include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace pie {
@@ -106,22 +112,134 @@ PIE_VNNI inline void vnni_cells(const SumsTask& task, const std::uint8_t* x, std
   for (; group < task.groups; ++group) vnni_cells<kCells, 1>(task, group, x, sums);
 }
 
+// AMX: eight tiles of 16 rows of 64 bytes. Its instructions are written as text, so that any
+// compiler's target will do; the compiler itself never touches tiles.
+constexpr std::int64_t kTileRows = 16, kTileBytes = 64;
+constexpr int kMostSums = 4, kInputs = 4, kWeights = 5;  // tiles 0 to 3 are sums
+
+void configure_tiles(std::int64_t cells, std::int64_t quads) {
+  struct alignas(64) {
+    std::uint8_t palette = 1, start_row = 0;
+    std::array<std::uint8_t, 14> reserved{};
+    std::array<std::uint16_t, 16> row_bytes{};
+    std::array<std::uint8_t, 16> rows{};
+  } config;
+  const auto set = [&](std::size_t tile, std::int64_t rows, std::int64_t bytes) {
+    config.rows[tile] = static_cast<std::uint8_t>(rows);
+    config.row_bytes[tile] = static_cast<std::uint16_t>(bytes);
+  };
+  for (std::size_t tile = 0; tile < kMostSums; ++tile) set(tile, cells, kTileBytes);
+  set(kInputs, cells, quads * kInputQuad);
+  set(kWeights, quads, kTileBytes);
+  asm volatile("ldtilecfg %0" : : "m"(config));
+}
+
+template <int kTile>
+void zero() {
+  asm volatile("tilezero %%tmm%c0" : : "i"(kTile));
+}
+
+void load_inputs(const std::uint8_t* from, std::int64_t stride) {
+  asm volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(stride), "i"(kInputs) : "memory");
+}
+
+template <int kSum>
+void add_products(const std::int8_t* weights) {
+  asm volatile("tileloadd (%0,%1,1), %%tmm%c2"
+               :
+               : "r"(weights), "r"(kTileBytes), "i"(kWeights)
+               : "memory");
+  asm volatile("tdpbusd %%tmm%c0, %%tmm%c1, %%tmm%c2" : : "i"(kWeights), "i"(kInputs), "i"(kSum));
+}
+
+template <int kSum>
+void store_sums(std::int32_t* to, std::int64_t stride) {
+  asm volatile("tilestored %%tmm%c2, (%0,%1,1)" : : "r"(to), "r"(stride), "i"(kSum) : "memory");
+}
+
+// The sums of successive groups of outputs, in tiles 0, 1, ...; of `quads` inputs at once.
+template <int... kSum>
+void tile_groups(const SumsTask& task, std::int64_t group, const std::uint8_t* x,
+                 std::int64_t quads, std::int32_t* sums, std::integer_sequence<int, kSum...>) {
+  constexpr std::int64_t kQuadBytes = kOutputGroup * kInputQuad;
+  const std::int64_t each = task.taps * task.quads * kQuadBytes;  // of a group
+  const std::int8_t* w = task.weights + group * each;
+  (zero<kSum>(), ...);
+  for (std::int64_t tap = 0; tap < task.taps; ++tap) {
+    for (std::int64_t quad = 0; quad < task.quads; quad += quads, w += quads * kQuadBytes) {
+      load_inputs(x + task.tap_offsets[tap] + quad * kInputQuad, task.stride);
+      (add_products<kSum>(w + kSum * each), ...);
+    }
+  }
+  constexpr std::int64_t kRowBytes = kOutputGroup * sizeof *sums;
+  (store_sums<kSum>(sums + (group + kSum) * kOutputGroup, task.groups * kRowBytes), ...);
+}
+
+// The most inputs that a tile holds and that go into all of them evenly.
+std::int64_t quads_at_once(std::int64_t quads) {
+  std::int64_t most = kTileBytes / kInputQuad;
+  while (quads % most != 0) --most;
+  return most;
+}
+
 }  // namespace
 
 PIE_AVX2 void avx2_sums(const SumsTask& task, const std::uint8_t* x, std::int64_t cells,
                         std::int32_t* sums) {
-  if (cells == kCellsAtOnce) return avx2_cells<kCellsAtOnce>(task, x, sums);
-  for (std::int64_t i = 0; i < cells; ++i) {
+  std::int64_t i = 0;
+  for (; i + 4 <= cells; i += 4) {
+    avx2_cells<4>(task, x + i * task.stride, sums + i * task.groups * kOutputGroup);
+  }
+  for (; i < cells; ++i) {
     avx2_cells<1>(task, x + i * task.stride, sums + i * task.groups * kOutputGroup);
   }
 }
 
 PIE_VNNI void vnni_sums(const SumsTask& task, const std::uint8_t* x, std::int64_t cells,
                         std::int32_t* sums) {
-  if (cells == kCellsAtOnce) return vnni_cells<kCellsAtOnce>(task, x, sums);
-  for (std::int64_t i = 0; i < cells; ++i) {
+  std::int64_t i = 0;
+  for (; i + 4 <= cells; i += 4) {
+    vnni_cells<4>(task, x + i * task.stride, sums + i * task.groups * kOutputGroup);
+  }
+  for (; i < cells; ++i) {
     vnni_cells<1>(task, x + i * task.stride, sums + i * task.groups * kOutputGroup);
   }
+}
+
+void amx_sums(const SumsTask& task, const std::uint8_t* x, std::int64_t cells, std::int32_t* sums) {
+  const std::int64_t quads = quads_at_once(task.quads);
+  std::int64_t configured = 0;
+  for (std::int64_t i = 0; i < cells; i += kTileRows) {
+    const std::int64_t rows = std::min(kTileRows, cells - i);
+    if (rows != configured) configure_tiles(rows, quads);
+    configured = rows;
+    const std::uint8_t* from = x + i * task.stride;
+    std::int32_t* to = sums + i * task.groups * kOutputGroup;
+    std::int64_t group = 0;
+    for (; group + kMostSums <= task.groups; group += kMostSums) {
+      tile_groups(task, group, from, quads, to, std::make_integer_sequence<int, kMostSums>());
+    }
+    switch (task.groups - group) {
+      case 3:
+        tile_groups(task, group, from, quads, to, std::make_integer_sequence<int, 3>());
+        break;
+      case 2:
+        tile_groups(task, group, from, quads, to, std::make_integer_sequence<int, 2>());
+        break;
+      case 1:
+        tile_groups(task, group, from, quads, to, std::make_integer_sequence<int, 1>());
+        break;
+    }
+  }
+  asm volatile("tilerelease");
+}
+
+bool allow_amx() {
+  constexpr unsigned kTiles = 1U << 24, kInt8 = 1U << 25;  // of CPUID 7's edx
+  constexpr long kAskForState = 0x1023, kTileData = 18;    // ARCH_REQ_XCOMP_PERM
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kTiles) != 0 && (d & kInt8) != 0 &&
+         syscall(SYS_arch_prctl, kAskForState, kTileData) == 0;
 }
 #endif
 

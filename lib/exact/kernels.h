@@ -18,7 +18,7 @@ struct SumsTask {
 
 // The sums of `cells` successive cells, at most kCellsAtOnce, [cells][groups][16]; `x` is the
 // first.
-inline constexpr std::int64_t kCellsAtOnce = 4;
+inline constexpr std::int64_t kCellsAtOnce = 32;
 using SumsFunction = void (*)(const SumsTask& task, const std::uint8_t* x, std::int64_t cells,
                               std::int32_t* sums);
 
@@ -27,6 +27,11 @@ void portable_sums(const SumsTask& task, const std::uint8_t* x, std::int64_t cel
 #if defined(__x86_64__) && defined(__GNUC__)
 void avx2_sums(const SumsTask& task, const std::uint8_t* x, std::int64_t cells, std::int32_t* sums);
 void vnni_sums(const SumsTask& task, const std::uint8_t* x, std::int64_t cells, std::int32_t* sums);
+void amx_sums(const SumsTask& task, const std::uint8_t* x, std::int64_t cells, std::int32_t* sums);
+
+// Asks the system for this process's right to tiles, without which amx_sums ends in SIGILL. False
+// where the processor has none, or the system gives none.
+bool allow_amx();
 #endif
 
 }  // namespace pie

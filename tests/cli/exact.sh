@@ -20,7 +20,7 @@ expect 0 pie-encode --coder model -m exact photo.ppm -o again.pie
 same photo.pie again.pie
 
 # Any size, in gray and colours, and the same bytes with every kernel and number of threads.
-kernels='avx2 vnni portable'
+kernels='amx avx2 vnni portable'
 for size in '1 1' '1 9' '7 1' '33 31' '70 130'; do
   for kind in P5 P6; do
     python $size $kind <<'P'
