@@ -196,8 +196,8 @@ void Trainer::check_validation(const ImageSource& images) const {
   }
 }
 
-Trainer::Batch Trainer::batch(TrainingSet& data, int64_t step, bool labelled, Range range) const {
-  const auto chosen = data.batch(step, labelled, range.first, range.last);
+Trainer::Batch Trainer::tensors(const TrainingSet::Batch& chosen, int64_t step) const {
+  const bool labelled = !chosen.labels.empty();
   Batch result;
   // Classes are told from the samples themselves, as in evaluation; densities need the noise.
   result.x = model_->discrete() || labelled
@@ -212,7 +212,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
                       const std::function<void(const TrainStatus&)>& report) {
   images_ = static_cast<int64_t>(run.data->size());
   if (optimizer_->steps == 0 && !initialized_) {
-    model_->initialize(batch(*run.data, 0, false, {0, config_.batch}).x);
+    model_->initialize(tensors(run.data->batch(0, false), 0).x);
   }
   ProcessGroup* const group = run.group;
   const Range range = group != nullptr ? start_with(*group, run) : Range{0, config_.batch};
@@ -232,6 +232,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   const Bfloat16Subnets precision(replicas_, run.bfloat16, false);
 
   const bool density = config_.task != "classify", classes = config_.task != "density";
+  BatchesAhead batches(*run.data, density, classes, range.first, range.last);
   for (;;) {
     const int64_t step = optimizer_->steps;
     const bool stops = group != nullptr ? agree(*group, interrupted()) : interrupted();
@@ -240,8 +241,15 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
     if (run.stop_at > 0 && step >= run.stop_at) return TrainEnd::kStoppedAt;
     if (stops) return TrainEnd::kInterrupted;
     Batch dense, labelled;
-    if (density) dense = batch(*run.data, step, false, range);
-    if (classes) labelled = batch(*run.data, step, true, range);
+    {
+      const auto read = batches.take(step);
+      if (density) dense = tensors(*read.any, step);
+      if (classes) labelled = tensors(*read.labelled, step);
+    }
+    // Not beyond the end: images that cannot be read are told of when they are met.
+    if (step + 1 != run.stop_at && (time_limit_s_ > 0 || step + 1 < config_.steps)) {
+      batches.begin(step + 1);
+    }
     auto loss = differentiate(dense, labelled, step, range);
     if (group != nullptr) sum_over(*group, loss);
     const double sum = loss.nats_per_dim + loss.cross_entropy;

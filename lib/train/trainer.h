@@ -115,8 +115,8 @@ class Trainer {
   struct Range {
     int64_t first, last;
   };
-  // Those images of the batch of a step, of all images or of those that have labels.
-  Batch batch(TrainingSet& data, int64_t step, bool labelled, Range range) const;
+  // The images of a batch as the model takes them.
+  Batch tensors(const TrainingSet::Batch& chosen, int64_t step) const;
   // Adds the validation figures to `status`.
   void validate(const TrainRun& run, TrainStatus& status) const;
   // Adds the gradient of the loss to the replicas', each on a thread of its own with an equal share

@@ -167,4 +167,19 @@ TrainingSet::Batch TrainingSet::batch(int64_t step, bool labelled, int64_t first
   return batch;
 }
 
+BatchesAhead::Step BatchesAhead::read(int64_t step) const {
+  Step result;
+  if (any_) result.any = data_.batch(step, false, first_, last_);
+  if (labelled_) result.labelled = data_.batch(step, true, first_, last_);
+  return result;
+}
+
+BatchesAhead::Step BatchesAhead::take(int64_t step) {
+  return next_.valid() ? next_.get() : read(step);
+}
+
+void BatchesAhead::begin(int64_t step) {
+  next_ = std::async(std::launch::async, [this, step] { return read(step); });
+}
+
 }  // namespace pie

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <future>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,6 +65,32 @@ class TrainingSet {
   size_t labelled_ = 0;         // of these, how many have a label: the first ones
   std::vector<SkippedInput> passed_over_;
   std::map<size_t, Order> orders_;  // by the number of images
+};
+
+// Reads the batches of a step while the one before it is trained on.
+class BatchesAhead {
+ public:
+  // Of all images, of those that have labels, or both.
+  struct Step {
+    std::optional<TrainingSet::Batch> any, labelled;
+  };
+
+  // `data` must outlive it. `first` and `last` are of each batch.
+  BatchesAhead(TrainingSet& data, bool any, bool labelled, int64_t first, int64_t last)
+      : data_(data), any_(any), labelled_(labelled), first_(first), last_(last) {}
+
+  // Waits for it, or reads it now. Throws what TrainingSet::batch throws.
+  Step take(int64_t step);
+  // Begins to read it on a thread of its own. Until it is taken, `data` is not to be touched.
+  void begin(int64_t step);
+
+ private:
+  Step read(int64_t step) const;
+
+  TrainingSet& data_;
+  bool any_, labelled_;
+  int64_t first_, last_;
+  std::future<Step> next_;
 };
 
 }  // namespace pie

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/image/image_test_files.h"
+#include "tests/support/failure.h"
 #include "tests/support/tiny_model.h"
 
 namespace pie {
@@ -143,6 +144,36 @@ TEST_F(TrainingSets, PartsOfLargerImagesAreTakenWhereAskedFor) {
     for (int x = 0; x <= 12; ++x) found = found || crop(whole, x, y, 8, 8) == part;
   }
   EXPECT_TRUE(found);
+}
+
+TEST_F(TrainingSets, BatchesReadAheadAreTheSame) {
+  put_images();
+  const auto images = source();
+  TrainingSet here(images, some_labels(5), kShape, config(4), 3),
+      ahead(images, some_labels(5), kShape, config(4), 3);
+  BatchesAhead batches(ahead, true, true, 1, 3);
+  for (int64_t step = 0; step < 7; ++step) {
+    const auto read = batches.take(step);
+    if (step % 3 != 1) batches.begin(step + 1);  // and some are read when they are asked for
+    for (const bool labelled : {false, true}) {
+      const auto& batch = labelled ? *read.labelled : *read.any;
+      const auto expected = here.batch(step, labelled, 1, 3);
+      EXPECT_EQ(batch.indices, expected.indices);
+      EXPECT_EQ(batch.labels, expected.labels);
+      for (size_t k = 0; k < 2; ++k) EXPECT_EQ(batch.images.image(k), expected.images.image(k));
+    }
+  }
+}
+
+TEST_F(TrainingSets, WhatReadingAheadMeetsIsThrownWhenItIsTaken) {
+  put_images();
+  const auto images = source();
+  TrainingSet set(images, {}, kShape, config(4), 3);
+  BatchesAhead batches(set, true, false, 0, 4);
+  for (size_t i = 0; i < kImages; ++i) put_image(i, 8, 8, 0.5);
+  batches.begin(0);
+  EXPECT_NE(failure<OperationError>([&] { batches.take(0); }), "no error");
+  batches.begin(0);  // and nobody takes it
 }
 
 TEST_F(TrainingSets, WithoutAnyImageThereIsNoTraining) {
