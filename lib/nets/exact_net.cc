@@ -7,7 +7,6 @@
 
 #include "lib/base/cpu_clones.h"
 #include "lib/base/vectors.h"
-#include "lib/numerics/batches.h"
 #include "lib/numerics/convolution.h"
 
 namespace pie {
@@ -143,7 +142,6 @@ ConvolutionShape shape_of(const torch::Tensor& x, const torch::Tensor& w) {
 // instructions for it.
 torch::Tensor products(const torch::Tensor& x, const torch::Tensor& w, bool bfloat16) {
   if (bfloat16) {
-    const OneThread alone;
     return at::conv2d(x.to(torch::kBFloat16), w.to(torch::kBFloat16), {}, 1, w.size(2) / 2)
         .to(torch::kFloat32)
         .contiguous(kRows);
@@ -160,7 +158,6 @@ std::pair<torch::Tensor, torch::Tensor> product_gradients(const torch::Tensor& x
                                                           const torch::Tensor& g, bool of_x,
                                                           bool bfloat16) {
   if (bfloat16) {
-    const OneThread alone;
     const int64_t pad = w.size(2) / 2;
     const auto [dx, dw, none] = at::convolution_backward(
         g.to(torch::kBFloat16), x.to(torch::kBFloat16), w.to(torch::kBFloat16), c10::nullopt,

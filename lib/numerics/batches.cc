@@ -7,40 +7,119 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <system_error>
+#include <thread>
 
 namespace pie {
 namespace {
 
-// How many threads OpenMP names to the loops of this thread, and gives it another number; 0, and
-// nothing to be done, where it does not lie in a loop that runs side by side.
-int exchange_named_threads(int number) {
+// Set on threads that are one of several: what they call has no others.
+thread_local bool is_one_of_several = false;
+
+// While it lives, loops of LibTorch on this thread have no others.
+class OneThread {
+ public:
+  OneThread() {
+    is_one_of_several = true;
 #ifdef _OPENMP
-  if (number > 0 && omp_in_parallel() != 0) {
-    const int before = omp_get_max_threads();
-    omp_set_num_threads(number);
-    return before;
-  }
-#else
-  static_cast<void>(number);
+    // LibTorch sets a thread's number once, at its first loop: not after ours.
+    at::internal::lazy_init_num_threads();
+    before_ = omp_get_max_threads();
+    omp_set_num_threads(1);
 #endif
-  return 0;
-}
+  }
+  ~OneThread() {
+    is_one_of_several = false;
+#ifdef _OPENMP
+    omp_set_num_threads(before_);
+#endif
+  }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  [[maybe_unused]] int before_ = 0;
+};
+
+// Threads that wait for work until the process ends: what LibTorch does in each thread at first
+// takes longer than a step of a small training.
+class Workers {
+ public:
+  // Calls `work` here and on up to `others` other threads, as many as there are to be had and not
+  // busy with another thread's work, side by side.
+  void run(std::size_t others, const std::function<void()>& work) {
+    const std::unique_lock<std::mutex> in_use(in_use_, std::try_to_lock);
+    if (!in_use) return work();
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      add_threads(others);
+      work_ = &work;
+      wanted_ = std::min(others, count_);
+    }
+    wake_.notify_all();
+    work();
+    std::unique_lock<std::mutex> lock(mutex_);
+    wanted_ = 0;
+    done_.wait(lock, [&] { return running_ == 0; });
+  }
+
+ private:
+  void add_threads(std::size_t count) {
+    try {
+      for (; count_ < count; ++count_) std::thread([this] { serve(); }).detach();
+    } catch (const std::system_error&) {
+      // The system gives no more.
+    }
+  }
+
+  [[noreturn]] void serve() {
+    const OneThread alone;
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [&] { return wanted_ > 0; });
+      --wanted_;
+      ++running_;
+      const auto& work = *work_;
+      lock.unlock();
+      work();
+      lock.lock();
+      if (--running_ == 0) done_.notify_one();
+    }
+  }
+
+  std::mutex in_use_, mutex_;
+  std::condition_variable wake_, done_;
+  std::size_t count_ = 0, wanted_ = 0, running_ = 0;  // threads; yet to begin; at work
+  const std::function<void()>* work_ = nullptr;
+};
 
 }  // namespace
 
-OneThread::OneThread() {
-  // The first parallel loop of a thread sets OpenMP's number once: not after ours.
-  at::internal::lazy_init_num_threads();
-  before_ = exchange_named_threads(1);
-}
-
-OneThread::~OneThread() { exchange_named_threads(before_); }
-
 void for_each_on_one_thread(std::size_t count, const std::function<void(std::size_t)>& body) {
-  at::parallel_for(0, static_cast<int64_t>(count), 1, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) body(static_cast<std::size_t>(i));
+  const auto threads = std::min(count, static_cast<std::size_t>(at::get_num_threads()));
+  if (threads <= 1 || is_one_of_several || at::in_parallel_region()) {
+    for (std::size_t i = 0; i < count; ++i) body(i);
+    return;
+  }
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr error;
+  static auto& workers = *new Workers;  // never gone while its threads are there
+  const OneThread alone;
+  workers.run(threads - 1, [&] {
+    try {
+      for (std::size_t i; (i = next++) < count;) body(i);
+    } catch (...) {
+      next = count;
+      const std::lock_guard<std::mutex> lock(mutex);
+      if (!error) error = std::current_exception();
+    }
   });
+  if (error) std::rethrow_exception(error);
 }
 
 void for_each_batch(std::size_t count, std::size_t size,

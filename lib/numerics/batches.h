@@ -8,22 +8,10 @@
 
 namespace pie {
 
-// While it lives, in a loop whose rounds run side by side, OpenMP names one thread to this one. For
-// oneDNN, which plans for as many as are named, gets one, and in gradients of bfloat16 waits for
-// the others for ever; OpenBLAS must not see it, which takes the number for that of the process.
-class OneThread {
- public:
-  OneThread();
-  ~OneThread();
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_ = 0;
-};
-
-// Calls body(i) for 0 ... count-1, side by side, each on one thread, in any order. Rethrows what it
-// throws.
+// Calls body(i) for 0 ... count-1, side by side, each on one thread, in any order: on threads of
+// their own, for in OpenMP's parallel regions oneDNN, which LibTorch convolves by, plans for more
+// threads than it gets, and adds up gradients of weights wrongly, or waits for ever. Rethrows what
+// it throws.
 void for_each_on_one_thread(std::size_t count, const std::function<void(std::size_t)>& body);
 
 // Calls body(begin, end) for consecutive ranges of `size` of the indices 0 ... count-1 (the last

@@ -1,13 +1,12 @@
 #include "lib/train/optimizer.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <utility>
 
 #include "lib/base/cpu_clones.h"
+#include "lib/numerics/batches.h"
 
 namespace pie {
 namespace {
@@ -155,14 +154,11 @@ double Optimizer::step(double learning_rate) {
   for (auto& gradient : parameters_.gradients) gradients.push_back(gradient.data_ptr<float>());
 
   std::vector<double> squares(static_cast<size_t>((total + kChunk - 1) / kChunk));
-  at::parallel_for(0, static_cast<int64_t>(squares.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t chunk = begin; chunk < end; ++chunk) {
-      const int64_t first = chunk * kChunk;
-      std::vector<const float*> others;
-      for (size_t r = 1; r < gradients.size(); ++r) others.push_back(gradients[r] + first);
-      squares[static_cast<size_t>(chunk)] =
-          add_and_square(gradients[0] + first, others, std::min(kChunk, total - first));
-    }
+  for_each_on_one_thread(squares.size(), [&](size_t chunk) {
+    const auto first = static_cast<int64_t>(chunk) * kChunk;
+    std::vector<const float*> others;
+    for (size_t r = 1; r < gradients.size(); ++r) others.push_back(gradients[r] + first);
+    squares[chunk] = add_and_square(gradients[0] + first, others, std::min(kChunk, total - first));
   });
   const double norm = std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
   if (!std::isfinite(norm)) return norm;
@@ -186,20 +182,16 @@ double Optimizer::step(double learning_rate) {
   float* m = first_moment.data_ptr<float>();
   float* v = second_moment.data_ptr<float>();
   float* mean = average.data_ptr<float>();
-  at::parallel_for(0, static_cast<int64_t>(matrices_.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      move_matrix(matrices_[static_cast<size_t>(i)], learning_rate, clip);
-    }
+  for_each_on_one_thread(matrices_.size(),
+                         [&](size_t i) { move_matrix(matrices_[i], learning_rate, clip); });
+  for_each_on_one_thread(rest_.size(), [&](size_t i) {
+    const auto [first, last] = rest_[i];
+    adam_elements(k, last - first, gradients[0] + first, value + first, m + first, v + first);
   });
-  at::parallel_for(0, static_cast<int64_t>(rest_.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const auto [first, last] = rest_[static_cast<size_t>(i)];
-      adam_elements(k, last - first, gradients[0] + first, value + first, m + first, v + first);
-    }
-  });
-  at::parallel_for(0, total, kChunk, [&](int64_t begin, int64_t end) {
-    average_elements(static_cast<float>(decay), end - begin, value + begin, mean + begin);
-    for (float* gradient : gradients) std::fill(gradient + begin, gradient + end, 0.0F);
+  for_each_on_one_thread(squares.size(), [&](size_t chunk) {
+    const auto begin = static_cast<int64_t>(chunk) * kChunk, n = std::min(kChunk, total - begin);
+    average_elements(static_cast<float>(decay), n, value + begin, mean + begin);
+    for (float* gradient : gradients) std::fill_n(gradient + begin, n, 0.0F);
   });
   return norm;
 }

@@ -114,10 +114,10 @@ ProcessGroup::ProcessGroup(const ProcessPlace& place, std::chrono::milliseconds 
 
 ProcessGroup::~ProcessGroup() = default;
 
-template <typename Start>
-void ProcessGroup::finish(const char* what, const Start& start) {
+template <typename Step>
+auto ProcessGroup::guarded(const char* what, const Step& step) const {
   try {
-    start()->wait();
+    return step();
   } catch (const std::exception& error) {
     throw OperationError("process " + std::to_string(place_.rank) + " of " +
                          std::to_string(place_.size) + " cannot " + what +
@@ -125,14 +125,20 @@ void ProcessGroup::finish(const char* what, const Start& start) {
   }
 }
 
-void ProcessGroup::sum(torch::Tensor& values) {
-  std::vector<at::Tensor> all{values};
-  finish("sum gradients", [&] { return backend_->gloo->allreduce(all); });
+std::function<void()> ProcessGroup::begin_sum(const torch::Tensor& values) {
+  constexpr auto kWhat = "sum gradients";
+  const auto work = guarded(kWhat, [&] {
+    std::vector<at::Tensor> all{values};
+    return backend_->gloo->allreduce(all);
+  });
+  return [=] { guarded(kWhat, [&] { work->wait(); }); };
 }
 
-void ProcessGroup::share(torch::Tensor& values) {
-  std::vector<at::Tensor> all{values};
-  finish("share weights", [&] { return backend_->gloo->broadcast(all); });
+void ProcessGroup::share(const torch::Tensor& values) {
+  guarded("share weights", [&] {
+    std::vector<at::Tensor> all{values};
+    backend_->gloo->broadcast(all)->wait();
+  });
 }
 
 void ProcessGroup::require_same(const std::string& text) {

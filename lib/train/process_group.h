@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,16 +41,18 @@ class ProcessGroup {
   bool is_first() const { return place_.rank == 0; }
 
   // The sum of everybody's tensor, in its place; the same bits in all processes.
-  void sum(torch::Tensor& values);
+  void sum(const torch::Tensor& values) { begin_sum(values)(); }
+  // Begins it, and returns what waits for its end.
+  std::function<void()> begin_sum(const torch::Tensor& values);
   // The first one's tensor, in the place of the others'.
-  void share(torch::Tensor& values);
+  void share(const torch::Tensor& values);
   // Throws UsageError, in all of them, unless all give the same text.
   void require_same(const std::string& text);
 
  private:
   struct Backend;  // of c10d
-  template <typename Start>
-  void finish(const char* what, const Start& start);
+  template <typename Step>
+  auto guarded(const char* what, const Step& step) const;
 
   ProcessPlace place_;
   std::unique_ptr<Backend> backend_;

@@ -17,6 +17,7 @@
 #include "lib/model/pixels.h"
 #include "lib/model/safetensors.h"
 #include "lib/numerics/batches.h"
+#include "lib/train/gradient_exchange.h"
 
 namespace pie {
 namespace {
@@ -232,6 +233,8 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   const Bfloat16Subnets precision(replicas_, run.bfloat16, false);
 
   const bool density = config_.task != "classify", classes = config_.task != "density";
+  std::optional<GradientExchange> exchange;
+  if (group != nullptr) exchange.emplace(*flat_, replicas_, *group);
   BatchesAhead batches(*run.data, density, classes, range.first, range.last);
   for (;;) {
     const int64_t step = optimizer_->steps;
@@ -251,7 +254,12 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
       batches.begin(step + 1);
     }
     auto loss = differentiate(dense, labelled, step, range);
-    if (group != nullptr) sum_over(*group, loss);
+    if (exchange) {
+      exchange->finish();
+      loss = sum_over(*group, loss);
+    }
+    for_each_on_one_thread(replicas_.size(),
+                           [&](size_t replica) { replicas_[replica]->project_gradients(); });
     const double sum = loss.nats_per_dim + loss.cross_entropy;
 
     TrainStatus status;
@@ -349,7 +357,6 @@ Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, 
       (dense.x.defined() ? entropy * config_.class_weight : entropy).backward();
       loss.cross_entropy = entropy.item<double>();
     }
-    model.project_gradients();
   });
   Loss total;
   for (const auto& loss : losses) {
@@ -378,16 +385,10 @@ bool Trainer::agree(ProcessGroup& group, bool stops) {
   return told[1].item<double>() > 0;
 }
 
-void Trainer::sum_over(ProcessGroup& group, Loss& loss) {
-  auto& sum = flat_->gradients[0];
-  for (size_t i = 1; i < flat_->gradients.size(); ++i) {
-    sum.add_(flat_->gradients[i]);
-    flat_->gradients[i].zero_();
-  }
-  group.sum(sum);
-  auto losses = torch::tensor({loss.nats_per_dim, loss.cross_entropy}, torch::kFloat64);
-  group.sum(losses);
-  loss = {losses[0].item<double>(), losses[1].item<double>()};
+Trainer::Loss Trainer::sum_over(ProcessGroup& group, const Loss& loss) {
+  const auto sums = torch::tensor({loss.nats_per_dim, loss.cross_entropy}, torch::kFloat64);
+  group.sum(sums);
+  return {sums[0].item<double>(), sums[1].item<double>()};
 }
 
 void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm) {

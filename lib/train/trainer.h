@@ -128,8 +128,8 @@ class Trainer {
   Range start_with(ProcessGroup& group, const TrainRun& run);
   // One clock, the first one's, and one end: returns whether one of them stops.
   bool agree(ProcessGroup& group, bool stops);
-  // Makes the gradient, and the loss, those of all processes.
-  void sum_over(ProcessGroup& group, Loss& loss);
+  // The loss of all processes.
+  static Loss sum_over(ProcessGroup& group, const Loss& loss);
   [[noreturn]] void report_not_finite(const torch::Tensor& x, double loss, double norm);
 
   Json preset_;

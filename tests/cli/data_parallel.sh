@@ -43,6 +43,28 @@ assert len(a) == len(b) and max(abs(x - y) for x, y in zip(a, b)) < 2e-3
 P
 done
 
+# All kinds of models, in several parts of the gradient and with two threads each: what two
+# move is what one with four threads moves.
+for kind in pie-mnist pie-exact-mnist vae-mnist iresnet-mnist-small 'iresnet-mnist-small --set train.recompute=true'; do
+  how=(--preset $kind --batch 6 --set train.warmup_steps=0 --precision f32 --data "$digits")
+  expect 0 pie-train "${how[@]}" --steps 9 --stop-at 1 -f -o start
+  expect 0 "$tools/pie-train" -T 4 "${how[@]}" --steps 9 --stop-at 5 -f -o one
+  together 2 -T 2 "${how[@]}" --steps 9 --stop-at 5 -f -o two
+  [ "$codes" = '0 0 ' ] || fail "$kind: exit codes $codes: $(cat err.*)"
+  python start.state one.state two.state <<'P'
+import array, sys
+def weights(path):
+    data = open(path, "rb").read()
+    size = int.from_bytes(data[:8], "little")
+    data = data[8 + size:]
+    return array.array("f", data[:len(data) // 4 * 4])
+start, one, two = map(weights, sys.argv[1:])
+moved = sum(abs(x - y) for x, y in zip(start, one))
+apart = sum(abs(x - y) for x, y in zip(one, two))
+assert moved > 0 and apart < 1e-3 * moved, (moved, apart)
+P
+done
+
 # A training stopped with two goes on with one and with three.
 together 2 -T 1 "${tiny[@]}" --steps 200 --stop-at 100 -o half.safetensors
 cp half.safetensors.state three.state

@@ -6,6 +6,8 @@
 #include <torch/torch.h>
 
 #include <stdexcept>
+#include <thread>
+#include <tuple>
 #include <vector>
 
 namespace pie {
@@ -66,6 +68,46 @@ TEST(Batches, RecordNoGradientsAndPassErrorsOn) {
                  std::runtime_error);
   }
   EXPECT_TRUE(torch::GradMode::is_enabled());
+}
+
+// LibTorch's own gradients of weights are wrong in OpenMP's parallel regions, where processors have
+// AVX-512: of few images by all of their size.
+TEST(Batches, ConvolutionsHaveTheirGradients) {
+  torch::manual_seed(1);
+  const auto gradients = [](const torch::Tensor& x, const torch::Tensor& weight) {
+    const auto w = weight.detach().clone().requires_grad_(true);
+    torch::conv2d(x, w, {}, 2, 1).square().sum().backward();
+    return w.grad();
+  };
+  const Threads scope(2);
+  for (const int64_t images : {1, 2, 3}) {
+    for (const auto& [in, out, side] :
+         {std::tuple<int64_t, int64_t, int64_t>{1, 16, 32}, {16, 32, 16}, {64, 128, 28}}) {
+      const auto x = torch::rand({images, in, side, side}), w = torch::rand({out, in, 4, 4});
+      const auto expected = gradients(x, w);
+      std::vector<torch::Tensor> found(4);
+      for_each_on_one_thread(found.size(), [&](size_t i) { found[i] = gradients(x, w); });
+      for (const auto& one : found) {
+        EXPECT_LT((one - expected).abs().max().item<double>(),
+                  1e-5 * expected.abs().max().item<double>());
+      }
+    }
+  }
+}
+
+TEST(Batches, LoopsWithinRunOnTheirThread) {
+  const Threads scope(3);
+  std::vector<int> threads(6), calls(6);
+  for_each_on_one_thread(threads.size(), [&](size_t i) {
+    threads[i] = at::get_num_threads();
+    const auto here = std::this_thread::get_id();
+    for_each_on_one_thread(4, [&](size_t) { calls[i] += std::this_thread::get_id() == here; });
+  });
+#ifdef _OPENMP
+  EXPECT_EQ(threads, std::vector<int>(6, 1));
+#endif
+  EXPECT_EQ(calls, std::vector<int>(6, 4));
+  EXPECT_EQ(at::get_num_threads(), 3);
 }
 
 }  // namespace
