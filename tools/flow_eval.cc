@@ -11,6 +11,7 @@
 #include "tools/common/options.h"
 #include "tools/common/report.h"
 #include "tools/common/run_main.h"
+#include "tools/common/shard_option.h"
 
 namespace pie {
 namespace {
@@ -22,7 +23,7 @@ constexpr const char* kExamples =
 
 // Sharpness of any set of images, of any sizes.
 int measure_images(const EvalOptions& options, const CommonOptions& common) {
-  const ImageSource source(options.images, common.source_options());
+  const ImageSource source(options.images, options.data_options(common.source_options()));
   RunningMean mean;
   for (size_t i = 0; i < source.size(); ++i) {
     const auto image = source.load(i);
@@ -75,6 +76,8 @@ void add_input_options(CLI::App& app, EvalOptions& options, ImageNames& names) {
       ->allow_extra_args(false)
       ->check(CLI::IsMember({"likelihood", "reconstruction", "classification", "sharpness",
                              "samples", "latents", "code"}));
+  add_shard_option(app, options.shard,
+                   "Only this part of DATA, for commands that run side by side: 1/4, 2/4, ...");
   app.add_option("--features", options.features,
                  "A classifier: report the Frechet distance between DATA and samples, or --images "
                  "without a model, in the features it decides by")
@@ -199,6 +202,9 @@ int run(int argc, char** argv) {
     if (path.empty()) continue;
     paths.claim(path, option);
     const OutputFile probe(path, options.force);
+  }
+  if (!options.features.empty() && !options.shard.is_all()) {
+    throw UsageError("distances in features are of whole sets; not with --shard");
   }
   if (options.models.empty()) return run_without_model(common, options);
   if (!options.html.empty() && options.iterations.empty())

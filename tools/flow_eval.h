@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "lib/image/slice.h"
+#include "lib/base/shard.h"
+#include "lib/image/image_source.h"
 
 namespace pie {
 
@@ -14,6 +15,7 @@ struct EvalOptions {
   std::vector<SlicedInput> images;      // --images: sharpness of these
   std::vector<SlicedInput> data;        // what the models are evaluated on
   std::vector<std::string> metrics;     // empty: all
+  Shard shard;                          // of `data`
   std::string labels;                   // of `data`
   std::vector<SlicedInput> neighbours;  // reference images for labels
   int64_t noise_draws = 1;
@@ -28,6 +30,11 @@ struct EvalOptions {
   std::string csv, html, pictures;
   bool force = false;
 
+  // How `data` is read.
+  SourceOptions data_options(SourceOptions how) const {
+    how.shard = shard;
+    return how;
+  }
   bool wants(const std::string& metric) const {
     for (const auto& m : metrics) {
       if (m == metric) return true;

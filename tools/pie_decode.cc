@@ -20,6 +20,7 @@
 #include "tools/common/options.h"
 #include "tools/common/report.h"
 #include "tools/common/run_main.h"
+#include "tools/common/shard_option.h"
 
 namespace pie {
 namespace {

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/shard.h"
 #include "lib/container/code_file.h"
 #include "tools/common/files.h"
-#include "tools/common/shard.h"
 
 namespace pie {
 

@@ -10,6 +10,7 @@
 #include "tools/common/load_engine.h"
 #include "tools/common/options.h"
 #include "tools/common/run_main.h"
+#include "tools/common/shard_option.h"
 
 namespace pie {
 namespace {

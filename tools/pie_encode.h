@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/shard.h"
 #include "lib/image/jxl_code.h"
 #include "lib/image/slice.h"
 #include "tools/common/files.h"
-#include "tools/common/shard.h"
 
 namespace pie {
 

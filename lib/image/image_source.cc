@@ -17,6 +17,12 @@
 namespace pie {
 namespace {
 
+template <typename Values>
+Values part_of(const Values& all, const IndexRange& range) {
+  return Values(all.begin() + static_cast<std::ptrdiff_t>(range.begin),
+                all.begin() + static_cast<std::ptrdiff_t>(range.end));
+}
+
 // The image files of one input, or the archive that it is.
 struct Content {
   std::vector<Input> files;
@@ -26,13 +32,13 @@ struct Content {
   std::size_t whole = 0;         // images before slicing
   IndexRange range;              // the selected ones of those
   std::size_t size() const { return archive ? range.size() : files.size(); }
+  // Leaves those of the selected images.
+  void narrow(const IndexRange& to) {
+    if (labels) labels = part_of(*labels, to);
+    if (!archive) files = part_of(files, to);
+    range = {range.begin + to.begin, range.begin + to.end};
+  }
 };
-
-template <typename Values>
-Values part_of(const Values& all, const IndexRange& range) {
-  return Values(all.begin() + static_cast<std::ptrdiff_t>(range.begin),
-                all.begin() + static_cast<std::ptrdiff_t>(range.end));
-}
 
 using OnSkip = std::function<void(const SkippedInput&)>;
 
@@ -76,9 +82,6 @@ Content open_content(const SlicedInput& sliced, const SourceOptions& options, co
     content.whole = content.archive->size();
     select(sliced.slice, input.name(), &content);
     if (auto labels = content.archive->labels()) content.labels = part_of(*labels, content.range);
-    if (options.hold_archives) {
-      content.held = content.archive->read(content.range.begin, content.range.end);
-    }
     return content;
   } else {
     const Bytes beginning = input.beginning(2);
@@ -177,15 +180,51 @@ struct ImageSource::State {
     }
     if (options.lenient) drop_unreadable(&content);
     if (content.size() == 0) return;
-    parts.push_back({sliced.input.path(), total, content.size(), content.archive != nullptr});
+    keep(sliced.input.path(), std::move(content));
+  }
+
+  void keep(const std::string& path, Content content) {
+    parts.push_back({path, total, content.size(), content.archive != nullptr});
     total += content.size();
     contents.push_back(std::move(content));
+  }
+
+  // Leaves the images of the shard.
+  void narrow() {
+    whole = total;
+    const auto [begin, end] = options.shard.range(total);
+    if (begin == end) {
+      throw UsageError("part " + std::to_string(options.shard.number) + " of " +
+                       std::to_string(options.shard.count) + " holds none of the " +
+                       std::to_string(total) + " images");
+    }
+    kept = {begin, end};
+    const auto all_parts = std::exchange(parts, {});
+    auto all_contents = std::exchange(contents, {});
+    total = 0;
+    for (std::size_t p = 0; p < all_parts.size(); ++p) {
+      const auto& part = all_parts[p];
+      const IndexRange left{std::clamp(begin, part.first, part.first + part.count) - part.first,
+                            std::clamp(end, part.first, part.first + part.count) - part.first};
+      if (left.size() == 0) continue;
+      all_contents[p].narrow(left);
+      keep(part.path, std::move(all_contents[p]));
+    }
+  }
+
+  void hold_archives() {
+    for (auto& content : contents) {
+      if (!content.archive) continue;
+      content.held = content.archive->read(content.range.begin, content.range.end);
+    }
   }
 
   SourceOptions options;
   std::vector<Part> parts;
   std::vector<Content> contents;  // one for each part
   std::size_t total = 0;
+  std::size_t whole = 0;  // images of all shards
+  IndexRange kept;        // which of those are this one's
 
   std::mutex reading;  // of archives that are not held
 
@@ -219,6 +258,8 @@ ImageSource::ImageSource(const std::vector<SlicedInput>& inputs, SourceOptions o
     throw OperationError("none of the images given can be read; the first failed with: " +
                          state_->skipped.front().cause);
   }
+  state_->narrow();
+  if (state_->options.hold_archives) state_->hold_archives();
 }
 
 ImageSource::~ImageSource() = default;
@@ -309,6 +350,8 @@ Bytes ImageSource::labels(const std::string& label_path, bool of_first_only) con
       range = resolve_slice(*sliced.slice, all.size(), sliced.input.name());
     } else if (state_->contents.size() == 1 && state_->contents[0].whole == all.size()) {
       range = state_->contents[0].range;
+    } else if (state_->whole == all.size()) {
+      range = state_->kept;
     }
     if (range.size() != size() && !(of_first_only && range.size() < size())) {
       throw UsageError(sliced.input.name() + ": has " + std::to_string(range.size()) +

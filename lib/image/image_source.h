@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lib/base/bytes.h"
+#include "lib/base/shard.h"
 #include "lib/image/image.h"
 #include "lib/image/image_batch.h"
 #include "lib/image/image_file.h"
@@ -35,6 +36,8 @@ struct SourceOptions {
   // Hold the images of archives in memory, to be read in any order. Otherwise they are read from
   // their files each time, which is meant for one pass from front to back.
   bool hold_archives = true;
+  // Only one of equal parts of the images, in their order.
+  Shard shard;
   // The largest image accepted, in pixels.
   std::uint64_t max_pixels = kMaxPixels;
   // Decoded images of files to keep in memory, in bytes. The first ones loaded stay, which for
@@ -57,7 +60,7 @@ struct SourceOptions {
 // several threads is safe.
 class ImageSource {
  public:
-  // Opens `paths`. Throws UsageError if a slice selects nothing or there are no paths,
+  // Opens `paths`. Throws UsageError if a slice or the shard selects nothing or there are no paths,
   // OperationError if a path does not exist, cannot be read or is a folder without images, and what
   // the readers throw if an archive is damaged. Image files are not opened unless lenient; then
   // only "nothing readable at all" and usage errors are thrown.

@@ -88,6 +88,33 @@ says 'nothing is in part 1 of 2'
 expect 0 pie-encode -m tiny --shard 1/2 "$digits" --latents nothing.npy
 [ ! -e nothing.npy ] || fail "something was written"
 
+# Figures of parts, weighted by their images, are those of the whole.
+for part in 1/1 1/3 2/3 3/3; do
+  expect 0 flow-eval -m tiny --metrics reconstruction,sharpness --shard $part "$digits" --json
+  cp "$out" "figures-${part/\//-}.json"
+  expect 0 flow-eval --shard $part "$digits" --json
+  cp "$out" "sharpness-${part/\//-}.json"
+done
+python <<'P'
+import json
+def figure(name, part, keys):
+    value = json.load(open(f"{name}-{part}.json"))
+    images = value["data"]["images"]
+    for key in keys: value = value[key]
+    return images, value
+for name, keys in (
+    ("figures", ("reconstruction", "psnr_db_mean_of_images")), ("figures", ("reconstruction", "ssim")),
+    ("figures", ("sharpness", "data")), ("sharpness", ("sharpness", "data"))):
+    images, whole = figure(name, "1-1", keys)
+    parts = [figure(name, f"{i}-3", keys) for i in (1, 2, 3)]
+    assert sum(n for n, _ in parts) == images and len({n for n, _ in parts}) == 2, parts
+    mean = sum(n * value for n, value in parts) / images
+    assert abs(mean - whole) < 1e-6 * abs(whole), (name, keys, mean, whole)
+P
+expect 2 flow-eval --shard 1/101 "$digits[:100]"
+says 'part 1 of 101 holds none of the 100 images'
+expect 2 flow-eval --shard 1/2 --features tiny --images "$digits" "$digits"
+
 # Metadata that together is more than an archive keeps stays in two frames.
 python <<'P'
 import pathlib, struct, zlib, os

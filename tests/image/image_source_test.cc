@@ -108,6 +108,38 @@ TEST_F(ImageSourceTest, MixesAllKindsInOrder) {
   }
 }
 
+TEST_F(ImageSourceTest, ShardsAreAllImagesInOrder) {
+  const std::string digits = put_digits("d-images-idx3-ubyte.gz", 10),
+                    file = put("a.pgm", encode_image(noise_image({1, 4, 4}), "pgm"));
+  Bytes label_values;
+  for (std::uint8_t i = 0; i < 17; ++i) label_values.push_back(i);
+  const std::string labels = put("l", idx_labels(label_values));
+  const std::vector<std::string> paths{digits + "[2:]", file, digits + "[:8]"};
+  const ImageSource whole(paths);
+  ASSERT_EQ(whole.size(), 17u);
+  for (const std::size_t count : {1, 2, 3, 5, 17}) {
+    std::size_t next = 0;
+    for (std::size_t number = 1; number <= count; ++number) {
+      SourceOptions options;
+      options.shard = {number, count};
+      options.hold_archives = number % 2 == 0;
+      const ImageSource part(paths, options);
+      const Bytes own = part.labels(labels);
+      ASSERT_EQ(own.size(), part.size());
+      for (std::size_t i = 0; i < part.size(); ++i, ++next) {
+        EXPECT_EQ(part.name(i), whole.name(next));
+        EXPECT_EQ(part.load(i), whole.load(next));
+        EXPECT_EQ(own[i], label_values[next]);
+      }
+    }
+    EXPECT_EQ(next, whole.size());
+  }
+  SourceOptions options;
+  options.shard = {1, 18};
+  EXPECT_TRUE(contains(message_of<UsageError>([&] { ImageSource(paths, options); }),
+                       "part 1 of 18 holds none of the 17 images"));
+}
+
 TEST_F(ImageSourceTest, WhatCannotBeReadInAFolderIsNamed) {
   put("in/a.pgm", encode_image(noise_image({1, 2, 2}), "pgm"));
   put("in/deep/b.pgm", encode_image(noise_image({1, 2, 2}), "pgm"));

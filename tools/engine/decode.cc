@@ -19,6 +19,7 @@
 #include "lib/model/model_store.h"
 #include "tools/common/report.h"
 #include "tools/common/run_main.h"
+#include "tools/common/shard_option.h"
 #include "tools/engine/commands.h"
 #include "tools/engine/progress.h"
 #include "tools/pie_decode.h"

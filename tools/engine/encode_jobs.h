@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/shard.h"
 #include "lib/image/image_source.h"
-#include "tools/common/shard.h"
 
 namespace pie {
 

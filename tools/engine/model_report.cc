@@ -49,7 +49,7 @@ class Evaluation {
         options_(options),
         model_(find_model(name)),
         can_(measurable(*model_.model)),
-        data_(options.data, common.source_options()) {
+        data_(options.data, options.data_options(common.source_options())) {
     report_ = {
         {"schema", "pie.flow-eval/1"},
         {"tool", "flow-eval " + version_string()},

@@ -1,4 +1,4 @@
-#include "tools/common/shard.h"
+#include "tools/common/shard_option.h"
 
 #include <CLI/CLI.hpp>
 #include <regex>

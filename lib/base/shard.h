@@ -4,15 +4,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "lib/base/error.h"
-
-namespace CLI {
-class App;
-}
-
 namespace pie {
-
-struct Destination;
 
 struct Shard {
   std::size_t number = 1, count = 1;  // from 1
@@ -25,13 +17,5 @@ struct Shard {
     return {units * (number - 1) / count, units * number / count};
   }
 };
-
-void add_shard_option(CLI::App& app, Shard& shard, const char* help);
-
-// Throws UsageError if the parts of one input would all be written under the name of the whole.
-void require_own_output(const Destination& destination);
-
-// Says that there is nothing to do, which is no error.
-ExitCode nothing_in(const Shard& shard);
 
 }  // namespace pie
