@@ -8,6 +8,7 @@
 #include "lib/base/cpu_clones.h"
 #include "lib/base/vectors.h"
 #include "lib/numerics/convolution.h"
+#include "lib/numerics/own_loops.h"
 
 namespace pie {
 namespace {
@@ -35,6 +36,9 @@ torch::Tensor fixed_bias(const torch::Tensor& bias) {
   return to_integers(bias, kExactSumBits).div_(1 << kExactSumBits);
 }
 
+constexpr float kHalfUnit = 0.5F / (1 << kExactSumBits);  // of the sums
+constexpr float kLarge = 2097152.0F;  // 2^21: beyond it, outputs are clamped anyway
+
 // What every row of outputs goes through, as vectors over the columns.
 struct Columns {
   const float *bias, *gain, *low, *high;
@@ -54,11 +58,10 @@ PIE_CPU_CLONES void quantize_rows(float* v, const float* skip, const Columns& c,
                                   int64_t columns) {
   // Adding and subtracting 1.5 * 2^23 rounds anything below 2^22 to the nearest integer, half to
   // even; what is larger is clamped anyway. Half a unit of the sums makes that half up.
-  constexpr float kRounder = 12582912.0F, kLarge = 2097152.0F;
-  constexpr float kHalf = 0.5F / (1 << kExactSumBits);
+  constexpr float kRounder = 12582912.0F;
   const auto quantize = [&](auto& sum, const auto& bias, const auto& gain, const auto& low,
                             const auto& high) __attribute__((always_inline)) {
-    sum = (sum + bias + kHalf) * gain;
+    sum = (sum + bias + kHalfUnit) * gain;
     sum = sum < -kLarge ? 0 * sum - kLarge : sum;  // NaN stays NaN
     sum = sum > kLarge ? 0 * sum + kLarge : sum;
     sum = (sum + kRounder) - kRounder;
@@ -126,23 +129,61 @@ PIE_CPU_CLONES void quantize_backward_rows(const float* g, const float* y, const
   }
 }
 
-// `grid`: gain, low and high of each column.
-Columns columns_of(const torch::Tensor& bias, const torch::Tensor& grid, bool indices) {
-  const auto row = [&](int64_t i) { return grid.data_ptr<float>() + i * grid.size(1); };
-  return {bias.data_ptr<float>(), row(0), row(1), row(2), indices ? 1.0F : kUnit};
+int64_t rows_of(const torch::Tensor& x) { return x.size(0) * x.size(2) * x.size(3); }
+
+// How outputs are rounded. `grid`: gain, low and high of each column, [3, columns].
+struct Quantizer {
+  torch::Tensor grid;
+  bool indices;
+
+  float unit() const { return indices ? 1.0F : kUnit; }
+  Columns columns(const torch::Tensor& bias) const {
+    const auto row = [&](int64_t i) { return grid.data_ptr<float>() + i * grid.size(1); };
+    return {bias.data_ptr<float>(), row(0), row(1), row(2), unit()};
+  }
+  torch::Tensor column(int64_t i) const { return grid[i].view({1, -1, 1, 1}); }
+};
+
+// y <- what quantize_rows says, where `skip` may be undefined. y: [N, C, H, W], of rows.
+void quantize_(torch::Tensor& y, const torch::Tensor& skip, const torch::Tensor& bias,
+               const Quantizer& how) {
+  if (own_loops(y)) {
+    return quantize_rows(y.data_ptr<float>(), skip.defined() ? skip.data_ptr<float>() : nullptr,
+                         how.columns(bias), rows_of(y), y.size(1));
+  }
+  if (skip.defined()) y.add_(skip);
+  y.add_(bias.view({1, -1, 1, 1})).add_(kHalfUnit).mul_(how.column(0));
+  y.clamp_(-kLarge, kLarge).round_();
+  y.copy_(torch::minimum(torch::maximum(y, how.column(1)), how.column(2)) * how.unit());
 }
 
-int64_t rows_of(const torch::Tensor& x) { return x.size(0) * x.size(2) * x.size(3); }
+// What quantize_backward_rows says: with respect to the sums, and the bias.
+std::pair<torch::Tensor, torch::Tensor> quantize_backward(const torch::Tensor& g,
+                                                          const torch::Tensor& y,
+                                                          const Quantizer& how) {
+  const float back = how.indices ? 1 : 0;
+  if (own_loops(g)) {
+    auto sums = torch::empty_like(y), bias = torch::zeros({y.size(1)});
+    quantize_backward_rows(g.data_ptr<float>(), y.data_ptr<float>(), how.columns(bias), back,
+                           sums.data_ptr<float>(), bias.data_ptr<float>(), rows_of(y), y.size(1));
+    return {sums, bias};
+  }
+  auto sums = g * (how.column(0) * how.unit());
+  sums = torch::where(y <= how.column(1) * how.unit(), sums.clamp_max(0) * back, sums);
+  sums = torch::where(y >= how.column(2) * how.unit(), sums.clamp_min(0) * back, sums);
+  return {sums, sums.sum({0, 2, 3})};
+}
 
 ConvolutionShape shape_of(const torch::Tensor& x, const torch::Tensor& w) {
   return {x.size(0), x.size(2), x.size(3), w.size(1), w.size(0), w.size(2)};
 }
 
-// The convolution, in float32 by our own loops, in bfloat16 by LibTorch's, which know the
+// The convolution: on CPUs in float32 by our own loops, else by LibTorch's, which know the
 // instructions for it.
 torch::Tensor products(const torch::Tensor& x, const torch::Tensor& w, bool bfloat16) {
-  if (bfloat16) {
-    return at::conv2d(x.to(torch::kBFloat16), w.to(torch::kBFloat16), {}, 1, w.size(2) / 2)
+  if (bfloat16 || !own_loops(x)) {
+    const auto dtype = bfloat16 ? torch::kBFloat16 : torch::kFloat32;
+    return at::conv2d(x.to(dtype), w.to(dtype), {}, 1, w.size(2) / 2)
         .to(torch::kFloat32)
         .contiguous(kRows);
   }
@@ -157,11 +198,12 @@ std::pair<torch::Tensor, torch::Tensor> product_gradients(const torch::Tensor& x
                                                           const torch::Tensor& w,
                                                           const torch::Tensor& g, bool of_x,
                                                           bool bfloat16) {
-  if (bfloat16) {
+  if (bfloat16 || !own_loops(x)) {
+    const auto dtype = bfloat16 ? torch::kBFloat16 : torch::kFloat32;
     const int64_t pad = w.size(2) / 2;
-    const auto [dx, dw, none] = at::convolution_backward(
-        g.to(torch::kBFloat16), x.to(torch::kBFloat16), w.to(torch::kBFloat16), c10::nullopt,
-        {1, 1}, {pad, pad}, {1, 1}, false, {0, 0}, 1, {of_x, true, false});
+    const auto [dx, dw, none] =
+        at::convolution_backward(g.to(dtype), x.to(dtype), w.to(dtype), c10::nullopt, {1, 1},
+                                 {pad, pad}, {1, 1}, false, {0, 0}, 1, {of_x, true, false});
     return {of_x ? dx.to(torch::kFloat32) : dx, dw.to(torch::kFloat32)};
   }
   const auto shape = shape_of(x, w);
@@ -184,9 +226,7 @@ class ExactLayerFunction : public torch::autograd::Function<ExactLayerFunction> 
     const auto b = fixed_bias(bias);
     auto input = x.contiguous(kRows), w = fixed_weight(weight);
     auto y = products(input, w, bfloat16);
-    const auto added = skip ? skip->contiguous(kRows) : torch::Tensor();
-    quantize_rows(y.data_ptr<float>(), skip ? added.data_ptr<float>() : nullptr,
-                  columns_of(b, grid, indices), rows_of(y), y.size(1));
+    quantize_(y, skip ? skip->contiguous(kRows) : torch::Tensor(), b, {grid, indices});
     ctx->save_for_backward({input, w, y, grid});
     ctx->saved_data["indices"] = indices;
     ctx->saved_data["bfloat16"] = bfloat16;
@@ -200,12 +240,7 @@ class ExactLayerFunction : public torch::autograd::Function<ExactLayerFunction> 
     const auto saved = ctx->get_saved_variables();
     const auto &x = saved[0], &w = saved[1], &y = saved[2];
     const auto g = grads[0].contiguous(kRows);
-    const auto bias_gradient = torch::zeros({y.size(1)});
-    const auto sums_gradient = torch::empty_like(y);
-    quantize_backward_rows(g.data_ptr<float>(), y.data_ptr<float>(),
-                           columns_of(bias_gradient, saved[3], indices), indices ? 1.0F : 0.0F,
-                           sums_gradient.data_ptr<float>(), bias_gradient.data_ptr<float>(),
-                           rows_of(y), y.size(1));
+    const auto [sums_gradient, bias_gradient] = quantize_backward(g, y, {saved[3], indices});
     variable_list result(7);
     std::tie(result[0], result[1]) =
         product_gradients(x, w, sums_gradient, ctx->saved_data["input_gradient"].toBool(),

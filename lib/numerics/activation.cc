@@ -7,6 +7,7 @@
 #include "lib/base/error.h"
 #include "lib/numerics/element.h"
 #include "lib/numerics/exponential.h"
+#include "lib/numerics/own_loops.h"
 
 namespace pie {
 namespace {
@@ -109,6 +110,32 @@ PIE_CPU_CLONES void pull_back_pair(T* t, T* u, const T* slope, const T* bend, Wi
   }
 }
 
+torch::ScalarType wide_dtype(const torch::Tensor& t) {
+  return t.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+}
+
+// at_point of every element.
+Activated plain_activate(const torch::Tensor& x, Activation kind) {
+  switch (kind) {
+    case Activation::kElu: {
+      const auto above = x > 0, e = x.clamp_max(0).exp();
+      return {torch::where(above, x, e - 1), e, e.masked_fill(above, 0)};
+    }
+    case Activation::kSoftplus: {
+      const auto s = x.sigmoid();
+      return {x.clamp_min(0) + torch::log1p((-x.abs()).exp()), s, s * (1 - s)};
+    }
+    case Activation::kLipSwish: {
+      constexpr double kScale = 1 / 1.1;
+      const auto s = x.sigmoid(), ds = s * (1 - s);
+      return {kScale * x * s, kScale * (s + x * ds), kScale * ds * (2 + x * (1 - 2 * s))};
+    }
+    case Activation::kRelu:
+      break;
+  }
+  return {x.relu(), (x > 0).to(x.dtype()), torch::zeros_like(x)};
+}
+
 }  // namespace
 
 Activation parse_activation(const std::string& name) {
@@ -121,6 +148,12 @@ Activation parse_activation(const std::string& name) {
 
 Activated activate(const torch::Tensor& x, const torch::Tensor& bias, Activation kind,
                    int derivatives) {
+  if (!own_loops(x)) {
+    const auto wide = x.to(wide_dtype(x));
+    auto [value, slope, curvature] = plain_activate(bias.defined() ? wide + bias : wide, kind);
+    return {value.to(x.dtype()), derivatives > 0 ? slope.to(x.dtype()) : torch::Tensor(),
+            derivatives > 1 ? curvature.to(x.dtype()) : torch::Tensor()};
+  }
   const auto input = x.contiguous();
   Activated result{torch::empty_like(input), {}, {}};
   if (derivatives > 0) result.slope = torch::empty_like(input);
@@ -142,6 +175,11 @@ Activated activate(const torch::Tensor& x, const torch::Tensor& bias, Activation
 }
 
 void multiply_rows_(torch::Tensor& g, const torch::Tensor& slope) {
+  if (!own_loops(g)) {
+    const torch::NoGradGuard no_grad;
+    g.mul_(slope.narrow(0, 0, g.size(0)));
+    return;
+  }
   dispatch_element(g.scalar_type(), [&](auto element) {
     using T = decltype(element);
     multiply(g.data_ptr<T>(), slope.data_ptr<T>(), g.numel());
@@ -150,6 +188,7 @@ void multiply_rows_(torch::Tensor& g, const torch::Tensor& slope) {
 
 Pushed push_forward(const torch::Tensor& tangent, const torch::Tensor& slope,
                     const torch::Tensor& curvature) {
+  if (!own_loops(slope)) return {slope * tangent, curvature * tangent};
   Pushed result{torch::empty_like(slope), torch::empty_like(slope)};
   dispatch_element(slope.scalar_type(), [&](auto element) {
     using T = decltype(element);
@@ -162,6 +201,15 @@ Pushed push_forward(const torch::Tensor& tangent, const torch::Tensor& slope,
 torch::Tensor pull_back_pair_(torch::Tensor& g, const torch::Tensor& slope,
                               const torch::Tensor& bend) {
   const int64_t channels = slope.size(1);
+  if (!own_loops(g)) {
+    const torch::NoGradGuard no_grad;
+    const auto wide = wide_dtype(g);
+    auto t = g.narrow(0, 0, slope.size(0)), u = g.narrow(0, slope.size(0), slope.size(0));
+    const auto pulled = slope.to(wide) * u + bend.to(wide) * t;
+    t.mul_(slope);
+    u.copy_(pulled);
+    return pulled.sum(0);
+  }
   torch::Tensor sums;
   dispatch_element(g.scalar_type(), [&](auto element) {
     using T = decltype(element);

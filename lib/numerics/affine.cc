@@ -26,14 +26,14 @@ class AffineFunction : public torch::autograd::Function<AffineFunction> {
     const auto saved = ctx->get_saved_variables();
     const auto &x = saved[0], &tanh = saved[1], &scale = saved[2];
     const int64_t channels = x.size(1), items = grads[1].size(0);
-    const auto grad_x = grads[0] * scale;
+    const auto grad_value = grads[0].contiguous(), grad_x = grad_value * scale;
     auto grad_network = torch::empty({x.size(0), 2 * channels}, x.options());
     // d value / d log_scale = x * scale; d log_scale / d h = 1 - tanh^2.
     const auto grad_log_scale = grad_x * x;
     grad_log_scale.view({items, -1}).add_(grads[1].unsqueeze(1));
     grad_network.narrow(1, 0, channels)
         .copy_(torch::addcmul(grad_log_scale, grad_log_scale, tanh.square(), -1));
-    grad_network.narrow(1, channels, channels).copy_(grads[0]);
+    grad_network.narrow(1, channels, channels).copy_(grad_value);
     return {grad_x, grad_network, torch::Tensor(), torch::Tensor()};
   }
 };

@@ -6,6 +6,7 @@
 
 #include "lib/base/cpu_clones.h"
 #include "lib/numerics/exponential.h"
+#include "lib/numerics/own_loops.h"
 
 namespace pie {
 namespace {
@@ -131,11 +132,28 @@ class LogisticMixtureLogProb : public torch::autograd::Function<LogisticMixtureL
   }
 };
 
+// The same from LibTorch's operations and their gradients.
+torch::Tensor plain_log_prob(const torch::Tensor& parameters, const torch::Tensor& base,
+                             const torch::Tensor& v, double unit, MeanRange range, double floor) {
+  const auto kinds = (parameters * unit).chunk(3, 1);
+  const auto level = v.unsqueeze(1);
+  const auto mean = (kinds[1] + (base * unit).unsqueeze(1)).clamp(range.low, range.high);
+  const auto rate = torch::exp(-kinds[2]), distance = level - mean;
+  const auto above_mean = distance > 0;
+  const auto towards = torch::where(above_mean, -distance, distance);
+  const auto last = torch::where(above_mean, level <= 0, level >= 255),
+             first = torch::where(above_mean, level >= 255, level <= 0);
+  const auto mass = torch::sigmoid((towards + 0.5) * rate).masked_fill(last, 1) -
+                    torch::sigmoid((towards - 0.5) * rate).masked_fill(first, 0);
+  return torch::log((torch::softmax(kinds[0], 1) * mass).sum(1) + floor);
+}
+
 }  // namespace
 
 torch::Tensor logistic_mixture_log_prob(const torch::Tensor& parameters, const torch::Tensor& base,
                                         const torch::Tensor& v, double unit, MeanRange range,
                                         double floor) {
+  if (!own_loops(parameters)) return plain_log_prob(parameters, base, v, unit, range, floor);
   return LogisticMixtureLogProb::apply(parameters, base, v, unit, range, floor);
 }
 

@@ -10,6 +10,7 @@
 
 #include "lib/base/cpu_clones.h"
 #include "lib/numerics/element.h"
+#include "lib/numerics/own_loops.h"
 
 namespace pie {
 namespace {
@@ -283,6 +284,43 @@ torch::ScalarType wide_dtype(const torch::Tensor& t) {
   return t.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
 }
 
+// The images of rows with a border of zeros, [N, H + 2 radius, W + 2 radius, columns].
+torch::Tensor bordered(const torch::Tensor& rows, const RowGrid& grid, int64_t radius) {
+  return torch::constant_pad_nd(rows.view({grid.n, grid.height, grid.width, rows.size(1)}),
+                                {0, 0, radius, radius, radius, radius});
+}
+
+// Calls use(tap, rows) with, of each pixel p, what `bordered` images have at p + sign *
+// offset(tap).
+template <typename Use>
+void for_each_tap(const torch::Tensor& images, const RowGrid& grid, int64_t kernel, int sign,
+                  const Use& use) {
+  const int64_t radius = kernel / 2;
+  for (int64_t tap = 0; tap < kernel * kernel; ++tap) {
+    const int64_t y = sign * (tap / kernel - radius), x = sign * (tap % kernel - radius);
+    use(tap, images.narrow(1, radius + y, grid.height).narrow(2, radius + x, grid.width));
+  }
+}
+
+torch::Tensor plain_spread(const torch::Tensor& x, const RowGrid& grid, int64_t kernel, int sign,
+                           torch::ScalarType dtype) {
+  std::vector<torch::Tensor> taps;
+  for_each_tap(bordered(x.to(dtype), grid, kernel / 2), grid, kernel, sign,
+               [&](int64_t, const torch::Tensor& tap) { taps.push_back(tap); });
+  return torch::cat(taps, 3).view({grid.rows(), -1});
+}
+
+torch::Tensor plain_collect(const torch::Tensor& y, const RowGrid& grid, int64_t kernel, int sign,
+                            torch::ScalarType dtype) {
+  const int64_t channels = y.size(1) / (kernel * kernel);
+  auto sum = torch::zeros({grid.n, grid.height, grid.width, channels}, y.options().dtype(dtype));
+  for_each_tap(bordered(y, grid, kernel / 2), grid, kernel, sign,
+               [&](int64_t tap, const torch::Tensor& columns) {
+                 sum.add_(columns.narrow(3, tap * channels, channels));
+               });
+  return sum.view({grid.rows(), channels});
+}
+
 }  // namespace
 
 torch::Tensor to_rows(const torch::Tensor& x) {
@@ -296,6 +334,7 @@ torch::Tensor from_rows(const torch::Tensor& rows, const RowGrid& grid) {
 torch::Tensor spread(const torch::Tensor& x, const RowGrid& grid, int64_t kernel, int sign,
                      torch::ScalarType dtype) {
   if (kernel == 1) return x.to(dtype);
+  if (!own_loops(x)) return plain_spread(x, grid, kernel, sign, dtype);
   auto out = torch::empty({grid.rows(), kernel * kernel * x.size(1)}, x.options().dtype(dtype));
   dispatch_element(dtype, [&](auto to) {
     using To = decltype(to);
@@ -320,6 +359,7 @@ torch::Tensor spread(const torch::Tensor& x, const RowGrid& grid, int64_t kernel
 torch::Tensor collect(const torch::Tensor& y, const RowGrid& grid, int64_t kernel, int sign) {
   const auto dtype = wide_dtype(y);
   if (kernel == 1) return y.to(dtype);
+  if (!own_loops(y)) return plain_collect(y, grid, kernel, sign, dtype);
   const int64_t channels = y.size(1) / (kernel * kernel);
   auto out = torch::empty({grid.rows(), channels}, y.options().dtype(dtype));
   dispatch_element(y.scalar_type(), [&](auto from) {
@@ -341,6 +381,11 @@ torch::Tensor collect(const torch::Tensor& y, const RowGrid& grid, int64_t kerne
 }
 
 void add_bias_relu_(torch::Tensor& y, const torch::Tensor& bias) {
+  if (!own_loops(y)) {
+    const torch::NoGradGuard no_grad;
+    y.copy_(torch::relu(y.to(wide_dtype(y)) + bias));
+    return;
+  }
   const int64_t channels = y.size(1);
   dispatch_element(y.scalar_type(), [&](auto element) {
     using T = decltype(element);
@@ -356,6 +401,11 @@ void add_bias_relu_(torch::Tensor& y, const torch::Tensor& bias) {
 }
 
 torch::Tensor relu_backward_(torch::Tensor& g, const torch::Tensor& y) {
+  if (!own_loops(g)) {
+    const torch::NoGradGuard no_grad;
+    g.masked_fill_(~(y > 0), 0);
+    return g.sum(0, false, wide_dtype(g));
+  }
   auto sums = torch::zeros({kShares, g.size(1)}, g.options().dtype(wide_dtype(g)));
   dispatch_element(g.scalar_type(), [&](auto element) {
     using T = decltype(element);
@@ -373,17 +423,21 @@ torch::Tensor relu_backward_(torch::Tensor& g, const torch::Tensor& y) {
 }
 
 std::pair<torch::Tensor, torch::Tensor> split_columns(const torch::Tensor& rows, int64_t first) {
+  if (!own_loops(rows)) {
+    return {rows.narrow(1, 0, first).contiguous(),
+            rows.narrow(1, first, rows.size(1) - first).contiguous()};
+  }
   const auto parts = SplitColumns::apply(rows, first);
   return {parts[0], parts[1]};
 }
 
 torch::Tensor join_columns(const torch::Tensor& a, const torch::Tensor& b) {
-  return JoinColumns::apply(a, b);
+  return own_loops(a) ? JoinColumns::apply(a, b) : torch::cat({a, b}, 1);
 }
 
 torch::Tensor scale_shift(const torch::Tensor& x, const torch::Tensor& scale,
                           const torch::Tensor& shift) {
-  return ScaleShift::apply(x, scale, shift);
+  return own_loops(x) ? ScaleShift::apply(x, scale, shift) : torch::addcmul(shift, x, scale);
 }
 
 }  // namespace pie
