@@ -20,7 +20,7 @@ declare -A arguments=(
   [train_speed]="--steps 50 --rounds 1"
 )
 # Those that take the folder of tools alone.
-declare -A comparisons=([folder]="--files 120" [footprint]="--quick" [same_bytes]="$build/bin --quick")
+declare -A comparisons=([archives]="pie-exact-mnist $digits --most 300" [ranks]="$digits --presets pie-mnist --seconds 4 --rounds 1" [folder]="--files 120" [footprint]="--quick" [same_bytes]="$build/bin --quick")
 declare -A images=([sizes]="${digits%/*}/photo-48x32.png")
 declare -A model=([lossless]=pie-exact-mnist [partial]=pie-exact-mnist [rate_distortion]=pie-mnist)
 for script in "$here"/*.py; do

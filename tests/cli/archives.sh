@@ -94,3 +94,13 @@ difference=$(python3 "$here/images.py" difference z.idx fine.idx)
 [ "$difference" -le 1 ] || fail "latents and z alone differ by $difference"
 head -c 1000 z.npy >cut.npy
 expect 3 pie-decode -m tiny --latents cut.npy -o cut.idx
+
+# A set by the name that MNIST gives it, of however many images.
+for part in '[0]' '[:3]'; do
+  expect 0 pie-encode -f --coder floor "$digits$part" -o part.pie
+  for name in part-idx3-ubyte part-images-idx3-ubyte.gz; do
+    expect 0 pie-decode -f part.pie -o "$name"
+    expect 0 pie-decode -f part.pie --format idx -o part.idx
+    case $name in *.gz) gzip -dcf "$name" ;; *) cat "$name" ;; esac | cmp - part.idx || fail "$name is no IDX file"
+  done
+done

@@ -188,3 +188,7 @@ expect 4 pie-train --resume epoch.safetensors --data "$digits" -o x.safetensors
 head -c 100000 epoch.safetensors.state >cut.state
 expect 3 pie-train --resume cut.state --data "$digits" -o x.safetensors
 folder_has epoch.safetensors epoch.safetensors.state cut.state
+
+# The log has the last step of a training, however few there are.
+expect 0 pie-train -f "${tiny[@]}" --data "$digits" --steps 3 --log few.log -o few.safetensors
+[ "$(wc -l <few.log)" = 1 ] && grep -q '"step":3,' few.log || fail "the log: $(cat few.log)"

@@ -111,9 +111,11 @@ std::string image_name(const std::string& name, bool set) {
 }
 
 NamedFormat format_named_by(const std::string& path) {
-  NamedFormat format{suffix_of(path), false};
-  if (format.name == "gz") format = {suffix_of(without_suffix(path, ".gz")), true};
-  if (format.name == "idx3-ubyte" || (format.name.empty() && format.gzip)) format.name = kIdx;
+  const bool gzip = suffix_of(path) == "gz";
+  const auto name = gzip ? without_suffix(path, ".gz") : path;
+  NamedFormat format{suffix_of(name), gzip};
+  const bool is_set = format.name == "idx3-ubyte" || has_suffix(name, "-idx3-ubyte");
+  if (is_set || (format.name.empty() && gzip)) format.name = kIdx;
   return format;
 }
 

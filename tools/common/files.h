@@ -86,7 +86,7 @@ std::string without_suffix(const std::string& path, const std::string& suffix);
 std::string image_name(const std::string& name, bool set);
 
 // The format that a name asks for by its suffix, "" if it has none, and whether it asks for it in
-// gzip: "x.idx.gz" does. A set may be called "idx3-ubyte".
+// gzip: "x.idx.gz" does. A set may also be called "x.idx3-ubyte" or "x-idx3-ubyte".
 struct NamedFormat {
   std::string name;
   bool gzip = false;

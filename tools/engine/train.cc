@@ -183,7 +183,7 @@ class TrainingLog {
     loss_ += s.loss;
     entropy_ += s.cross_entropy;
     ++count_;
-    if (s.step % kLogEvery != 0 && !s.validated) return;
+    if (s.step % kLogEvery != 0 && !s.validated && s.progress < 1) return;
     Json line = {{"step", s.step},
                  {"epoch", s.epoch},
                  {"elapsed_s", s.elapsed_s},
