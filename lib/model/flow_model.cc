@@ -1,6 +1,7 @@
 #include "lib/model/flow_model.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "lib/flow/recompute.h"
 #include "lib/nets/coupling_net.h"
 #include "lib/nets/lipschitz_net.h"
+#include "lib/numerics/batches.h"
 #include "lib/numerics/gaussian.h"
 
 namespace pie {
@@ -188,13 +190,16 @@ void FlowModel::set_bfloat16_subnets(bool on) {
 }
 
 double FlowModel::certify() {
-  double excess = 1;
-  for (const auto& block : residual_blocks_) excess = std::max(excess, block->map().certify());
-  return excess;
+  std::vector<double> excesses(residual_blocks_.size(), 1);
+  for_each_on_one_thread(excesses.size(),
+                         [&](size_t i) { excesses[i] = residual_blocks_[i]->map().certify(); });
+  return std::accumulate(excesses.begin(), excesses.end(), 1.0,
+                         [](double a, double b) { return std::max(a, b); });
 }
 
 void FlowModel::constrain(bool exact) {
-  for (const auto& block : residual_blocks_) block->map().constrain(exact);
+  for_each_on_one_thread(residual_blocks_.size(),
+                         [&](size_t i) { residual_blocks_[i]->map().constrain(exact); });
 }
 
 void FlowModel::project_gradients() {
