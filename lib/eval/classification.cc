@@ -35,7 +35,7 @@ double classification_error(Model& model, const ImageSource& images, const Bytes
       images.size(), kEvaluationBatch,
       [&](size_t begin, size_t end) {
         const auto batch = load_images(images, index_range(begin, end), model.input_shape());
-        const auto classes = model.logits(to_unit(batch)).argmax(1);
+        const auto classes = model.logits(to_unit(batch).to(model.device())).argmax(1).cpu();
         for (size_t k = begin; k < end; ++k) {
           wrong[k] = classes[static_cast<int64_t>(k - begin)].item<int64_t>() != labels[k] ? 1 : 0;
         }

@@ -14,7 +14,7 @@ namespace {
 torch::Tensor as_columns(const LogLikelihood& terms) {
   std::vector<torch::Tensor> columns{terms.z, terms.log_det, terms.pre_transform};
   columns.insert(columns.end(), terms.r.begin(), terms.r.end());
-  return torch::stack(columns, 1).to(torch::kFloat64);
+  return torch::stack(columns, 1).to(torch::kCPU, torch::kFloat64);
 }
 
 // The columns of all images of `source`, each summed over `draws` dequantizations: [N, columns].
@@ -30,9 +30,10 @@ torch::Tensor summed_nats(Model& model, const ImageSource& source, uint64_t seed
         const auto batch = load_for(model, source, indices);
         auto rows = nats.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
         for (int64_t draw = 0; draw < draws; ++draw) {
-          const auto x = model.discrete()
-                             ? to_unit(batch)
-                             : dequantize(batch, indices, seed, static_cast<uint64_t>(draw));
+          const auto x =
+              (model.discrete() ? to_unit(batch)
+                                : dequantize(batch, indices, seed, static_cast<uint64_t>(draw)))
+                  .to(model.device());
           auto keyed = how;
           keyed.seed = seed;
           for (const size_t index : indices) {

@@ -14,7 +14,8 @@ ImageSet reconstruct(Model& model, const ImageSet& images, const ProgressCallbac
   for_each_batch(
       images.size(), kEvaluationBatch,
       [&](size_t begin, size_t end) {
-        const auto decoded = to_images(model.reconstruct(to_unit(images.slice(begin, end))));
+        const auto x = to_unit(images.slice(begin, end)).to(model.device());
+        const auto decoded = to_images(model.reconstruct(x));
         std::copy(decoded.pixels().begin(), decoded.pixels().end(), result.data(begin));
       },
       progress);

@@ -203,14 +203,14 @@ class ResidualFunction : public torch::autograd::Function<ResidualFunction> {
       std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
         return terms[static_cast<size_t>(a)] > terms[static_cast<size_t>(b)];
       });
-      const auto permutation = torch::tensor(order);
+      const auto permutation = torch::tensor(order).to(x.device());
       auto signs = torch::empty({n, each}, torch::kFloat32);
       for (size_t i = 0; i < order.size(); ++i) {
         how.fill_signs(signs.data_ptr<float>() + static_cast<int64_t>(i) * each,
                        static_cast<size_t>(each), how.keys[static_cast<size_t>(order[i])],
                        call.block, probe);
       }
-      const auto v = signs.to(x.scalar_type()).view(x.sizes());
+      const auto v = signs.to(x.options()).view(x.sizes());
       const auto sorted = x.view({n, each}).index_select(0, permutation).view(x.sizes());
       auto w = call.with_gradient ? torch::empty_like(v) : torch::Tensor();
       auto sorted_value = p == 0 ? torch::empty_like(x) : torch::Tensor();
@@ -355,9 +355,10 @@ torch::Tensor ResidualBlock::inverse(const torch::Tensor& z, const FixedPointOpt
       const auto n = static_cast<int64_t>(moving.size());
       const auto image = y - map_->value(x, {n, grid.height, grid.width});
       // F(x) - z = x - (z - g(x)): the residual of x is the plain step to the next iterate.
-      const auto residual = (x - image).view({n, -1}).norm(2, {1}).to(torch::kFloat64).contiguous();
-      const auto scale = torch::maximum(y.view({n, -1}).norm(2, {1}), x.view({n, -1}).norm(2, {1}))
-                             .to(torch::kFloat64);
+      const auto lengths = [&](const torch::Tensor& rows) {
+        return rows.view({n, -1}).norm(2, {1}).to(torch::kCPU, torch::kFloat64).contiguous();
+      };
+      const auto residual = lengths(x - image), scale = torch::maximum(lengths(y), lengths(x));
       std::vector<int64_t> kept;
       std::vector<torch::Tensor> next;
       for (int64_t i = 0; i < n; ++i) {
@@ -387,7 +388,9 @@ torch::Tensor ResidualBlock::inverse(const torch::Tensor& z, const FixedPointOpt
       if (kept.empty()) break;
       x = torch::stack(next).view({-1, z.size(1)});
       if (kept.size() == moving.size()) continue;
-      y = y.view({n, each}).index_select(0, torch::tensor(kept)).view({-1, z.size(1)});
+      y = y.view({n, each})
+              .index_select(0, torch::tensor(kept).to(y.device()))
+              .view({-1, z.size(1)});
       for (size_t i = 0; i < kept.size(); ++i) moving[i] = moving[static_cast<size_t>(kept[i])];
       moving.resize(kept.size());
     }

@@ -60,7 +60,7 @@ void start_wide(ExactLayer& last, const ExactPieConfig& config) {
 
 // The indices of mixtures, int16, with means no longer relative.
 torch::Tensor indices_of(const torch::Tensor& parameters, const std::vector<int16_t>& bases) {
-  auto indices = parameters.to(torch::kInt16);
+  auto indices = parameters.to(torch::kCPU, torch::kInt16);
   const int64_t k = parameters.size(1) / 3;
   MixtureIndex* row = indices.data_ptr<MixtureIndex>();
   for (size_t i = 0; i < bases.size(); ++i, row += 3 * k) {
@@ -94,15 +94,15 @@ class ExactPie::Networks {
   void begin(int64_t scale, const CellGrid& grid, const FeatureRows& coarse) {
     net_ = &pie_.network(scale);
     grid_ = grid;
-    const auto shown = activations(coarse, grid);
+    const auto shown = seen(coarse);
     state_ = net_->begin(coarse.columns > 0 ? shown : torch::Tensor(), shown);
   }
   void inject(size_t phase, const FeatureRows& planes) {
-    state_ = net_->inject(static_cast<int64_t>(phase), state_, activations(planes, grid_));
+    state_ = net_->inject(static_cast<int64_t>(phase), state_, seen(planes));
   }
   torch::Tensor head(const ExactPlane& plane, const FeatureRows& before) {
     const auto out = net_->head(static_cast<int64_t>(plane.phase), plane.channel, state_,
-                                plane.channel > 0 ? activations(before, grid_) : torch::Tensor());
+                                plane.channel > 0 ? seen(before) : torch::Tensor());
     return out.permute({0, 2, 3, 1})
         .narrow(1, 0, plane.rows)
         .narrow(2, 0, plane.columns)
@@ -110,6 +110,10 @@ class ExactPie::Networks {
   }
 
  private:
+  torch::Tensor seen(const FeatureRows& rows) const {
+    return activations(rows, grid_).to(pie_.device());
+  }
+
   ExactPie& pie_;
   ExactNet* net_ = nullptr;
   CellGrid grid_{};
@@ -181,6 +185,7 @@ std::vector<Bytes> ExactPie::split(const torch::Tensor& levels) const {
     const auto samples = levels.select(1, plane.channel)
                              .slice(1, grid.row, kEnd, grid.step)
                              .slice(2, grid.column, kEnd, grid.step)
+                             .cpu()
                              .contiguous();
     planes.emplace_back(samples.data_ptr<uint8_t>(), samples.data_ptr<uint8_t>() + samples.numel());
   }
@@ -227,10 +232,10 @@ LogLikelihood ExactPie::log_likelihood(const torch::Tensor& x, const LogDetEstim
            const Surroundings&) {
          auto base = torch::empty({static_cast<int64_t>(bases.size())});
          std::copy(bases.begin(), bases.end(), base.data_ptr<float>());
-         nats[plane] =
-             logistic_mixture_log_prob(parameters, base, as_floats(planes[plane]), kUnit,
-                                       {kUnit * kMeanIndices.low, kUnit * kMeanIndices.high},
-                                       std::ldexp(1.0, -LogisticMixture::kTotalBits));
+         nats[plane] = logistic_mixture_log_prob(
+             parameters, base.to(x.device()), as_floats(planes[plane]).to(x.device()), kUnit,
+             {kUnit * kMeanIndices.low, kUnit * kMeanIndices.high},
+             std::ldexp(1.0, -LogisticMixture::kTotalBits));
          return planes[plane];
        });
   return sum_up(x, nats);
@@ -248,6 +253,7 @@ LogLikelihood ExactPie::measured_log_likelihood(const torch::Tensor& x, const Lo
                         found.data());
     std::transform(found.begin(), found.end(), nats[plane].data_ptr<float>(),
                    [](const auto& own) { return static_cast<float>(-std::log(2.0) * own.bits()); });
+    nats[plane] = nats[plane].to(x.device());
     return planes[plane];
   });
   return sum_up(x, nats);

@@ -33,6 +33,8 @@ enum class Likelihood {
 // A density of images of one shape. Images are tensors x [N, C, H, W] with pixels in [0, 1].
 class Model : public torch::nn::Module {
  public:
+  // Where its weights are, and images are to be.
+  torch::Device device() const { return parameters().front().device(); }
   virtual Shape input_shape() const = 0;
   // Whether images of any size can be coded; `input_shape` is then what it is trained on.
   virtual bool any_size() const { return false; }

@@ -41,7 +41,7 @@ ImageSet to_images(const torch::Tensor& x) {
 }
 
 ImageSet from_levels(const torch::Tensor& levels) {
-  const auto bytes = levels.to(torch::kUInt8).contiguous();
+  const auto bytes = levels.to(torch::kCPU, torch::kUInt8).contiguous();
   const uint8_t* data = bytes.data_ptr<uint8_t>();
   return ImageSet({bytes.size(1), bytes.size(2), bytes.size(3)}, Bytes(data, data + bytes.numel()));
 }

@@ -277,7 +277,8 @@ ExactLayer::ExactLayer(int64_t in, int64_t out, int64_t kernel, bool skip,
 torch::Tensor ExactLayer::forward(const torch::Tensor& x, const torch::Tensor& skip,
                                   bool bfloat16) {
   const auto added = skip.defined() ? c10::make_optional(skip) : c10::nullopt;
-  return ExactLayerFunction::apply(x, weight, bias, added, grid_, indices_, bfloat16);
+  return ExactLayerFunction::apply(x, weight, bias, added, grid_.to(x.device()), indices_,
+                                   bfloat16);
 }
 
 bool ExactLayer::freeze() {
@@ -311,7 +312,7 @@ void ExactLayer::constrain() {
 
 ExactConvolution ExactLayer::frozen() const {
   const auto integers = [](const torch::Tensor& values, int bits) {
-    const auto tensor = to_integers(values, bits).to(torch::kInt32).contiguous();
+    const auto tensor = to_integers(values, bits).to(torch::kCPU, torch::kInt32).contiguous();
     return std::vector<int32_t>(tensor.data_ptr<int32_t>(),
                                 tensor.data_ptr<int32_t>() + tensor.numel());
   };
@@ -384,7 +385,8 @@ torch::Tensor ExactNet::through(const std::vector<Block>& blocks, torch::Tensor 
 torch::Tensor ExactNet::begin(const torch::Tensor& coarse, const torch::Tensor& like) {
   const auto state = coarse.defined()
                          ? through(first_blocks_, apply(*first_, coarse))
-                         : torch::zeros({like.size(0), options_.hidden, like.size(2), like.size(3)})
+                         : torch::zeros({like.size(0), options_.hidden, like.size(2), like.size(3)},
+                                        like.options())
                                .contiguous(kRows);
   return through(phase_blocks_[0], state);
 }

@@ -22,7 +22,7 @@ torch::Tensor AndersonIteration::next(const torch::Tensor& x, const torch::Tenso
   if (steps_ == 0) {
     changes_of_step_ = torch::zeros({depth_, x.numel()}, x.options());
     changes_of_image_ = torch::zeros_like(changes_of_step_);
-    gram_ = torch::zeros({depth_, depth_}, torch::kFloat64);
+    gram_ = torch::zeros({depth_, depth_}, x.options().dtype(torch::kFloat64));
   } else {
     const int64_t row = (steps_ - 1) % depth_;
     changes_of_step_[row].copy_(step - step_);

@@ -7,8 +7,14 @@
 
 #include "lib/base/cpu_clones.h"
 #include "lib/numerics/batches.h"
+#include "lib/numerics/own_loops.h"
 
 namespace pie {
+
+struct Optimizer::AdamConstants {
+  float beta1, beta2, rate, inverse_root, epsilon, scale, shrink;
+};
+
 namespace {
 
 // Elements of the gradient whose squares are summed together: fixed, so that the norm does not
@@ -34,12 +40,8 @@ PIE_CPU_CLONES double add_and_square(float* sum, const std::vector<const float*>
   return std::accumulate(lanes, lanes + kLanes, 0.0);
 }
 
-struct AdamConstants {
-  float beta1, beta2, rate, inverse_root, epsilon, scale, shrink;
-};
-
-PIE_CPU_CLONES void adam_elements(const AdamConstants& k, int64_t n, const float* gradient,
-                                  float* value, float* m, float* v) {
+PIE_CPU_CLONES void adam_elements(const Optimizer::AdamConstants& k, int64_t n,
+                                  const float* gradient, float* value, float* m, float* v) {
   for (int64_t i = 0; i < n; ++i) {
     const float g = gradient[i] * k.scale;
     m[i] = k.beta1 * m[i] + (1 - k.beta1) * g;
@@ -70,7 +72,8 @@ FlatParameters::FlatParameters(torch::nn::Module& module) {
     places_.push_back({item.key(), begin, total, item.value().sizes().vec()});
   }
   for (const auto& item : module.named_buffers()) buffers[item.key()] = item.value();
-  values = torch::empty({total});
+  values = parameters.is_empty() ? torch::empty({0})
+                                 : torch::empty({total}, parameters[0].value().options());
   for (size_t i = 0; i < places_.size(); ++i) {
     values.slice(0, places_[i].begin, places_[i].end).copy_(parameters[i].value().flatten());
   }
@@ -148,11 +151,15 @@ void Optimizer::move_matrix(const FlatParameters::Place& place, double learning_
       .sub_(along, learning_rate * kSize * std::sqrt(longer));
 }
 
-double Optimizer::step(double learning_rate) {
+double Optimizer::sum_gradients() {
+  auto& all = parameters_.gradients;
+  if (!own_loops(parameters_.values)) {
+    for (size_t r = 1; r < all.size(); ++r) all[0].add_(all[r]);
+    return all[0].to(torch::kFloat64).norm().item<double>();
+  }
   const int64_t total = parameters_.values.numel();
   std::vector<float*> gradients;
-  for (auto& gradient : parameters_.gradients) gradients.push_back(gradient.data_ptr<float>());
-
+  for (auto& gradient : all) gradients.push_back(gradient.data_ptr<float>());
   std::vector<double> squares(static_cast<size_t>((total + kChunk - 1) / kChunk));
   for_each_on_one_thread(squares.size(), [&](size_t chunk) {
     const auto first = static_cast<int64_t>(chunk) * kChunk;
@@ -160,7 +167,48 @@ double Optimizer::step(double learning_rate) {
     for (size_t r = 1; r < gradients.size(); ++r) others.push_back(gradients[r] + first);
     squares[chunk] = add_and_square(gradients[0] + first, others, std::min(kChunk, total - first));
   });
-  const double norm = std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
+  return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
+}
+
+void Optimizer::move(int64_t begin, int64_t end, const AdamConstants& k) {
+  auto& gradient = parameters_.gradients[0];
+  if (own_loops(gradient)) {
+    return adam_elements(k, end - begin, gradient.data_ptr<float>() + begin,
+                         parameters_.values.data_ptr<float>() + begin,
+                         first_moment.data_ptr<float>() + begin,
+                         second_moment.data_ptr<float>() + begin);
+  }
+  const torch::NoGradGuard no_grad;
+  const auto g = gradient.slice(0, begin, end) * k.scale;
+  auto m = first_moment.slice(0, begin, end), v = second_moment.slice(0, begin, end);
+  m.mul_(k.beta1).add_(g, 1 - k.beta1);
+  v.mul_(k.beta2).addcmul_(g, g, 1 - k.beta2);
+  parameters_.values.slice(0, begin, end)
+      .mul_(k.shrink)
+      .addcdiv_(m, v.sqrt().mul_(k.inverse_root).add_(k.epsilon), -k.rate);
+}
+
+void Optimizer::remember(float keep) {
+  if (!own_loops(average)) {
+    const torch::NoGradGuard no_grad;
+    average.mul_(keep).add_(parameters_.values, 1 - keep);
+    for (auto& gradient : parameters_.gradients) gradient.zero_();
+    return;
+  }
+  const int64_t total = average.numel();
+  const float* value = parameters_.values.data_ptr<float>();
+  float* mean = average.data_ptr<float>();
+  for_each_on_one_thread(static_cast<size_t>((total + kChunk - 1) / kChunk), [&](size_t chunk) {
+    const auto begin = static_cast<int64_t>(chunk) * kChunk, n = std::min(kChunk, total - begin);
+    average_elements(keep, n, value + begin, mean + begin);
+    for (auto& gradient : parameters_.gradients) {
+      std::fill_n(gradient.data_ptr<float>() + begin, n, 0.0F);
+    }
+  });
+}
+
+double Optimizer::step(double learning_rate) {
+  const double norm = sum_gradients();
   if (!std::isfinite(norm)) return norm;
   ++steps;
   const auto t = static_cast<double>(steps);
@@ -178,21 +226,10 @@ double Optimizer::step(double learning_rate) {
   k.epsilon = static_cast<float>(options_.epsilon);
   k.scale = static_cast<float>(clip);
   k.shrink = static_cast<float>(1 - learning_rate * options_.weight_decay);
-  float* value = parameters_.values.data_ptr<float>();
-  float* m = first_moment.data_ptr<float>();
-  float* v = second_moment.data_ptr<float>();
-  float* mean = average.data_ptr<float>();
   for_each_on_one_thread(matrices_.size(),
                          [&](size_t i) { move_matrix(matrices_[i], learning_rate, clip); });
-  for_each_on_one_thread(rest_.size(), [&](size_t i) {
-    const auto [first, last] = rest_[i];
-    adam_elements(k, last - first, gradients[0] + first, value + first, m + first, v + first);
-  });
-  for_each_on_one_thread(squares.size(), [&](size_t chunk) {
-    const auto begin = static_cast<int64_t>(chunk) * kChunk, n = std::min(kChunk, total - begin);
-    average_elements(static_cast<float>(decay), n, value + begin, mean + begin);
-    for (float* gradient : gradients) std::fill_n(gradient + begin, n, 0.0F);
-  });
+  for_each_on_one_thread(rest_.size(), [&](size_t i) { move(rest_[i].first, rest_[i].second, k); });
+  remember(static_cast<float>(decay));
   return norm;
 }
 

@@ -74,7 +74,15 @@ class Optimizer {
   // [P] each; average: the EMA weights. Muon keeps its momentum in `first_moment`.
   torch::Tensor first_moment, second_moment, average;
 
+  struct AdamConstants;  // of one step
+
  private:
+  // Makes the first gradient the sum of all, and returns its norm.
+  double sum_gradients();
+  // Adam's step of the elements from `begin` to before `end`.
+  void move(int64_t begin, int64_t end, const AdamConstants& k);
+  // Averages the values, and forgets the gradients.
+  void remember(float keep);
   void move_matrix(const FlatParameters::Place& place, double learning_rate, double clip);
 
   FlatParameters& parameters_;

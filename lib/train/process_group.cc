@@ -16,13 +16,15 @@ namespace {
 
 // The variables of those who start processes.
 struct Launcher {
-  const char *rank, *size, *local_size;
+  const char *rank, *size, *local_rank, *local_size;
 };
 constexpr std::array<Launcher, 4> kLaunchers{
-    {{"RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"},                                      // torchrun
-     {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"},  // Open MPI
-     {"PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"},                                     // MPICH
-     {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE"}}};         // srun
+    {{"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"},  // torchrun
+     {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
+      "OMPI_COMM_WORLD_LOCAL_SIZE"},                                  // Open MPI
+     {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"},  // MPICH
+     {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID",
+      "SLURM_STEP_TASKS_PER_NODE"}}};  // srun
 
 std::optional<int> number(const char* variable, int least, int most) {
   const char* text = std::getenv(variable);
@@ -65,6 +67,7 @@ std::optional<ProcessPlace> process_place() {
     place.size = *size;
     const char* text = std::getenv("MASTER_ADDR");
     const std::string address = text != nullptr ? text : "";
+    place.local_rank = number(launcher.local_rank, 0, kMost).value_or(0);
     place.local_size = number(launcher.local_size, 1, kMost).value_or(address.empty() ? *size : 1);
     if (!address.empty()) {
       place.address = address;

@@ -15,7 +15,7 @@ namespace pie {
 // Which of the processes this one is, and where they meet: at the first one's address.
 struct ProcessPlace {
   int rank = 0, size = 1;
-  int local_size = 1;  // of them on this machine
+  int local_rank = 0, local_size = 1;  // of those on this machine
   std::string address = "127.0.0.1";
   std::uint16_t port = 29500;
   bool hosted = false;  // who started them listens there, not the first of them

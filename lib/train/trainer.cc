@@ -55,8 +55,8 @@ class Bfloat16Subnets {
 
 }  // namespace
 
-Trainer::Trainer(const Json& preset, uint64_t seed)
-    : preset_(preset), config_(parse_train_config(preset)), seed_(seed) {
+Trainer::Trainer(const Json& preset, uint64_t seed, torch::Device device)
+    : preset_(preset), config_(parse_train_config(preset)), seed_(seed), device_(device) {
   torch::manual_seed(seed);
   model_ = make_model(preset);
   if (config_.task != "classify" && model_->likelihood() == Likelihood::kNone) {
@@ -67,6 +67,7 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
   if (config_.task != "density" && model_->classes() == 0) {
     throw UsageError("the task " + config_.task + " needs a model with classes; set 'classes'");
   }
+  model_->to(device_);
   replicas_ = {model_};
   flat_ = std::make_unique<FlatParameters>(*model_);
   OptimizerOptions options;
@@ -77,12 +78,12 @@ Trainer::Trainer(const Json& preset, uint64_t seed)
   optimizer_ = std::make_unique<Optimizer>(*flat_, options);
 }
 
-Trainer Trainer::from_state(const Json& json, const std::string& path) {
+Trainer Trainer::from_state(const Json& json, const std::string& path, torch::Device device) {
   try {
     const ConfigSection state(json, "state",
                               {"preset", "seed", "step", "images", "elapsed_s", "time_limit_s",
                                "bfloat16", "initialized", "curve"});
-    Trainer trainer(state.get<Json>("preset"), state.get<uint64_t>("seed"));
+    Trainer trainer(state.get<Json>("preset"), state.get<uint64_t>("seed"), device);
     constexpr int64_t kMost = int64_t{1} << 40;
     trainer.optimizer_->steps = state.integer("step", 0, kMost);
     trainer.images_ = state.integer("images", 0, kMost);
@@ -97,14 +98,14 @@ Trainer Trainer::from_state(const Json& json, const std::string& path) {
   }
 }
 
-Trainer Trainer::resume(const Bytes& state, const std::string& path) {
+Trainer Trainer::resume(const Bytes& state, const std::string& path, torch::Device device) {
   const auto file = parse_tensors(state, path);
   try {
     kStateFormat.check(file.text("format", path));
   } catch (const UnsupportedError& error) {
     throw UnsupportedError(path + ": " + error.what() + "; give the .state file of a training");
   }
-  auto trainer = from_state(parse_json(file.text("state", path)), path);
+  auto trainer = from_state(parse_json(file.text("state", path)), path, device);
   const auto read = [&](const std::string& name, const torch::Tensor& target) {
     const auto found = file.tensors.find(name);
     if (found == file.tensors.end() || found->second.sizes() != target.sizes()) {
@@ -205,7 +206,8 @@ Trainer::Batch Trainer::tensors(const TrainingSet::Batch& chosen, int64_t step) 
                  ? to_unit(chosen.images)
                  : dequantize(chosen.images, chosen.indices, seed_ ^ kNoiseSeed,
                               static_cast<uint64_t>(step));
-  if (labelled) result.labels = torch::tensor(chosen.labels);
+  result.x = result.x.to(device_);
+  if (labelled) result.labels = torch::tensor(chosen.labels).to(device_);
   return result;
 }
 
@@ -218,9 +220,13 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   ProcessGroup* const group = run.group;
   const Range range = group != nullptr ? start_with(*group, run) : Range{0, config_.batch};
   if (optimizer_->steps == 0) optimizer_->average.copy_(flat_->values);
-  const auto threads = std::clamp<int64_t>(range.last - range.first, 1, at::get_num_threads());
+  // Other devices have parallelism of their own.
+  const int64_t threads =
+      device_.is_cpu() ? std::clamp<int64_t>(range.last - range.first, 1, at::get_num_threads())
+                       : 1;
   while (static_cast<int64_t>(replicas_.size()) < threads) {
     replicas_.push_back(make_model(preset_));
+    replicas_.back()->to(device_);
     flat_->add_replica(*replicas_.back());
   }
   // Left by a step that failed.

@@ -48,8 +48,8 @@ enum class TrainEnd { kFinished, kStoppedAt, kInterrupted };
 // noise and augmentation are functions of (seed, step), so this is all that resuming needs.
 class Trainer {
  public:
-  // Starts from random weights. Throws UsageError if the preset is wrong.
-  Trainer(const Json& preset, uint64_t seed);
+  // Starts from random weights, and trains on `device`. Throws UsageError if the preset is wrong.
+  Trainer(const Json& preset, uint64_t seed, torch::Device device = torch::kCPU);
 
   // Takes over the weights of a trained model, which has no other part in the run. Throws
   // UsageError unless it has the tensors of this configuration, naming the first that differs.
@@ -57,7 +57,8 @@ class Trainer {
 
   // Continues a saved run; the preset and seed come from the state. Throws DamagedError,
   // UnsupportedError.
-  static Trainer resume(const Bytes& state, const std::string& path);
+  static Trainer resume(const Bytes& state, const std::string& path,
+                        torch::Device device = torch::kCPU);
   Bytes serialize_state() const;
 
   // Changes the length of the schedule, of which `step()` steps are done: so many steps, or so much
@@ -103,7 +104,7 @@ class Trainer {
   // Adds the validation figures of `status` to the curve, which the model file keeps.
   void remember(const TrainStatus& status);
   // A trainer at the place that `json`, a state's text, describes, still with random weights.
-  static Trainer from_state(const Json& json, const std::string& path);
+  static Trainer from_state(const Json& json, const std::string& path, torch::Device device);
   struct Batch {
     torch::Tensor x;       // [N, C, H, W], dequantized
     torch::Tensor labels;  // [N] int64, undefined without labels
@@ -135,6 +136,7 @@ class Trainer {
   Json preset_;
   TrainConfig config_;
   uint64_t seed_;
+  torch::Device device_;
   double elapsed_s_ = 0;
   double time_limit_s_ = 0;     // the schedule spans this time instead of the steps; 0: steps count
   Json curve_ = Json::array();  // one object for each validation

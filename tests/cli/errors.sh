@@ -184,6 +184,10 @@ for tool in pie-encode pie-decode flow-eval 'pie-sample -m x -o x' 'pie-train --
   expect 2 $tool --threads many
   expect 2 $tool --device cuda
 done
+for device in cuda:999 cuda: gpu; do
+  expect 2 pie-train --preset pie-mnist --data "$digits" --device $device -o x
+  says "--device $device: "
+done
 expect 2 pie-decode -t -l a.png.pie
 expect 2 pie-encode -m tiny a.png -o ""
 says '--output: is empty'

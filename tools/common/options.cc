@@ -51,7 +51,8 @@ void add_common_options(CLI::App& app, CommonOptions& options, const std::string
   app.add_option("--seed", options.seed, "Seed of all random numbers")
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--device", options.device, "This version computes on the CPU only")
+  app.add_option("--device", options.device,
+                 "Where to compute: cpu, and for pie-train also cuda or cuda:N")
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--precision", options.precision,
@@ -245,10 +246,9 @@ int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** a
     if (options.verbose > 0) return load_engine(options).version(options);
     return 0;
   }
-  if (options.device != "cpu") {
-    log_error("--device " + options.device +
-              " is not available: this version computes on the CPU "
-              "only; use --device cpu");
+  if (options.device != "cpu" && app.get_name() != "pie-train") {
+    log_error("--device " + options.device + ": " + app.get_name() +
+              " computes on the CPU only; use --device cpu");
     return static_cast<int>(ExitCode::kUsage);
   }
   return -1;

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <regex>
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -65,18 +66,37 @@ Json preset_for(const TrainOptions& options, const std::optional<LoadedModel>& i
   return preset;
 }
 
-Trainer trainer_for(const CommonOptions& common, const TrainOptions& options) {
+// The CPU, or a GPU: of those of this machine the one that is named, or each process its own.
+torch::Device device_for(const CommonOptions& common, const std::optional<ProcessPlace>& place) {
+  std::smatch match;
+  if (common.device == "cpu") return torch::kCPU;
+  if (!std::regex_match(common.device, match, std::regex("cuda(?::([0-9]{1,3}))?"))) {
+    throw UsageError("--device " + common.device + ": a device is cpu, cuda, or cuda:N");
+  }
+  const auto count = static_cast<int>(torch::cuda::device_count());
+  const int number = match[1].matched ? std::stoi(match[1]) : place ? place->local_rank : 0;
+  if (number >= count) {
+    throw UsageError("--device " + common.device + ": LibTorch " TORCH_VERSION " sees " +
+                     std::to_string(count) + " CUDA devices here; see --device in pie-train(1)");
+  }
+  // Convolutions of float32 are of float32.
+  at::globalContext().setAllowTF32CuDNN(false);
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>(number)};
+}
+
+Trainer trainer_for(const CommonOptions& common, const TrainOptions& options,
+                    torch::Device device) {
   if (!options.resume.empty()) {
-    return Trainer::resume(read_model_file(Input(options.resume)), options.resume);
+    return Trainer::resume(read_model_file(Input(options.resume)), options.resume, device);
   }
   std::optional<LoadedModel> initial;
   if (!options.init.empty()) initial = find_model(options.init);
-  Trainer trainer(preset_for(options, initial), common.seed);
+  Trainer trainer(preset_for(options, initial), common.seed, device);
   if (initial) trainer.start_from(*initial);
   return trainer;
 }
 
-bool use_bfloat16(const std::string& precision, const Trainer& trainer) {
+bool use_bfloat16(const std::string& precision, const Trainer& trainer, torch::Device device) {
   if (trainer.config().recompute) {
     // The inverse that recomputes activations needs more digits than bfloat16 has.
     if (precision == "bf16") throw UsageError("train.recompute excludes --precision bf16");
@@ -84,6 +104,7 @@ bool use_bfloat16(const std::string& precision, const Trainer& trainer) {
   }
   if (precision == "auto") {
     if (trainer.bfloat16()) return *trainer.bfloat16();  // as the run that is resumed
+    if (!device.is_cpu()) return false;
 #if defined(__x86_64__)
     return __builtin_cpu_supports("avx512bf16") != 0;
 #else
@@ -370,6 +391,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   const auto place = process_place();
   const bool is_first = !place || place->rank == 0;
   if (place) behave_as_one_of(*place, common);
+  const auto device = device_for(common, place);
   PassedOver passed_over;
   SourceOptions source_options = common.source_options();
   source_options.recursive = true;
@@ -390,7 +412,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   }
 
   const auto group = place ? meet_others(*place, options) : nullptr;
-  auto trainer = trainer_for(common, options);
+  auto trainer = trainer_for(common, options, device);
   const bool labelled = trainer.config().task != "density";
   auto images = trainer.training_set(data, labelled ? labels_of(data, "--labels", options.labels,
                                                                 trainer.config().task == "hybrid")
@@ -416,7 +438,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
           labels_of(*validation, "--val-labels", options.validation_labels, false);
     }
   }
-  run.bfloat16 = use_bfloat16(common.precision, trainer);
+  run.bfloat16 = use_bfloat16(common.precision, trainer, device);
   run.stop_at = options.dry_run ? trainer.step() + 1 : options.stop_at;
   log_note(
       std::to_string(trainer.parameters()) + " parameters, " + std::to_string(count) + " images, " +
