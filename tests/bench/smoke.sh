@@ -37,3 +37,5 @@ for script in "$here"/*.py; do
 done
 echo "== lossless.py --speed"
 python3 "$here/lossless.py" "$build" pie-exact-mnist "$digits" --images 5 --speed
+echo "== gpu/check.sh, on the CPU"
+BUILD=$build PIE_MODEL_PATH=$models "$here/../gpu/check.sh" /usr cpu
