@@ -97,10 +97,10 @@ struct Columns {
   std::int64_t count;
 };
 
-// The activations of a group of outputs; loops of a fixed length are a few instructions.
-PIE_INLINE void group_activations(const std::int32_t* __restrict__ sums,
-                                  const std::int32_t* __restrict__ bias, const std::uint8_t* skip,
-                                  std::uint8_t* __restrict__ y) {
+// The activations of a group of outputs, where y may be `skip`. Loops of a fixed length over values
+// of their own are a few instructions.
+PIE_INLINE void group_activations(const std::int32_t* sums, const std::int32_t* bias,
+                                  const std::uint8_t* skip, std::uint8_t* y) {
   constexpr std::int32_t kHalf = 1 << (kActivationShift - 1);
   std::array<std::int32_t, kOutputGroup> value;
   for (std::size_t k = 0; k < value.size(); ++k) value[k] = sums[k] + bias[k] + kHalf;
