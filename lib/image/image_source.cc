@@ -171,6 +171,7 @@ struct ImageSource::State {
     try {
       content = open_content(sliced, options,
                              [this](const SkippedInput& input) { skip(input.name, input.cause); });
+      if (options.shard.is_all()) hold(content);
     } catch (const UsageError&) {
       throw;
     } catch (const Error& error) {
@@ -191,7 +192,6 @@ struct ImageSource::State {
 
   // Leaves the images of the shard.
   void narrow() {
-    whole = total;
     const auto [begin, end] = options.shard.range(total);
     if (begin == end) {
       throw UsageError("part " + std::to_string(options.shard.number) + " of " +
@@ -208,15 +208,15 @@ struct ImageSource::State {
                             std::clamp(end, part.first, part.first + part.count) - part.first};
       if (left.size() == 0) continue;
       all_contents[p].narrow(left);
+      hold(all_contents[p]);
       keep(part.path, std::move(all_contents[p]));
     }
   }
 
-  void hold_archives() {
-    for (auto& content : contents) {
-      if (!content.archive) continue;
-      content.held = content.archive->read(content.range.begin, content.range.end);
-    }
+  // Reads an archive, if it is to be held.
+  void hold(Content& content) const {
+    if (!options.hold_archives || !content.archive) return;
+    content.held = content.archive->read(content.range.begin, content.range.end);
   }
 
   SourceOptions options;
@@ -225,6 +225,12 @@ struct ImageSource::State {
   std::size_t total = 0;
   std::size_t whole = 0;  // images of all shards
   IndexRange kept;        // which of those are this one's
+  // Where there is one input, which of how many images it selects, for all shards.
+  struct Selected {
+    IndexRange range;
+    std::size_t of;
+  };
+  std::optional<Selected> only;
 
   std::mutex reading;  // of archives that are not held
 
@@ -258,8 +264,12 @@ ImageSource::ImageSource(const std::vector<SlicedInput>& inputs, SourceOptions o
     throw OperationError("none of the images given can be read; the first failed with: " +
                          state_->skipped.front().cause);
   }
-  state_->narrow();
-  if (state_->options.hold_archives) state_->hold_archives();
+  state_->whole = state_->total;
+  state_->kept = {0, state_->total};
+  if (state_->contents.size() == 1) {
+    state_->only = {state_->contents[0].range, state_->contents[0].whole};
+  }
+  if (!state_->options.shard.is_all()) state_->narrow();
 }
 
 ImageSource::~ImageSource() = default;
@@ -348,10 +358,11 @@ Bytes ImageSource::labels(const std::string& label_path, bool of_first_only) con
     IndexRange range{0, all.size()};
     if (sliced.slice) {
       range = resolve_slice(*sliced.slice, all.size(), sliced.input.name());
-    } else if (state_->contents.size() == 1 && state_->contents[0].whole == all.size()) {
-      range = state_->contents[0].range;
-    } else if (state_->whole == all.size()) {
-      range = state_->kept;
+    } else if (state_->only && state_->only->of == all.size()) {
+      range = state_->only->range;
+    }
+    if (range.size() == state_->whole) {
+      range = {range.begin + state_->kept.begin, range.begin + state_->kept.end};
     }
     if (range.size() != size() && !(of_first_only && range.size() < size())) {
       throw UsageError(sliced.input.name() + ": has " + std::to_string(range.size()) +

@@ -89,7 +89,7 @@ torch::Tensor activations(const FeatureRows& rows, const CellGrid& grid) {
 // The networks as an ExactWalk calls them.
 class ExactPie::Networks {
  public:
-  explicit Networks(ExactPie& pie) : pie_(pie) {}
+  explicit Networks(ExactPie& pie) : pie_(pie), device_(pie.device()) {}
 
   void begin(int64_t scale, const CellGrid& grid, const FeatureRows& coarse) {
     net_ = &pie_.network(scale);
@@ -110,11 +110,10 @@ class ExactPie::Networks {
   }
 
  private:
-  torch::Tensor seen(const FeatureRows& rows) const {
-    return activations(rows, grid_).to(pie_.device());
-  }
+  torch::Tensor seen(const FeatureRows& rows) const { return activations(rows, grid_).to(device_); }
 
   ExactPie& pie_;
+  torch::Device device_;
   ExactNet* net_ = nullptr;
   CellGrid grid_{};
   torch::Tensor state_;

@@ -153,6 +153,7 @@ void quantize_(torch::Tensor& y, const torch::Tensor& skip, const torch::Tensor&
   }
   if (skip.defined()) y.add_(skip);
   y.add_(bias.view({1, -1, 1, 1})).add_(kHalfUnit).mul_(how.column(0));
+  y.masked_fill_(y.isinf(), NAN);  // which must reach the check that names it
   y.clamp_(-kLarge, kLarge).round_();
   y.copy_(torch::minimum(torch::maximum(y, how.column(1)), how.column(2)) * how.unit());
 }

@@ -34,7 +34,7 @@ inline void at_point(T x, T& value, T& slope, T& curvature) {
     slope = kScale * (s + x * ds);
     curvature = kScale * ds * (2 + x * (1 - 2 * s));
   } else {
-    value = x > 0 ? x : T(0);
+    value = x < 0 ? T(0) : x;  // NaN stays NaN
     slope = x > 0 ? T(1) : T(0);
     curvature = T(0);
   }

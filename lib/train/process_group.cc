@@ -67,8 +67,9 @@ std::optional<ProcessPlace> process_place() {
     place.size = *size;
     const char* text = std::getenv("MASTER_ADDR");
     const std::string address = text != nullptr ? text : "";
-    place.local_rank = number(launcher.local_rank, 0, kMost).value_or(0);
     place.local_size = number(launcher.local_size, 1, kMost).value_or(address.empty() ? *size : 1);
+    const bool here = place.local_size == place.size;
+    place.local_rank = number(launcher.local_rank, 0, kMost).value_or(here ? *rank : 0);
     if (!address.empty()) {
       place.address = address;
     } else if (place.local_size < place.size) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <system_error>
 #include <utility>
 
 #include "lib/base/error.h"
@@ -179,7 +180,11 @@ BatchesAhead::Step BatchesAhead::take(int64_t step) {
 }
 
 void BatchesAhead::begin(int64_t step) {
-  next_ = std::async(std::launch::async, [this, step] { return read(step); });
+  try {
+    next_ = std::async(std::launch::async, [this, step] { return read(step); });
+  } catch (const std::system_error&) {
+    // The system gives no thread just now; `take` reads it.
+  }
 }
 
 }  // namespace pie

@@ -134,10 +134,36 @@ TEST_F(ImageSourceTest, ShardsAreAllImagesInOrder) {
     }
     EXPECT_EQ(next, whole.size());
   }
+  // Labels are of all inputs together, though one of them alone has as many images; and may be
+  // sliced.
+  const std::vector<std::string> halves{digits + "[:5]", digits + "[5:]"};
+  const std::string ten = put("ten", idx_labels({0, 1, 2, 3, 4, 5, 6, 7, 8, 9})),
+                    one = digits + "[2:6]";
+  SourceOptions second;
+  second.shard = {2, 2};
+  EXPECT_EQ(ImageSource(halves, second).labels(ten), (Bytes{5, 6, 7, 8, 9}));
+  EXPECT_EQ(ImageSource({one}, second).labels(ten), (Bytes{4, 5}));
+  EXPECT_EQ(ImageSource({one}, second).labels(ten + "[5:9]"), (Bytes{7, 8}));
+  EXPECT_THROW(ImageSource({one}, second).labels(ten + "[5:8]"), UsageError);
   SourceOptions options;
   options.shard = {1, 18};
   EXPECT_TRUE(contains(message_of<UsageError>([&] { ImageSource(paths, options); }),
                        "part 1 of 18 holds none of the 17 images"));
+}
+
+TEST_F(ImageSourceTest, LenientSourcesPassDamagedArchivesOver) {
+  const std::string digits = put_digits("d-images-idx3-ubyte.gz", 10);
+  Bytes cut = read_file(digits);
+  cut.resize(cut.size() - 9);
+  const std::string broken = put("broken-images-idx3-ubyte.gz", cut);
+  EXPECT_THROW(ImageSource({digits, broken}), Error);
+  SourceOptions options;
+  options.lenient = true;
+  options.on_skip = {};
+  const ImageSource source({digits, broken}, options);
+  EXPECT_EQ(source.size(), 10u);
+  ASSERT_EQ(source.skipped().size(), 1u);
+  EXPECT_EQ(source.skipped()[0].name, broken);
 }
 
 TEST_F(ImageSourceTest, WhatCannotBeReadInAFolderIsNamed) {

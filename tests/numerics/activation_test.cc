@@ -54,6 +54,17 @@ TEST(Activations, DerivativesAreDifferenceQuotients) {
   }
 }
 
+// It must reach the check that names it.
+TEST(Activations, WhatIsNotANumberStaysThat) {
+  for (const auto dtype : {torch::kFloat32, torch::kFloat64, torch::kBFloat16}) {
+    for (const char* name : {"elu", "softplus", "lipswish", "relu"}) {
+      const auto x = torch::full({1, 3}, NAN).to(dtype);
+      EXPECT_TRUE(activate(x, {}, parse_activation(name), 0).value.isnan().all().item<bool>())
+          << name << " " << dtype;
+    }
+  }
+}
+
 TEST(Activations, SlopesAreAtMostOne) {
   for (const auto kind : kAll) {
     EXPECT_LE(activate(points(), {}, kind, 1).slope.abs().max().item<double>(), 1 + 1e-15);

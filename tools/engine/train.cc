@@ -74,11 +74,15 @@ torch::Device device_for(const CommonOptions& common, const std::optional<Proces
     throw UsageError("--device " + common.device + ": a device is cpu, cuda, or cuda:N");
   }
   const auto count = static_cast<int>(torch::cuda::device_count());
-  const int number = match[1].matched ? std::stoi(match[1]) : place ? place->local_rank : 0;
+  // Who started the processes may show each of them one alone.
+  const int own = place && count > 1 ? place->local_rank : 0;
+  const int number = match[1].matched ? std::stoi(match[1]) : own;
   if (number >= count) {
     throw UsageError("--device " + common.device + ": LibTorch " TORCH_VERSION " sees " +
                      std::to_string(count) + " CUDA devices here; see --device in pie-train(1)");
   }
+  // What runs side by side is the GPU's business: one thread tells it what to do.
+  at::set_num_threads(1);
   // Convolutions of float32 are of float32.
   at::globalContext().setAllowTF32CuDNN(false);
   return {torch::kCUDA, static_cast<c10::DeviceIndex>(number)};
