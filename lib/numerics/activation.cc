@@ -110,10 +110,6 @@ PIE_CPU_CLONES void pull_back_pair(T* t, T* u, const T* slope, const T* bend, Wi
   }
 }
 
-torch::ScalarType wide_dtype(const torch::Tensor& t) {
-  return t.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
-}
-
 // at_point of every element.
 Activated plain_activate(const torch::Tensor& x, Activation kind) {
   switch (kind) {

@@ -36,6 +36,11 @@ struct Element<at::BFloat16> {
   }
 };
 
+// The dtype of `Wide`, in which elements of `t` are summed.
+inline torch::ScalarType wide_dtype(const torch::Tensor& t) {
+  return t.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+}
+
 // Calls fn with a value of the C++ type of `dtype` (float, double or at::BFloat16).
 template <typename Fn>
 void dispatch_element(torch::ScalarType dtype, const Fn& fn) {

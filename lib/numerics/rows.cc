@@ -279,11 +279,6 @@ class ScaleShift : public torch::autograd::Function<ScaleShift> {
   }
 };
 
-// The dtype in which elements of `t` are summed.
-torch::ScalarType wide_dtype(const torch::Tensor& t) {
-  return t.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
-}
-
 // The images of rows with a border of zeros, [N, H + 2 radius, W + 2 radius, columns].
 torch::Tensor bordered(const torch::Tensor& rows, const RowGrid& grid, int64_t radius) {
   return torch::constant_pad_nd(rows.view({grid.n, grid.height, grid.width, rows.size(1)}),

@@ -1,0 +1,51 @@
+#include "tools/engine/train_on.h"
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <regex>
+
+#include "lib/base/error.h"
+
+namespace pie {
+
+torch::Device device_for(const CommonOptions& common, const std::optional<ProcessPlace>& place) {
+  std::smatch match;
+  if (common.device == "cpu") return torch::kCPU;
+  if (!std::regex_match(common.device, match, std::regex("cuda(?::([0-9]{1,3}))?"))) {
+    throw UsageError("--device " + common.device + ": a device is cpu, cuda, or cuda:N");
+  }
+  const auto count = static_cast<int>(torch::cuda::device_count());
+  // Who started the processes may show each of them one alone.
+  const int own = place && count > 1 ? place->local_rank : 0;
+  const int number = match[1].matched ? std::stoi(match[1]) : own;
+  if (number >= count) {
+    throw UsageError("--device " + common.device + ": LibTorch " TORCH_VERSION " sees " +
+                     std::to_string(count) + " CUDA devices here; see --device in pie-train(1)");
+  }
+  // What runs side by side is the GPU's business: one thread tells it what to do.
+  at::set_num_threads(1);
+  // Convolutions of float32 are of float32.
+  at::globalContext().setAllowTF32CuDNN(false);
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>(number)};
+}
+
+bool use_bfloat16(const std::string& precision, const Trainer& trainer, torch::Device device) {
+  if (trainer.config().recompute) {
+    // The inverse that recomputes activations needs more digits than bfloat16 has.
+    if (precision == "bf16") throw UsageError("train.recompute excludes --precision bf16");
+    return false;
+  }
+  if (precision == "auto") {
+    if (trainer.bfloat16()) return *trainer.bfloat16();  // as the run that is resumed
+    if (!device.is_cpu()) return false;
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+    return false;
+#endif
+  }
+  return precision == "bf16";
+}
+
+}  // namespace pie

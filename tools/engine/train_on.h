@@ -1,0 +1,20 @@
+// What a training computes on: a device, and numbers of a type.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "lib/train/trainer.h"
+#include "tools/common/options.h"
+
+namespace pie {
+
+// The CPU, or a GPU: of those of this machine the one that is named, or each process its own.
+// Throws UsageError for what is none, or not here.
+torch::Device device_for(const CommonOptions& common, const std::optional<ProcessPlace>& place);
+
+// Whether the subnetworks compute in bfloat16. Throws UsageError where that was asked for and
+// cannot be.
+bool use_bfloat16(const std::string& precision, const Trainer& trainer, torch::Device device);
+
+}  // namespace pie
