@@ -220,10 +220,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   ProcessGroup* const group = run.group;
   const Range range = group != nullptr ? start_with(*group, run) : Range{0, config_.batch};
   if (optimizer_->steps == 0) optimizer_->average.copy_(flat_->values);
-  // Other devices have parallelism of their own.
-  const int64_t threads =
-      device_.is_cpu() ? std::clamp<int64_t>(range.last - range.first, 1, at::get_num_threads())
-                       : 1;
+  const auto threads = std::clamp<int64_t>(range.last - range.first, 1, at::get_num_threads());
   while (static_cast<int64_t>(replicas_.size()) < threads) {
     replicas_.push_back(make_model(preset_));
     replicas_.back()->to(device_);
