@@ -4,25 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "lib/train/trainer.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/cast.h"
 #include "tests/support/digits.h"
 #include "tests/support/tiny_exact.h"
+#include "tests/support/training.h"
 
 namespace pie {
 namespace {
-
-bool never() { return false; }
-void quiet(const TrainStatus&) {}
-
-void train(Trainer& trainer, const ImageSource& data, int64_t stop_at = 0) {
-  auto set = trainer.training_set(data);
-  TrainRun run;
-  run.data = &set;
-  run.stop_at = stop_at;
-  trainer.run(run, never, quiet);
-}
 
 LoadedModel averaged(const Trainer& trainer) {
   return parse_model(trainer.serialize_averaged_model(Json::object()), "m");

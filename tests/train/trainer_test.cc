@@ -17,25 +17,15 @@
 #include "tests/image/image_test_files.h"
 #include "tests/support/digits.h"
 #include "tests/support/tiny_exact.h"
+#include "tests/support/training.h"
 
 namespace pie {
 namespace {
-
-bool never() { return false; }
-void quiet(const TrainStatus&) {}
 
 Json preset_of(int64_t steps) {
   Json preset = digits_preset();
   preset["train"]["steps"] = steps;
   return preset;
-}
-
-TrainEnd train(Trainer& trainer, const ImageSource& data, int64_t stop_at = 0) {
-  auto set = trainer.training_set(data);
-  TrainRun run;
-  run.data = &set;
-  run.stop_at = stop_at;
-  return trainer.run(run, never, quiet);
 }
 
 // Everything of the model file but the time it took.

@@ -14,7 +14,7 @@
 namespace pie {
 namespace {
 
-constexpr size_t kImages = 12;
+constexpr size_t kFiles = 12;
 const Shape kShape{1, 8, 8};
 
 class TrainingSets : public TestWithFolder {
@@ -31,7 +31,7 @@ class TrainingSets : public TestWithFolder {
     put("image" + std::to_string(100 + i) + ".pgm", file);
   }
   void put_images() const {
-    for (size_t i = 0; i < kImages; ++i) put_image(i);
+    for (size_t i = 0; i < kFiles; ++i) put_image(i);
   }
 
   ImageSource source() const {
@@ -59,9 +59,9 @@ TEST_F(TrainingSets, ImagesKeepTheirLabels) {
   put_image(2, 8, 7);       // does not fit
   put_image(5, 8, 8, 0.5);  // damaged behind its header
   const auto images = source();
-  const auto labels = some_labels(kImages);
+  const auto labels = some_labels(kFiles);
   TrainingSet set(images, labels, kShape, config(4), 3);
-  EXPECT_EQ(set.size(), kImages - 1);
+  EXPECT_EQ(set.size(), kFiles - 1);
   ASSERT_EQ(set.passed_over().size(), 1u);
   EXPECT_EQ(set.passed_over()[0].name, path("image102.pgm"));
   EXPECT_TRUE(contains(set.passed_over()[0].cause, "is 1x8x7, but 1x8x8 is required"));
@@ -91,19 +91,19 @@ TEST_F(TrainingSets, TheNextThatCanBeReadStandsInForADamagedOne) {
   put_images();
   const auto order = [&](int64_t epoch) {
     const auto images = source();
-    return TrainingSet(images, {}, kShape, config(kImages), 3).batch(epoch, false).indices;
+    return TrainingSet(images, {}, kShape, config(kFiles), 3).batch(epoch, false).indices;
   };
   std::vector<std::vector<size_t>> whole;
   for (int64_t epoch = 0; epoch < 4; ++epoch) whole.push_back(order(epoch));
   // Two in a row, and one at the end, whose next one is the first.
-  const std::set<size_t> damaged{whole[1][3], whole[1][4], whole[1][kImages - 1]};
+  const std::set<size_t> damaged{whole[1][3], whole[1][4], whole[1][kFiles - 1]};
   for (const size_t i : damaged) put_image(i, 8, 8, 0.5);
   for (size_t epoch = 0; epoch < 4; ++epoch) {
     const auto& all = whole[epoch];
     std::vector<size_t> expected;
-    for (size_t k = 0; k < kImages; ++k) {
+    for (size_t k = 0; k < kFiles; ++k) {
       size_t next = k;
-      while (damaged.count(all[next]) > 0) next = (next + 1) % kImages;
+      while (damaged.count(all[next]) > 0) next = (next + 1) % kFiles;
       expected.push_back(all[next]);
     }
     EXPECT_EQ(order(static_cast<int64_t>(epoch)), expected) << epoch;
@@ -130,11 +130,11 @@ TEST_F(TrainingSets, PartsOfLargerImagesAreTakenWhereAskedFor) {
   put_images();
   put_image(1, 9, 20);
   put_image(2, 7, 20);
-  auto cropping = config(kImages);
+  auto cropping = config(kFiles);
   cropping.crop = true;
   const auto images = source();
   TrainingSet set(images, {}, kShape, cropping, 3);
-  EXPECT_EQ(set.size(), kImages - 1);
+  EXPECT_EQ(set.size(), kFiles - 1);
   EXPECT_TRUE(contains(set.passed_over()[0].cause, "is 1x7x20, but at least 1x8x8 is required"));
   const auto batch = set.batch(0, false);
   const auto k = std::find(batch.indices.begin(), batch.indices.end(), 1) - batch.indices.begin();
@@ -170,7 +170,7 @@ TEST_F(TrainingSets, WhatReadingAheadMeetsIsThrownWhenItIsTaken) {
   const auto images = source();
   TrainingSet set(images, {}, kShape, config(4), 3);
   BatchesAhead batches(set, true, false, 0, 4);
-  for (size_t i = 0; i < kImages; ++i) put_image(i, 8, 8, 0.5);
+  for (size_t i = 0; i < kFiles; ++i) put_image(i, 8, 8, 0.5);
   batches.begin(0);
   EXPECT_NE(failure<OperationError>([&] { batches.take(0); }), "no error");
   batches.begin(0);  // and nobody takes it
