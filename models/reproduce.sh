@@ -203,21 +203,24 @@ figure8() { pictures 8 interpolation --interpolate "${test%%\[*}[0]" "${test%%\[
 figure9() { pictures 9 samples --grid $grid; }
 
 likelihood() {
-  local name label published row rows="nice:NICE:4.36 realnvp:Real_NVP:1.06 glow:Glow:1.05 pie:PIE:- iresnet:i-ResNet:1.06"
-  train_model nice 60 nice-mnist
-  train_model realnvp 60 realnvp-mnist
-  train_model glow 60 glow-mnist
-  train_model pie 60 pie-mnist
-  train_model iresnet 60 iresnet-mnist-small
-  evaluate "nice realnvp glow pie iresnet" --metrics likelihood "$test"
-  for name in nice realnvp glow pie iresnet; do training_speed $name; done
+  local name preset label published row names=
+  local rows="nice:nice-mnist:NICE:4.36 made:made-mnist:MADE:2.04 made-mixture:made-mixture-mnist:MADE,_mixtures:- maf:maf-mnist:MAF:1.89
+    realnvp:realnvp-mnist:Real_NVP:1.06 glow:glow-mnist:Glow:1.05 ffjord:ffjord-mnist:FFJORD:0.99 pie:pie-mnist:PIE:-
+    iresnet:iresnet-mnist-small:i-ResNet:1.06"
+  for row in $rows; do
+    IFS=: read -r name preset label published <<<"$row"
+    train_model "$name" 60 "$preset"
+    names+="$name "
+  done
+  evaluate "$names" --metrics likelihood "$test"
+  for name in $names; do training_speed "$name"; done
   echo "Likelihood of MNIST's test images, bits/dim, after the same time on one core; published figures are of"
   echo "much larger models and trainings, and i-ResNet's may be on another scale (see models/RESULTS.md)"
   {
-    echo "model|published|ours|standard error|parameters|steps|minutes|training images/s"
+    echo "model|published|ours|standard error|parameters|steps|minutes|training images/s|function evaluations"
     for row in $rows; do
-      IFS=: read -r name label published <<<"$row"
-      echo "${label/_/ }|$published|{$name:likelihood.bits_per_dim}|{$name:likelihood.stderr}|{$name:model.params}|{$name:training.steps}|{$name:training.minutes}|{$name:training.images_per_s}"
+      IFS=: read -r name preset label published <<<"$row"
+      echo "${label//_/ }|$published|{$name:likelihood.bits_per_dim}|{$name:likelihood.stderr}|{$name:model.params}|{$name:training.steps}|{$name:training.minutes}|{$name:training.images_per_s}|{$name:likelihood.function_evaluations}"
     done
   } | table
 }

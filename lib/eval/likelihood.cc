@@ -17,9 +17,11 @@ torch::Tensor as_columns(const LogLikelihood& terms) {
   return torch::stack(columns, 1).to(torch::kCPU, torch::kFloat64);
 }
 
-// The columns of all images of `source`, each summed over `draws` dequantizations: [N, columns].
+// The columns of all images of `source`, each summed over `draws` dequantizations: [N, columns];
+// adds what each took to `evaluations` [N].
 torch::Tensor summed_nats(Model& model, const ImageSource& source, uint64_t seed, int64_t draws,
-                          const LogDetEstimator& how, const ProgressCallback& progress) {
+                          const LogDetEstimator& how, const ProgressCallback& progress,
+                          torch::Tensor& evaluations) {
   auto nats = torch::zeros(
       {static_cast<int64_t>(source.size()), 3 + static_cast<int64_t>(model.residuals())},
       torch::kFloat64);
@@ -39,7 +41,12 @@ torch::Tensor summed_nats(Model& model, const ImageSource& source, uint64_t seed
           for (const size_t index : indices) {
             keyed.keys.push_back(index * static_cast<size_t>(draws) + static_cast<size_t>(draw));
           }
-          rows += as_columns(model.measured_log_likelihood(x, keyed));
+          const auto terms = model.measured_log_likelihood(x, keyed);
+          rows += as_columns(terms);
+          if (terms.evaluations.defined()) {
+            evaluations.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end)) +=
+                terms.evaluations;
+          }
         }
       },
       progress);
@@ -70,11 +77,13 @@ LikelihoodReport evaluate_likelihood(Model& model, const ImageSource& source, ui
   report.draws = model.discrete() ? 0 : draws;
   const auto rounds = std::max<int64_t>(1, report.draws);
   const double dims = static_cast<double>(model.input_shape().elements());
-  const auto bits = summed_nats(model, source, seed, rounds, how, progress) /
+  auto evaluations = torch::zeros({report.images}, torch::kFloat64);
+  const auto bits = summed_nats(model, source, seed, rounds, how, progress, evaluations) /
                     (-static_cast<double>(rounds) * dims * std::log(2.0));
   const auto mean_bits = [&](int64_t column) {
     return bits.select(1, column).mean().item<double>();
   };
+  report.evaluations = evaluations.mean().item<double>() / static_cast<double>(rounds);
   report.z = mean_bits(0);
   report.log_det = mean_bits(1);
   report.pre_transform = mean_bits(2);

@@ -29,6 +29,7 @@ struct LikelihoodReport {
   double z = 0, log_det = 0, pre_transform = 0, offset = 8;
   double log_det_bias_bound = 0;  // largest truncation error of all blocks together, bits per dim
   std::vector<double> r;          // r_1 first
+  double evaluations = 0;  // of the right sides of a continuous flow's equations, for one image
 };
 
 // One probe and, for roulette, 4 terms before the random ones; for the series 20.

@@ -15,7 +15,15 @@ namespace pie {
 struct Mapped {
   torch::Tensor value;    // [N, C', H', W']
   torch::Tensor log_det;  // [N], nats: ln |det d value / d input|
+  // [N]: how often a differential equation's right side was computed; undefined where there is
+  // none.
+  torch::Tensor evaluations = {};
 };
+
+// a + b, where an undefined one counts for nothing.
+inline torch::Tensor sum_of_defined(const torch::Tensor& a, const torch::Tensor& b) {
+  return !a.defined() ? b : b.defined() ? a + b : a;
+}
 
 // An invertible map of single items, each with as many elements out as in.
 //
@@ -42,6 +50,8 @@ class Bijection : public torch::nn::Module {
 
   Shape input_shape() const { return in_; }
   virtual Shape output_shape() const { return in_; }
+  // Whether the log-det has no closed form, so that exactly it takes the whole Jacobian.
+  virtual bool estimates_log_det() const { return false; }
 
  private:
   virtual Mapped do_forward(const torch::Tensor& x) = 0;

@@ -1,6 +1,7 @@
 #include "lib/flow/reshapes.h"
 
 #include "lib/base/error.h"
+#include "lib/base/random.h"
 
 namespace pie {
 
@@ -38,6 +39,23 @@ Mapped Reversal::do_forward(const torch::Tensor& x) {
 }
 
 torch::Tensor Reversal::do_inverse(const torch::Tensor& z) { return z.flip(1); }
+
+Shuffle::Shuffle(Shape in, uint64_t seed) : Bijection(in) {
+  const auto order = CounterRandom(seed, 0).permutation(static_cast<uint32_t>(in.channels));
+  order_ = torch::empty({in.channels}, torch::kInt64);
+  for (size_t i = 0; i < order.size(); ++i) {
+    order_.data_ptr<int64_t>()[i] = static_cast<int64_t>(order[i]);
+  }
+  inverse_order_ = order_.argsort();
+}
+
+Mapped Shuffle::do_forward(const torch::Tensor& x) {
+  return {x.index_select(1, order_.to(x.device())), x.new_zeros({x.size(0)})};
+}
+
+torch::Tensor Shuffle::do_inverse(const torch::Tensor& z) {
+  return z.index_select(1, inverse_order_.to(z.device()));
+}
 
 Mapped Flatten::do_forward(const torch::Tensor& x) {
   return {x.reshape({x.size(0), -1, 1, 1}), x.new_zeros({x.size(0)})};

@@ -31,6 +31,18 @@ class Reversal final : public Bijection {
   torch::Tensor do_inverse(const torch::Tensor& z) override;
 };
 
+// Channels in an order of chance, always the same one for a seed.
+class Shuffle final : public Bijection {
+ public:
+  Shuffle(Shape in, uint64_t seed);
+
+ private:
+  Mapped do_forward(const torch::Tensor& x) override;
+  torch::Tensor do_inverse(const torch::Tensor& z) override;
+
+  torch::Tensor order_, inverse_order_;  // [C] int64, on the CPU
+};
+
 // [C, H, W] -> [C*H*W, 1, 1] in row-major order: from here on layers are fully connected.
 class Flatten final : public Bijection {
  public:

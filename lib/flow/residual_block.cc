@@ -10,38 +10,13 @@
 
 #include "lib/base/error.h"
 #include "lib/numerics/anderson.h"
+#include "lib/numerics/row_parts.h"
 
 namespace pie {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-// Some samples of a batch, as rows.
-struct Part {
-  int64_t begin, end;  // samples
-  RowGrid grid;
-  torch::Tensor rows_of(const torch::Tensor& t) const {
-    const int64_t area = grid.height * grid.width;
-    return t.narrow(0, begin * area, (end - begin) * area);
-  }
-};
-
-// The batch in parts of about `rows` rows.
-std::vector<Part> parts_of(const RowGrid& grid, int64_t rows) {
-  const int64_t each = std::max<int64_t>(1, rows / (grid.height * grid.width));
-  std::vector<Part> parts;
-  for (int64_t begin = 0; begin < grid.n; begin += each) {
-    const int64_t end = std::min(grid.n, begin + each);
-    parts.push_back({begin, end, {end - begin, grid.height, grid.width}});
-  }
-  return parts;
-}
-
-// <a, b> of each sample, [n]. a, b: rows of n samples.
-torch::Tensor dot(const torch::Tensor& a, const torch::Tensor& b, int64_t n) {
-  return (a * b).view({n, -1}).sum(1);
-}
 
 // What an estimate of one log-det leaves for its gradient: d log_det = sum_p <w_p, dJ v_p>.
 struct Probe {
@@ -59,7 +34,7 @@ torch::Tensor exact_log_det(const ContractiveMap& map, const torch::Tensor& x, c
     e.select(1, i).fill_(1);
     return e.view(x.sizes());
   };
-  for (const auto& part : parts_of(grid, map.rows_at_once())) {
+  for (const auto& part : row_parts(grid, map.rows_at_once())) {
     const auto at = map.linearize(part.rows_of(x), part.grid, 1);
     for (int64_t i = 0; i < d; ++i) {
       const auto row = at->vjp(part.rows_of(unit(i)).contiguous());
@@ -79,7 +54,7 @@ torch::Tensor exact_log_det(const ContractiveMap& map, const torch::Tensor& x, c
 
 // The estimates of some samples whose numbers of terms are `terms`, longest first.
 // Adds to log_det [n] and writes w.
-void estimate_part(const ContractiveMap::Linearization& at, const Part& part,
+void estimate_part(const ContractiveMap::Linearization& at, const RowPart& part,
                    const LogDetEstimator& how, const std::vector<int64_t>& terms,
                    const torch::Tensor& v, torch::Tensor* w, torch::Tensor& log_det) {
   const int64_t area = part.grid.height * part.grid.width;
@@ -94,7 +69,7 @@ void estimate_part(const ContractiveMap::Linearization& at, const Part& part,
     const double weight = k > how.terms && how.method == LogDetEstimator::Method::kRoulette
                               ? 1 / how.tail_probability(k - how.terms)
                               : 1.0;
-    const auto trace = dot(power, v.narrow(0, 0, active * area), active);
+    const auto trace = item_dot(power, v.narrow(0, 0, active * area), active);
     log_det.narrow(0, 0, active).add_(trace, sign * weight / static_cast<double>(k));
     if (w == nullptr) continue;
     // Term k + 1 of the log-det has the gradient <(J^T)^k v, dJ v>, so its weight goes here.
@@ -126,7 +101,7 @@ class ResidualFunction : public torch::autograd::Function<ResidualFunction> {
     std::vector<Probe> probes;
     torch::Tensor log_det;
     if (call->how.method == LogDetEstimator::Method::kExact || call->how.probes == 0) {
-      for (const auto& part : parts_of(grid, call->map->rows_at_once())) {
+      for (const auto& part : row_parts(grid, call->map->rows_at_once())) {
         const auto rows = part.rows_of(x);
         part.rows_of(value).copy_(rows + call->map->value(rows, part.grid));
       }
@@ -163,7 +138,7 @@ class ResidualFunction : public torch::autograd::Function<ResidualFunction> {
     for (const auto& parameter : call->map->parameters()) {
       gradients.push_back(torch::zeros_like(parameter));
     }
-    for (const auto& part : parts_of(call->grid, call->map->rows_at_once() / 2)) {
+    for (const auto& part : row_parts(call->grid, call->map->rows_at_once() / 2)) {
       const auto at = call->map->linearize(part.rows_of(x), part.grid, saved.size() > 1 ? 2 : 1);
       const int64_t n = part.grid.n;
       if (saved.size() == 1) {
@@ -215,7 +190,7 @@ class ResidualFunction : public torch::autograd::Function<ResidualFunction> {
       auto w = call.with_gradient ? torch::empty_like(v) : torch::Tensor();
       auto sorted_value = p == 0 ? torch::empty_like(x) : torch::Tensor();
       auto estimates = torch::zeros({n}, x.options());
-      for (const auto& part : parts_of(grid, call.map->rows_at_once())) {
+      for (const auto& part : row_parts(grid, call.map->rows_at_once())) {
         const auto rows = part.rows_of(sorted);
         const auto at = call.map->linearize(rows, part.grid, 1);
         if (p == 0) part.rows_of(sorted_value).copy_(rows + at->value());
@@ -343,7 +318,7 @@ torch::Tensor ResidualBlock::inverse(const torch::Tensor& z, const FixedPointOpt
   const auto iterations = torch::zeros({grid.n}, torch::kInt64);
   const auto error_bound = torch::empty({grid.n}, torch::kFloat64);
 
-  for (const auto& part : parts_of(grid, map_->rows_at_once())) {
+  for (const auto& part : row_parts(grid, map_->rows_at_once())) {
     // The samples that still move, as the first rows of y and x.
     std::vector<int64_t> moving(static_cast<size_t>(part.grid.n));
     std::iota(moving.begin(), moving.end(), part.begin);

@@ -40,6 +40,8 @@ class ResidualBlock final : public Bijection {
                         FixedPointReport* report) const;
   using Bijection::inverse;
 
+  bool estimates_log_det() const override { return true; }
+
   ContractiveMap& map() { return *map_; }
   const ContractiveMap& map() const { return *map_; }
 

@@ -1,5 +1,6 @@
 #include "lib/flow/sequence.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/error.h"
@@ -24,13 +25,19 @@ Shape Sequence::output_shape() const {
   return steps_.empty() ? input_shape() : steps_.back()->output_shape();
 }
 
+bool Sequence::estimates_log_det() const {
+  return std::any_of(steps_.begin(), steps_.end(),
+                     [](const auto& step) { return step->estimates_log_det(); });
+}
+
 Mapped Sequence::do_forward(const torch::Tensor& x) { return do_estimate(x, LogDetEstimator()); }
 
 Mapped Sequence::do_estimate(const torch::Tensor& x, const LogDetEstimator& how) {
   Mapped total{x, x.new_zeros({x.size(0)})};
   for (const auto& step : steps_) {
     const auto mapped = step->forward(total.value, how);
-    total = {mapped.value, total.log_det + mapped.log_det};
+    total = {mapped.value, total.log_det + mapped.log_det,
+             sum_of_defined(total.evaluations, mapped.evaluations)};
   }
   return total;
 }

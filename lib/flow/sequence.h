@@ -16,6 +16,7 @@ class Sequence final : public Bijection {
   Sequence(Shape in, std::vector<std::shared_ptr<Bijection>> steps);
 
   Shape output_shape() const override;
+  bool estimates_log_det() const override;
   const std::vector<std::shared_ptr<Bijection>>& steps() const { return steps_; }
 
  private:

@@ -9,6 +9,8 @@
 #include "lib/base/error.h"
 #include "lib/flow/act_norm.h"
 #include "lib/flow/affine_coupling.h"
+#include "lib/flow/autoregressive.h"
+#include "lib/flow/continuous_flow.h"
 #include "lib/flow/householder.h"
 #include "lib/flow/lu_convolution.h"
 #include "lib/flow/pre_transform.h"
@@ -20,6 +22,7 @@
 #include "lib/model/pie_config.h"
 #include "lib/nets/coupling_net.h"
 #include "lib/nets/lipschitz_net.h"
+#include "lib/nets/masked_net.h"
 
 namespace pie {
 namespace {
@@ -57,10 +60,40 @@ SubnetFactory subnet_factory(const PieBlockConfig& block) {
   };
 }
 
-std::shared_ptr<Bijection> make_mixing(Shape shape, const PieBlockConfig& block) {
+// `index`: of the step in its model. Null for none.
+std::shared_ptr<Bijection> make_mixing(Shape shape, uint64_t index, const PieBlockConfig& block) {
+  if (block.mixing == "none") return nullptr;
   if (block.mixing == "lu") return std::make_shared<LuConvolution>(shape);
   if (block.mixing == "reversal") return std::make_shared<Reversal>(shape);
+  if (block.mixing == "shuffle") return std::make_shared<Shuffle>(shape, index);
   return std::make_shared<Householder>(shape, block.reflections);
+}
+
+std::shared_ptr<Bijection> make_transform(Shape shape, uint64_t index,
+                                          const PieBlockConfig& block) {
+  if (block.transform == "autoregressive") {
+    const auto make_net = [&](int64_t numbers, int64_t parameters) {
+      return std::make_shared<MaskedNet>(
+          MaskedNetOptions{numbers, parameters, block.hidden, block.depth});
+    };
+    return std::make_shared<Autoregressive>(
+        shape, AutoregressiveOptions{block.scale_clamp, block.components}, make_net);
+  }
+  if (block.transform == "continuous") {
+    const int64_t kernel = block.kind == "conv" ? 3 : 1;
+    std::vector<int64_t> kernels(static_cast<size_t>(block.depth) + 2, 1);
+    kernels.front() = kernels.back() = kernel;
+    const auto make_map = [&](int64_t channels, int64_t height, int64_t width) {
+      LipschitzNetOptions options{channels,     height,  width,
+                                  block.hidden, kernels, Activation::kSoftplus};
+      options.pre_activation = false;
+      options.coefficient = 0;
+      options.full_precision = true;
+      return std::make_shared<LipschitzNet>(options);
+    };
+    return std::make_shared<ContinuousFlow>(shape, index, block.tolerance, make_map);
+  }
+  return std::make_shared<AffineCoupling>(shape, block.scale_clamp, subnet_factory(block));
 }
 
 FlowParts make_pie(const PieConfig& config) {
@@ -69,6 +102,7 @@ FlowParts make_pie(const PieConfig& config) {
   parts.eps0 = config.eps0();
   parts.pre_transform = make_pre_transform(config.input, config.pre_transform);
   Shape in = config.input;
+  uint64_t index = 0;
   for (size_t i = 0; i < config.blocks.size(); ++i) {
     const auto& block = config.blocks[i];
     Steps steps;
@@ -78,13 +112,12 @@ FlowParts make_pie(const PieConfig& config) {
       steps.push_back(std::make_shared<Flatten>(in));
     }
     const Shape shape = steps.back()->output_shape();
-    for (int64_t k = 0; k < block.steps; ++k) {
-      if (block.act_norm) steps.push_back(std::make_shared<ActNorm>(shape));
-      steps.push_back(make_mixing(shape, block));
-      steps.push_back(
-          std::make_shared<AffineCoupling>(shape, block.scale_clamp, subnet_factory(block)));
-    }
     constexpr double kLeast = 0.1;
+    for (int64_t k = 0; k < block.steps; ++k, ++index) {
+      if (block.act_norm) steps.push_back(std::make_shared<ActNorm>(shape));
+      if (const auto mixing = make_mixing(shape, index, block)) steps.push_back(mixing);
+      steps.push_back(make_transform(shape, index, block));
+    }
     if (block.final_act_norm) steps.push_back(std::make_shared<ActNorm>(shape, kLeast));
     const auto factory =
         config.residual_mean == "network" ? subnet_factory(block) : SubnetFactory();
@@ -150,8 +183,11 @@ double least_parameters(const PieConfig& config) {
     const double hidden = static_cast<double>(block.hidden),
                  depth = static_cast<double>(block.depth);
     const double mixed = block.mixing == "lu" ? channels : static_cast<double>(block.reflections);
-    least += static_cast<double>(block.steps) *
-             (mixed * channels + hidden * (channels * (conv ? 9 : 1) + 2 * depth * hidden));
+    const double ends = channels * (conv ? 9 : 1);
+    const double network = block.transform == "coupling"     ? ends + 2 * depth * hidden
+                           : block.transform == "continuous" ? 2 * ends + depth * hidden
+                                                             : 2 * channels * area + depth * hidden;
+    least += static_cast<double>(block.steps) * (mixed * channels + hidden * network);
     channels = static_cast<double>(block.keep) / area;
   }
   return least + head_parameters(channels, config.classes, config.head_features);

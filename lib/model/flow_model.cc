@@ -8,8 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/flow/act_norm.h"
 #include "lib/flow/recompute.h"
-#include "lib/nets/coupling_net.h"
-#include "lib/nets/lipschitz_net.h"
+#include "lib/nets/row_network.h"
 #include "lib/numerics/batches.h"
 #include "lib/numerics/gaussian.h"
 
@@ -50,6 +49,11 @@ Likelihood FlowModel::likelihood() const {
   return invertible ? Likelihood::kExact : Likelihood::kNone;
 }
 
+bool FlowModel::estimates_log_det() const {
+  return std::any_of(parts_.blocks.begin(), parts_.blocks.end(),
+                     [](const auto& block) { return block.flow->estimates_log_det(); });
+}
+
 LogLikelihood FlowModel::log_likelihood(const torch::Tensor& x, const LogDetEstimator& how) {
   if (!has_density()) {
     throw UsageError("a model of zero-padded images, or without Lipschitz bounds, has no density");
@@ -65,6 +69,7 @@ LogLikelihood FlowModel::log_likelihood(const torch::Tensor& x, const LogDetEsti
                  : block.flow->forward(value, how);
     value = mapped.value;
     result.log_det = result.log_det + mapped.log_det;
+    result.evaluations = sum_of_defined(result.evaluations, mapped.evaluations);
     if (block.split) {
       const auto parts = block.split->split(value);
       result.r.push_back(block.split->log_prob(parts));
@@ -184,8 +189,7 @@ std::string FlowModel::first_not_finite(const torch::Tensor& x) {
 
 void FlowModel::set_bfloat16_subnets(bool on) {
   for (const auto& module : modules()) {
-    if (auto* net = dynamic_cast<CouplingNet*>(module.get())) net->set_bfloat16(on);
-    if (auto* net = dynamic_cast<LipschitzNet*>(module.get())) net->set_bfloat16(on);
+    if (auto* net = dynamic_cast<MixedPrecision*>(module.get())) net->set_bfloat16(on);
   }
 }
 

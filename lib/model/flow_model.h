@@ -79,6 +79,7 @@ class FlowModel final : public LatentModel {
   // None for a classifier of zero-padded images, and where a residual block is not sure to be a
   // contraction: it need not be invertible, nor the series of its log-det converge.
   Likelihood likelihood() const override;
+  bool estimates_log_det() const override;
 
  private:
   torch::Tensor pad(const torch::Tensor& x) const;

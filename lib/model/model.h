@@ -19,6 +19,7 @@ struct LogLikelihood {
   std::vector<torch::Tensor> r;  // ln p(r_l | z_l), r_1 first
   torch::Tensor log_det;         // of all blocks
   torch::Tensor pre_transform;   // log-det of the pre-transform
+  torch::Tensor evaluations;     // [N], as in `Mapped`: not one of the terms
   torch::Tensor total() const;
 };
 
@@ -60,6 +61,8 @@ class Model : public torch::nn::Module {
   virtual torch::Tensor features(const torch::Tensor& x);
   virtual int64_t classes() const { return 0; }
   virtual Likelihood likelihood() const { return Likelihood::kExact; }
+  // Whether log-dets are estimated, as a LogDetEstimator says, because they have no closed form.
+  virtual bool estimates_log_det() const { return false; }
   bool has_density() const { return likelihood() >= Likelihood::kBound; }
 
   // Chooses initial values that depend on data.

@@ -16,19 +16,27 @@ PieBlockConfig parse_block(const Json& preset, const Json& json, const std::stri
     merged = preset.at(kind.get<std::string>());
   }
   if (merged.is_object()) merged.update(json);
-  const ConfigSection s(merged, path,
-                        {"kind", "keep", "steps", "mixing", "reflections", "hidden", "depth",
-                         "scale_clamp", "act_norm", "final_act_norm"});
+  const ConfigSection s(
+      merged, path,
+      {"kind", "keep", "steps", "mixing", "reflections", "transform", "hidden", "depth",
+       "scale_clamp", "components", "tolerance", "act_norm", "final_act_norm"});
   PieBlockConfig block;
   block.kind = s.choice("kind", {"conv", "linear"});
   block.keep = s.integer("keep", 1, int64_t{1} << 24);
   block.steps = s.integer("steps", 1, 64);
-  block.mixing =
-      s.has("mixing") ? s.choice("mixing", {"householder", "lu", "reversal"}) : "householder";
+  block.mixing = s.has("mixing")
+                     ? s.choice("mixing", {"householder", "lu", "reversal", "shuffle", "none"})
+                     : "householder";
   block.reflections = block.mixing == "householder" ? s.integer("reflections", 0, 4096) : 0;
+  block.transform = s.has("transform")
+                        ? s.choice("transform", {"coupling", "autoregressive", "continuous"})
+                        : "coupling";
   block.hidden = s.integer("hidden", 1, 4096);
   block.depth = s.integer("depth", 0, 16);
-  block.scale_clamp = s.number("scale_clamp", 0, 8);
+  block.components = s.has("components") ? s.integer("components", 0, 64) : 0;
+  const bool affine = block.transform != "continuous" && block.components == 0;
+  block.scale_clamp = affine ? s.number("scale_clamp", 0, 8) : 0;
+  block.tolerance = block.transform == "continuous" ? s.number("tolerance", 1e-12, 0.1) : 0;
   block.act_norm = s.get<bool>("act_norm");
   block.final_act_norm = s.has("final_act_norm") && s.get<bool>("final_act_norm");
   return block;

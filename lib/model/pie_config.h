@@ -11,19 +11,23 @@
 
 namespace pie {
 
-// One block of Eq. 16: K_l x (actnorm, mixing of channels, coupling), then a split where `keep` is
+// One block of Eq. 16: K_l x (actnorm, mixing of channels, transform), then a split where `keep` is
 // less than the block's variables.
 struct PieBlockConfig {
-  std::string kind;     // "conv": downsamples first; "linear": flattens first
-  int64_t keep;         // variables per image that go on to the next block
-  int64_t steps;        // K_l
-  std::string mixing;   // "householder", "lu" (Glow's 1x1 convolutions) or "reversal" of channels
-  int64_t reflections;  // of each Householder map
-  int64_t hidden;       // width of the subnetworks
-  int64_t depth;        // their hidden-to-hidden layers
-  double scale_clamp;   // a of s = exp(a tanh(h/a)); 0 gives additive couplings
-  bool act_norm;        // an actnorm before each mixing
-  bool final_act_norm;  // one behind the last coupling: NICE's scaling, where blocks are linear
+  std::string kind;  // "conv": downsamples first; "linear": flattens first
+  int64_t keep;      // variables per image that go on to the next block
+  int64_t steps;     // K_l
+  // "householder", "lu" (Glow's 1x1 convolutions), "reversal" or "shuffle" of channels, or "none"
+  std::string mixing;
+  int64_t reflections;    // of each Householder map
+  std::string transform;  // "coupling", "autoregressive" or "continuous"
+  int64_t hidden;         // width of the subnetworks
+  int64_t depth;          // their hidden-to-hidden layers
+  double scale_clamp;     // a of s = exp(a tanh(h/a)); 0 gives additive maps
+  int64_t components;     // of autoregressive mixtures; 0: affine maps
+  double tolerance;       // of continuous flows' solver
+  bool act_norm;          // an actnorm before each mixing
+  bool final_act_norm;    // one behind the last coupling: NICE's scaling, where blocks are linear
 };
 
 struct PieConfig {

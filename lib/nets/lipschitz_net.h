@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "lib/nets/row_network.h"
 #include "lib/numerics/activation.h"
 #include "lib/numerics/contractive_map.h"
 
@@ -17,9 +18,10 @@ struct LipschitzNetOptions {
   int64_t hidden = 64;
   std::vector<int64_t> kernels = {3, 1, 3};  // odd, zero-padded
   Activation activation = Activation::kLipSwish;
-  bool pre_activation = true;  // an activation before the first layer as well
-  double coefficient = 0.9;    // c, of each layer's norm; 0: no constraint
-  bool always_scale = false;   // to norm c exactly; else only from above c
+  bool pre_activation = true;   // an activation before the first layer as well
+  double coefficient = 0.9;     // c, of each layer's norm; 0: no constraint
+  bool always_scale = false;    // to norm c exactly; else only from above c
+  bool full_precision = false;  // never bfloat16, whose rounding a solver takes for its own error
 };
 
 // g = W_n phi ... W_2 phi W_1 phi (i-ResNet) with gradients written by hand: every layer is a
@@ -29,7 +31,7 @@ struct LipschitzNetOptions {
 // While training, an operator is its weight times a scale, c / norm where the norm exceeds c. The
 // weights themselves stay free: scaling them at every step would shrink all singular values
 // whenever the largest one happens to grow, until one is left. `certify` multiplies the scale in.
-class LipschitzNet final : public ContractiveMap {
+class LipschitzNet final : public ContractiveMap, public MixedPrecision {
  public:
   explicit LipschitzNet(const LipschitzNetOptions& options);
 
@@ -42,8 +44,7 @@ class LipschitzNet final : public ContractiveMap {
   void constrain(bool exact) override;
   void project_gradients() override;
 
-  // The number type of the products inside; inputs, outputs, weights and gradients keep theirs.
-  void set_bfloat16(bool on) { bfloat16_ = on; }
+  void set_bfloat16(bool on) override { bfloat16_ = on && !options_.full_precision; }
 
  private:
   // One layer on rows of pixels. The convolution either spreads its input over the taps, or

@@ -57,6 +57,32 @@ for kind in nice realnvp; do
 done
 expect 0 flow-eval -m glow --metrics classification "$digits" --json
 
+# Autoregressive and continuous flows code, come back and draw like the others.
+small made --set linear.hidden=40
+small made-mixture --set linear.hidden=40 --set linear.components=3
+small maf --set linear.hidden=40 --set linear.steps=2 --set linear.mixing=shuffle
+small ffjord --set conv.hidden=4
+for kind in made made-mixture maf ffjord; do
+  expect 0 pie-encode -m "$kind" "$digits[:3]" -o "$kind.pie"
+  expect 0 pie-decode "$kind.pie" -o "$kind.idx"
+  expect 0 pie-sample -m "$kind" -n 2 -o "$kind.png"
+  expect 0 flow-eval -m "$kind" --metrics likelihood,code "$digits[:6]" --json
+  python "$out" "$kind" <<'P'
+import json, sys
+report = json.load(open(sys.argv[1]))
+likelihood, continuous = report["likelihood"], sys.argv[2] == "ffjord"
+assert likelihood["logdet"]["method"] == ("trace" if continuous else "exact"), likelihood
+# A trajectory takes 1 + 6 evaluations for each step tried, and there are two.
+evaluations = likelihood["function_evaluations"]
+assert evaluations >= 14 if continuous else evaluations == 0, likelihood
+# z alone, or all layers, give images back but for the steps of quantization.
+assert report["code"]["layers"][-1]["psnr_db"] > 30, report["code"]
+P
+done
+expect 0 flow-eval -m ffjord --metrics likelihood --probes 8 "$digits[:6]" --json
+expect 2 pie-train --preset maf-mnist --set linear.transform=recurrent --data "$digits" -o x.safetensors
+says "transform"
+
 # Distances between sets of images in the features of a classifier: 0 from itself.
 expect 0 flow-eval --features glow --images "$digits" "$digits" --json
 python "$out" <<'P'

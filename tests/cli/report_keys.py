@@ -48,7 +48,8 @@ CODED_LAYER = "name payload_bytes ideal_bytes model_blocks plain_blocks"
 CODE = keys("step lossless file_bytes file_bits_per_dim overhead_bytes_per_image ideal_bits_per_dim",
             layers=[keys(CODED_LAYER + " payload_bytes_per_image gap_percent prefix_bytes_per_image "
                          "prefix_bits_per_dim psnr_db images_made_worse_percent")])
-LIKELIHOOD = keys("bits_per_dim stderr log_likelihood_nats_per_image definition noise_draws",
+LIKELIHOOD = keys("bits_per_dim stderr log_likelihood_nats_per_image definition noise_draws "
+                  "function_evaluations",
                   parts_bits_per_dim=keys("z r log_det pre_transform offset"),
                   logdet=keys("method terms probes bias_bound"))
 FROM_Z = "layers_used psnr_db psnr_db_mean_of_images ssim"

@@ -3,6 +3,8 @@
 
 #include "lib/flow/act_norm.h"
 #include "lib/flow/affine_coupling.h"
+#include "lib/flow/autoregressive.h"
+#include "lib/flow/continuous_flow.h"
 #include "lib/flow/householder.h"
 #include "lib/flow/lu_convolution.h"
 #include "lib/flow/pre_transform.h"
@@ -11,6 +13,7 @@
 #include "lib/flow/sequence.h"
 #include "lib/nets/coupling_net.h"
 #include "lib/nets/lipschitz_net.h"
+#include "lib/nets/masked_net.h"
 #include "tests/support/bijection_contract.h"
 
 namespace pie {
@@ -43,6 +46,26 @@ BijectionCase make_residual_case(const std::string& name, Shape in, std::vector<
           [](Bijection& layer) { dynamic_cast<ResidualBlock&>(layer).map().constrain(true); }};
 }
 
+BijectionCase make_autoregressive_case(const std::string& name, Shape in, double scale_clamp,
+                                       int64_t components, int64_t hidden, int64_t depth) {
+  const auto make_net = [=](int64_t numbers, int64_t parameters) {
+    return std::make_shared<MaskedNet>(MaskedNetOptions{numbers, parameters, hidden, depth});
+  };
+  return make_case<Autoregressive>(name, in, AutoregressiveOptions{scale_clamp, components},
+                                   make_net);
+}
+
+BijectionCase make_continuous_case(const std::string& name, Shape in,
+                                   std::vector<int64_t> kernels) {
+  const auto make_map = [=](int64_t channels, int64_t height, int64_t width) {
+    LipschitzNetOptions options{channels, height, width, 6, kernels, Activation::kSoftplus};
+    options.pre_activation = false;
+    options.coefficient = 0;
+    return std::make_shared<LipschitzNet>(options);
+  };
+  return make_case<ContinuousFlow>(name, in, uint64_t{0}, 1e-12, make_map);
+}
+
 std::shared_ptr<Bijection> make_sequence() {
   const Shape in{1, 8, 8}, cells{4, 4, 4}, flat{64, 1, 1};
   return std::make_shared<Sequence>(
@@ -68,6 +91,15 @@ INSTANTIATE_TEST_SUITE_P(
         make_case<LuConvolution>("LuConvolutionOfOneChannel", {1, 2, 3}),
         make_case<LuConvolution>("LuConvolutionOfFeatures", {8, 1, 1}),
         make_case<Reversal>("Reversal", {3, 2, 4}),
+        make_case<Shuffle>("Shuffle", {5, 2, 3}, uint64_t{3}),
+        make_autoregressive_case("Made", {7, 1, 1}, 2, 0, 12, 1),
+        make_autoregressive_case("MadeOfImages", {2, 3, 2}, 1, 0, 9, 2),
+        make_autoregressive_case("MadeWithFewUnits", {9, 1, 1}, 2, 0, 5, 0),
+        make_autoregressive_case("MadeOfOneNumber", {1, 1, 1}, 2, 0, 4, 1),
+        make_autoregressive_case("AdditiveMade", {6, 1, 1}, 0, 0, 8, 1),
+        make_autoregressive_case("MadeOfMixtures", {5, 1, 1}, 0, 3, 10, 1),
+        make_continuous_case("ContinuousFlow", {2, 4, 3}, {3, 1, 3}),
+        make_continuous_case("ContinuousFlowOfFeatures", {5, 1, 1}, {1, 1, 1}),
         make_case<AffineCoupling>("ConvCoupling", {4, 4, 4}, 2.0, subnets(3)),
         make_case<AffineCoupling>("OddCoupling", {5, 3, 4}, 1.0, subnets(3)),
         make_case<AffineCoupling>("LinearCoupling", {9, 1, 1}, 2.0, subnets(1)),

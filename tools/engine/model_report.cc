@@ -160,7 +160,7 @@ class Evaluation {
 
   // How log-dets are computed: exactly where that has a closed form.
   LogDetEstimator log_det() const {
-    if (!can_.inversion) return {};
+    if (!model_.model->estimates_log_det()) return {};
     auto how = options_.log_det.empty() ? default_log_det()
                                         : default_log_det(parse_log_det_method(options_.log_det));
     if (options_.terms > 0) how.terms = options_.terms;
@@ -185,11 +185,14 @@ class Evaluation {
                                  {"pre_transform", r.pre_transform},
                                  {"offset", r.offset}};
     const bool exact = how.method == LogDetEstimator::Method::kExact;
-    out["logdet"] = {{"method", to_string(how.method)},
-                     {"terms", exact ? 0 : how.terms},
+    // A continuous flow's log-det is the integral of a trace, not a series.
+    const bool series = !exact && can_.inversion;
+    out["logdet"] = {{"method", exact || series ? to_string(how.method) : "trace"},
+                     {"terms", series ? how.terms : 0},
                      {"probes", exact ? 0 : how.probes},
                      {"bias_bound", finite_or_null(report_, "likelihood.logdet.bias_bound",
                                                    r.log_det_bias_bound)}};
+    out["function_evaluations"] = r.evaluations;
   }
 
   // The iterative inverse of an i-ResNet, and why it can be trusted.
