@@ -2,11 +2,13 @@
 # Reproduces the tables and figures of the PIE paper and of the i-ResNet slides with this toolkit, and
 # prints ours beside the published figures:
 #
-#   models/reproduce.sh [--quick] [--data DIR] [--fashion DIR] [--out DIR] [--bin DIR] WHAT...
+#   models/reproduce.sh [--quick] [--data DIR] [--fashion DIR] [--cifar DIR] [--out DIR] [--bin DIR] WHAT...
 #
-# WHAT: table1 figure7 figure8 figure9 likelihood classification across-tasks convergence, or all.
-# DIR of --data has MNIST's four files (default: $MNIST, else /usr/share/datasets/mnist), of --fashion
-# Fashion-MNIST's (Debian's dataset-fashion-mnist). Models and pictures go to --out (default:
+# WHAT: table1 figure7 figure8 figure9 likelihood classification across-tasks convergence cifar-likelihood
+# cifar-classification, or all. DIR of --data has MNIST's four files (default: $MNIST, else
+# /usr/share/datasets/mnist), of --fashion Fashion-MNIST's (Debian's dataset-fashion-mnist), of --cifar
+# CIFAR-10's as distributed (data_batch_1.bin to data_batch_5.bin, test_batch.bin; default: $CIFAR10, else
+# /usr/share/datasets/cifar-10-batches-bin); the last 5,000 training images are held out. Models and pictures go to --out (default:
 # reproduced, or reproduced-quick); the tools are those in --bin (default: build/bin). A training that
 # was stopped goes on where it was when the same command is given again; a model that is finished is
 # used again. --quick trains for seconds on testdata/: it shows that all of it runs, its figures mean
@@ -14,13 +16,15 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 quick= data=${MNIST:-/usr/share/datasets/mnist} fashion=/usr/share/datasets/fashion-mnist
+cifar=${CIFAR10:-/usr/share/datasets/cifar-10-batches-bin}
 out= bin=$root/build/bin what=()
-usage() { sed -n '2,15s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,17s/^# \{0,1\}//p' "$0"; exit "$1"; }
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=1 ;;
     --data) data=${2:?--data needs DIR}; shift ;;
     --fashion) fashion=${2:?--fashion needs DIR}; shift ;;
+    --cifar) cifar=${2:?--cifar needs DIR}; shift ;;
     --out) out=${2:?--out needs DIR}; shift ;;
     --bin) bin=${2:?--bin needs DIR}; shift ;;
     -h | --help) usage 0 ;;
@@ -30,7 +34,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ ${#what[@]} -gt 0 ] || usage 2 >&2
-all="table1 figure7 figure8 figure9 likelihood classification across-tasks convergence"
+all="table1 figure7 figure8 figure9 likelihood classification across-tasks convergence cifar-likelihood cifar-classification"
 [ "${what[0]}" != all ] || read -ra what <<<"$all"
 for item in "${what[@]}"; do [[ " $all " = *" $item "* ]] || usage 2 >&2; done
 out=${out:-reproduced${quick:+-quick}}
@@ -47,15 +51,29 @@ else
   clothes_held_out=$fashion/train-images-idx3-ubyte.gz[55000:57000]
   clothes_test=$fashion/t10k-images-idx3-ubyte.gz
 fi
+cifar_train=("$cifar"/data_batch_{1,2,3,4}.bin "$cifar/data_batch_5.bin[:5000]")
+cifar_held_out="$cifar/data_batch_5.bin[5000:]" cifar_test=$cifar/test_batch.bin
+if [ "$quick" ]; then
+  # Cut from a photograph; classes by turns.
+  "$bin/pie-encode" -q -c "$root/testdata/photo-48x32.png" | "$bin/pie-decode" -q -c - | python3 -c '
+import sys
+data = sys.stdin.buffer.read()
+pixels, out = data[-48 * 32 * 3:], open(sys.argv[1], "wb")
+for i in range(80):
+    square = [pixels[(48 * y + i % 17) * 3:(48 * y + i % 17 + 32) * 3] for y in range(32)]
+    out.write(bytes([i % 10]) + b"".join(b"".join(row[c::3] for row in square) for c in range(3)))
+' "$out/cifar.bin"
+  cifar_train=("$out/cifar.bin[:60]") cifar_held_out="$out/cifar.bin[60:]" cifar_test="$out/cifar.bin[40:]"
+fi
 features=iresnet-mnist-classifier
-images= validation= # of train_model, if not MNIST's
+images=("$train") validation=$held_out # of train_model
 
 # train_model NAME MINUTES PRESET OPTION...: a model trained for so long on one core, $out/NAME.safetensors.
 train_model() {
   local file=$out/$1.safetensors minutes=$2 preset=$3
   shift 3
   if [ -f "$file" ] && [ ! -f "$file.state" ]; then return; fi  # finished
-  local command=("$bin/pie-train" -q -f -T 1 --data "${images:-$train}" --val "${validation:-$held_out}"
+  local command=("$bin/pie-train" -q -f -T 1 --data "${images[@]}" --val "$validation"
     --log "$file.jsonl" -o "$file")
   if [ -f "$file.state" ]; then
     command+=(--resume "$file.state")
@@ -241,8 +259,8 @@ across-tasks() {
   local set images validation of
   local common=(--task classify --set classes=10 --set train.shift=2 --set train.weight_decay=0.05)
   for set in digits clothes; do
-    images=$train validation=$held_out of=$test
-    if [ $set = clothes ]; then images=$clothes_train validation=$clothes_held_out of=$clothes_test; fi
+    images=("$train") validation=$held_out of=$test
+    if [ $set = clothes ]; then images=("$clothes_train") validation=$clothes_held_out of=$clothes_test; fi
     train_model glow-affine-$set 15 glow-mnist "${common[@]}"
     train_model glow-additive-$set 15 glow-mnist "${common[@]}" --set conv.mixing=reversal --set conv.scale_clamp=0
     train_model iresnet-glow-$set 15 iresnet-mnist-classifier "${common[@]}" --set pad_channels=0
@@ -275,6 +293,53 @@ convergence() {
       done
       echo
       c=$((c + 1))
+    done
+  } | table
+}
+
+cifar-likelihood() {
+  local images=("${cifar_train[@]}") validation=$cifar_held_out name label published row names= preset
+  local rows="realnvp-cifar10:Real_NVP:3.49 glow-cifar10:Glow:3.35 ffjord-cifar10:FFJORD:3.40 iresnet-cifar10-small:i-ResNet:3.45
+    pie-cifar10:PIE:- pie-exact-cifar10:exact_PIE,_of_levels:-"
+  for row in $rows; do
+    IFS=: read -r name label published <<<"$row"
+    train_model "$name" 60 "$name"
+    names+="$name "
+  done
+  evaluate "$names" --metrics likelihood "$cifar_held_out"
+  for name in $names; do cp "$out/$name.json" "$out/$name-held-out.json"; done
+  evaluate "$names" --metrics likelihood "$cifar_test"
+  for name in $names; do training_speed "$name"; done
+  echo "Likelihood of CIFAR-10, bits/dim, after the same time on one core"
+  {
+    echo "model|published|held out|standard error|test|standard error|parameters|steps|training images/s"
+    for row in $rows; do
+      IFS=: read -r name label published <<<"$row"
+      echo "${label//_/ }|$published|{$name-held-out:likelihood.bits_per_dim}|{$name-held-out:likelihood.stderr}|{$name:likelihood.bits_per_dim}|{$name:likelihood.stderr}|{$name:model.params}|{$name:training.steps}|{$name:training.images_per_s}"
+    done
+  } | table
+}
+
+cifar-classification() {
+  local images=("${cifar_train[@]}") validation=$cifar_held_out names row name label published
+  local common=(--task classify --set classes=10 --set train.shift=3 --set train.weight_decay=0.05)
+  train_model cifar-glow-affine 60 glow-cifar10 "${common[@]}"
+  train_model cifar-glow-additive 60 glow-cifar10 "${common[@]}" --set conv.mixing=reversal --set conv.scale_clamp=0
+  train_model cifar-iresnet-glow 60 iresnet-cifar10-classifier --set pad_channels=0
+  train_model cifar-iresnet 60 iresnet-cifar10-classifier
+  train_model cifar-iresnet-free 60 iresnet-cifar10-classifier --set block.coefficient=0
+  train_model cifar-irevnet 60 irevnet-cifar10
+  names="cifar-glow-affine cifar-glow-additive cifar-iresnet-glow cifar-iresnet cifar-iresnet-free cifar-irevnet"
+  evaluate "$names" --metrics classification "$cifar_held_out"
+  for name in $names; do cp "$out/$name.json" "$out/$name-held-out.json"; done
+  evaluate "$names" --metrics classification "$cifar_test"
+  echo "Classification of CIFAR-10, error in %"
+  {
+    echo "model|published|held out|test|parameters|steps"
+    for row in glow-affine:affine_Glow:12.63 glow-additive:additive_Glow:12.36 iresnet-glow:i-ResNet,_Glow-style:8.03 \
+      iresnet-free:i-ResNet,_no_constraint:6.69 iresnet:i-ResNet,_c_=_0.9:6.78 irevnet:i-RevNet:-; do
+      IFS=: read -r name label published <<<"$row"
+      echo "${label//_/ }|$published|{cifar-$name-held-out:classification.error_percent}|{cifar-$name:classification.error_percent}|{cifar-$name:model.params}|{cifar-$name:training.steps}"
     done
   } | table
 }

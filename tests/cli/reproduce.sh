@@ -5,7 +5,7 @@
 expect 0 "$here/../../models/reproduce.sh" --quick --bin "$tools" --out made all
 cp "$out" tables.txt
 for title in "Table 1" "Figure 7" "Figure 8" "Figure 9" "Likelihood" "Classification" "Each architecture" \
-  "Convergence"; do
+  "Convergence" "Likelihood of CIFAR-10" "Classification of CIFAR-10"; do
   grep -q "^$title" tables.txt || fail "no $title: $(cat tables.txt)"
 done
 ! grep -q "[{}]" tables.txt || fail "a figure was not filled in: $(cat tables.txt)"
