@@ -126,8 +126,7 @@ class LatentCoder final : public ItemCoder {
     auto z = torch::empty({static_cast<int64_t>(items.size()), d});
     for_each_batch(items.size(), kBatch, [&](size_t begin, size_t end) {
       const auto part = z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
-      part.copy_(
-          model_->latents(batch_of(items, begin, end)).z.narrow(0, 0, part.size(0)).flatten(1));
+      part.copy_(latents_of(items, begin, end).z.narrow(0, 0, part.size(0)).flatten(1));
     });
     return z;
   }
@@ -141,9 +140,10 @@ class LatentCoder final : public ItemCoder {
     ImageSet images(model_->input_shape(), static_cast<size_t>(z.size(0)));
     for_each_batch(images.size(), kBatch, [&](size_t begin, size_t end) {
       const auto part = z.slice(0, static_cast<int64_t>(begin), static_cast<int64_t>(end));
-      const auto decoded =
-          to_images(model_->decode(part.reshape({-1, shape.channels, shape.height, shape.width})));
-      std::copy(decoded.pixels().begin(), decoded.pixels().end(), images.data(begin));
+      const auto rows = part.reshape({-1, shape.channels, shape.height, shape.width});
+      const auto pixels =
+          to_images(decoded(rows, [](size_t, const torch::Tensor& mean) { return mean; }));
+      std::copy(pixels.pixels().begin(), pixels.pixels().end(), images.data(begin));
     });
     return images;
   }
@@ -156,7 +156,7 @@ class LatentCoder final : public ItemCoder {
           // Always whole batches, because rounding may depend on their size.
           const auto z = normals(model_->latent_shape(), first, kSampleBatch, 0, options.seed) *
                          options.temperature;
-          const auto x = model_->decode(z, [&](size_t l, const torch::Tensor& mean) {
+          const auto x = decoded(z, [&](size_t l, const torch::Tensor& mean) {
             if (options.residual_temperature == 0) return mean;
             const auto noise =
                 normals(model_->residual_shapes()[l], first, kSampleBatch, l + 1, options.seed);
@@ -171,6 +171,20 @@ class LatentCoder final : public ItemCoder {
   }
 
  private:
+  // The model computes on its device, all else happens on the CPU.
+  Latents latents_of(const ImageSet& items, size_t begin, size_t end) const {
+    auto latents = model_->latents(batch_of(items, begin, end).to(model_->device()));
+    latents.z = latents.z.cpu();
+    for (auto& r : latents.r) r = r.cpu();
+    return latents;
+  }
+  torch::Tensor decoded(const torch::Tensor& z, const LatentModel::ResidualChoice& residual) const {
+    const auto device = model_->device();
+    return model_->decode(z.to(device), [&](size_t l, const torch::Tensor& mean) {
+      return residual(l, mean.cpu()).to(device);
+    });
+  }
+
   // The symbols of the first `layers` layers of items, item by item.
   std::vector<std::vector<int32_t>> quantized(const ImageSet& items, size_t layers,
                                               double z_step) const {
@@ -181,11 +195,11 @@ class LatentCoder final : public ItemCoder {
     }
     for_each_batch(items.size(), kBatch, [&](size_t begin, size_t end) {
       const size_t n = end - begin;
-      const auto latents = model_->latents(batch_of(items, begin, end));
+      const auto latents = latents_of(items, begin, end);
       const auto z = quantize(latents.z, z_step);
       store(symbols[0], begin, z, n);
       if (layers == 1) return;
-      model_->decode(dequantize(z, z_step), [&](size_t l, const torch::Tensor& mean) {
+      decoded(dequantize(z, z_step), [&](size_t l, const torch::Tensor& mean) {
         const size_t layer = counts_.size() - 1 - l;
         if (layer >= layers) return mean;
         const auto e = quantize(latents.r[l] - mean, r_step);
@@ -211,14 +225,13 @@ class LatentCoder final : public ItemCoder {
         return symbols;
       };
       const auto z = dequantize(batch(0, model_->latent_shape()), z_step);
-      const auto x = model_->decode(z, [&](size_t l, const torch::Tensor& mean) {
+      const auto x = decoded(z, [&](size_t l, const torch::Tensor& mean) {
         const size_t layer = counts_.size() - 1 - l;
         if (layer >= layers.size()) return mean;
         return mean +
                dequantize(batch(layer, model_->residual_shapes()[l]), z_step * model_->eps0());
       });
-      const auto decoded = to_images(x);
-      std::copy_n(decoded.data(), n * static_cast<size_t>(images.shape().elements()),
+      std::copy_n(to_images(x).data(), n * static_cast<size_t>(images.shape().elements()),
                   images.data(begin));
     });
     return images;

@@ -10,7 +10,7 @@ namespace pie {
 
 torch::Tensor classifier_features(Model& model, const ImageSet& images) {
   const auto features_of = [&](size_t begin, size_t end) {
-    return model.features(to_unit(images.slice(begin, end)));
+    return model.features(to_unit(images.slice(begin, end)).to(model.device()));
   };
   const torch::NoGradGuard no_grad;
   const auto width = features_of(0, 1).size(1);

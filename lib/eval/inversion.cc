@@ -23,7 +23,7 @@ InversionReport invert(Model& model, const ImageSet& images, FixedPointOptions o
   for_each_batch(
       images.size(), kEvaluationBatch,
       [&](size_t begin, size_t end) {
-        const auto x = to_unit(images.slice(begin, end));
+        const auto x = to_unit(images.slice(begin, end)).to(model.device());
         std::vector<FixedPointReport> reports;
         const auto found = model.invert(x, options, &reports);
         const auto part = [&](const torch::Tensor& t) {

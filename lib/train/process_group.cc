@@ -8,6 +8,11 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <vector>
 
+#if defined(USE_C10D_NCCL) && __has_include(<nccl.h>)
+#define PIE_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
+
 #include "lib/base/checksum.h"
 #include "lib/base/error.h"
 
@@ -83,11 +88,18 @@ std::optional<ProcessPlace> process_place() {
   return {};
 }
 
+#if TORCH_VERSION_MAJOR >= 2
+using Transport = c10d::Backend;
+#else
+using Transport = c10d::ProcessGroup;
+#endif
+
 struct ProcessGroup::Backend {
-  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+  c10::intrusive_ptr<Transport> transport;
 };
 
-ProcessGroup::ProcessGroup(const ProcessPlace& place, std::chrono::milliseconds timeout)
+ProcessGroup::ProcessGroup(const ProcessPlace& place, std::chrono::milliseconds timeout,
+                           [[maybe_unused]] torch::Device device)
     : place_(place), backend_(std::make_unique<Backend>()) {
   try {
     c10d::TCPStoreOptions options;
@@ -98,6 +110,20 @@ ProcessGroup::ProcessGroup(const ProcessPlace& place, std::chrono::milliseconds 
     options.timeout = timeout;
     const auto store = c10::make_intrusive<c10d::PrefixStore>(
         "pie", c10::make_intrusive<c10d::TCPStore>(place.address, options));
+#ifdef PIE_NCCL
+    if (device.is_cuda()) {
+      // A process that waits in vain is told so, instead of being ended.
+      for (const char* variable : {"NCCL_BLOCKING_WAIT", "TORCH_NCCL_BLOCKING_WAIT"}) {
+        setenv(variable, "1", 0);
+      }
+      auto nccl = c10d::ProcessGroupNCCL::Options::create();
+      nccl->timeout = timeout;
+      sends_from_ = device;
+      backend_->transport =
+          c10::make_intrusive<c10d::ProcessGroupNCCL>(store, place.rank, place.size, nccl);
+      return;
+    }
+#endif
     auto gloo = c10d::ProcessGroupGloo::Options::create(timeout);
     const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
     gloo->devices.push_back(interface != nullptr
@@ -106,7 +132,7 @@ ProcessGroup::ProcessGroup(const ProcessPlace& place, std::chrono::milliseconds 
                                 ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
                                 : c10d::ProcessGroupGloo::createDefaultDevice());
     gloo->threads = 2;
-    backend_->gloo =
+    backend_->transport =
         c10::make_intrusive<c10d::ProcessGroupGloo>(store, place.rank, place.size, gloo);
   } catch (const std::exception& error) {
     throw OperationError("process " + std::to_string(place.rank) + " of " +
@@ -129,20 +155,32 @@ auto ProcessGroup::guarded(const char* what, const Step& step) const {
   }
 }
 
-std::function<void()> ProcessGroup::begin_sum(const torch::Tensor& values) {
-  constexpr auto kWhat = "sum gradients";
-  const auto work = guarded(kWhat, [&] {
-    std::vector<at::Tensor> all{values};
-    return backend_->gloo->allreduce(all);
+template <typename Transfer>
+std::function<void()> ProcessGroup::transferred(const char* what, const torch::Tensor& values,
+                                                const Transfer& transfer) {
+  // Gloo takes tensors of GPUs too.
+  const bool sent = sends_from_.is_cpu() || values.device() == sends_from_;
+  const auto own = sent ? values : values.to(sends_from_);
+  const auto work = guarded(what, [&] {
+    std::vector<at::Tensor> all{own};
+    return transfer(all);
   });
-  return [=] { guarded(kWhat, [&] { work->wait(); }); };
+  return [=] {
+    guarded(what, [&] { work->wait(); });
+    if (!sent) values.copy_(own);
+  };
+}
+
+std::function<void()> ProcessGroup::begin_sum(const torch::Tensor& values) {
+  return transferred("sum gradients", values, [&](std::vector<at::Tensor>& all) {
+    return backend_->transport->allreduce(all);
+  });
 }
 
 void ProcessGroup::share(const torch::Tensor& values) {
-  guarded("share weights", [&] {
-    std::vector<at::Tensor> all{values};
-    backend_->gloo->broadcast(all)->wait();
-  });
+  transferred("share weights", values, [&](std::vector<at::Tensor>& all) {
+    return backend_->transport->broadcast(all);
+  })();
 }
 
 void ProcessGroup::require_same(const std::string& text) {

@@ -30,8 +30,10 @@ std::optional<ProcessPlace> process_place();
 // process has ended, or does not come within the time.
 class ProcessGroup {
  public:
-  // Meets the others.
-  ProcessGroup(const ProcessPlace& place, std::chrono::milliseconds timeout);
+  // Meets the others, to sum tensors of `device`: by Gloo, or by NCCL between GPUs where LibTorch and
+  // its headers were there when this was built. Tensors on the CPU can be summed all the same.
+  ProcessGroup(const ProcessPlace& place, std::chrono::milliseconds timeout,
+               torch::Device device = torch::kCPU);
   ~ProcessGroup();
   ProcessGroup(const ProcessGroup&) = delete;
   ProcessGroup& operator=(const ProcessGroup&) = delete;
@@ -54,7 +56,13 @@ class ProcessGroup {
   template <typename Step>
   auto guarded(const char* what, const Step& step) const;
 
+  // Does `transfer` with `values`, or with a copy where they can be sent from; returns what waits.
+  template <typename Transfer>
+  std::function<void()> transferred(const char* what, const torch::Tensor& values,
+                                    const Transfer& transfer);
+
   ProcessPlace place_;
+  torch::Device sends_from_ = torch::kCPU;
   std::unique_ptr<Backend> backend_;
 };
 

@@ -182,7 +182,10 @@ for tool in pie-encode pie-decode flow-eval 'pie-sample -m x -o x' 'pie-train --
   expect 2 $tool --no-such-option
   says "${tool%% *}: " '--no-such-option' 'try --help'
   expect 2 $tool --threads many
-  expect 2 $tool --device cuda
+done
+for tool in "pie-encode -m tiny a.png -o x" "pie-decode a.png.pie -o x" "flow-eval -m tiny a.png" "pie-sample -m tiny -o x.png"; do
+  expect 2 $tool -f --device cuda
+  says "--device cuda: "
 done
 for device in cuda:999 cuda: gpu; do
   expect 2 pie-train --preset pie-mnist --data "$digits" --device $device -o x

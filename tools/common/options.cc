@@ -52,7 +52,7 @@ void add_common_options(CLI::App& app, CommonOptions& options, const std::string
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--device", options.device,
-                 "Where to compute: cpu, and for pie-train also cuda or cuda:N")
+                 "Where to compute: cpu, cuda, or cuda:N")
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--precision", options.precision,
@@ -245,11 +245,6 @@ int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** a
               << PIE_TORCH_VERSION << "\n";
     if (options.verbose > 0) return load_engine(options).version(options);
     return 0;
-  }
-  if (options.device != "cpu" && app.get_name() != "pie-train") {
-    log_error("--device " + options.device + ": " + app.get_name() +
-              " computes on the CPU only; use --device cpu");
-    return static_cast<int>(ExitCode::kUsage);
   }
   return -1;
 }

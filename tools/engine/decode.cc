@@ -21,6 +21,7 @@
 #include "tools/common/run_main.h"
 #include "tools/common/shard_option.h"
 #include "tools/engine/commands.h"
+#include "tools/engine/device.h"
 #include "tools/engine/progress.h"
 #include "tools/pie_decode.h"
 
@@ -349,7 +350,7 @@ class DecodeRun {
 
   const LoadedModel& remember(LoadedModel model) {
     const auto print = model.fingerprint;
-    return models_.insert_or_assign(print, std::move(model)).first->second;
+    return models_.insert_or_assign(print, on_device(common_, std::move(model))).first->second;
   }
 
   const LoadedModel& model_for(const StoredFrame& frame) {

@@ -19,6 +19,7 @@
 #include "tools/common/run_main.h"
 #include "tools/common/shard_option.h"
 #include "tools/engine/commands.h"
+#include "tools/engine/device.h"
 #include "tools/engine/encode_jobs.h"
 #include "tools/engine/progress.h"
 #include "tools/pie_encode.h"
@@ -36,7 +37,8 @@ class EncodeRun {
         options_(options),
         model_(options.coder == "floor"
                    ? floor_model()
-                   : find_model(options.model.empty() ? kDefaultModel : options.model)),
+                   : on_device(common, find_model(options.model.empty() ? kDefaultModel
+                                                                         : options.model))),
         outputs_(options.outputs) {
     if (options.images.size() == 1 && options.images[0].input.is_folder()) {
       root_ = options.images[0].input.path();

@@ -14,6 +14,7 @@
 #include "tools/common/files.h"
 #include "tools/common/run_main.h"
 #include "tools/engine/commands.h"
+#include "tools/engine/device.h"
 #include "tools/engine/model_report.h"
 #include "tools/engine/report_page.h"
 
@@ -33,7 +34,7 @@ void write_text(const std::string& path, const std::string& text, bool force) {
 Json compare_images(const CommonOptions& common, const EvalOptions& options) {
   const ImageSource data(options.data, common.source_options());
   const ImageSource images(options.images, common.source_options());
-  auto classifier = find_model(options.features);
+  auto classifier = on_device(common, find_model(options.features));
   const auto shape = classifier.model->input_shape();
   const FeatureSpace space(std::move(classifier), load_all(data, shape));
   Json report = {{"schema", "pie.flow-eval/1"},

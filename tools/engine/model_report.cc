@@ -23,6 +23,7 @@
 #include "lib/image/quality.h"
 #include "lib/model/model_store.h"
 #include "tools/engine/code_report.h"
+#include "tools/engine/device.h"
 #include "tools/engine/progress.h"
 #include "tools/engine/svg_chart.h"
 
@@ -47,7 +48,7 @@ class Evaluation {
   Evaluation(const CommonOptions& common, const EvalOptions& options, const std::string& name)
       : common_(common),
         options_(options),
-        model_(find_model(name)),
+        model_(on_device(common, find_model(name))),
         can_(measurable(*model_.model)),
         data_(options.data, options.data_options(common.source_options())) {
     report_ = {
@@ -73,7 +74,7 @@ class Evaluation {
     }
     // What may be refused comes before the work.
     if (!options_.features.empty() && can_.code && options_.wants("samples")) {
-      space_.emplace(find_model(options_.features), images_);
+      space_.emplace(on_device(common_, find_model(options_.features)), images_);
     }
     if (!options_.neighbours.empty()) {
       const ImageSource source(options_.neighbours, common_.source_options());

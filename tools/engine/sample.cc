@@ -12,6 +12,7 @@
 #include "lib/model/model_store.h"
 #include "tools/common/files.h"
 #include "tools/engine/commands.h"
+#include "tools/engine/device.h"
 #include "tools/engine/progress.h"
 #include "tools/pie_sample.h"
 
@@ -59,7 +60,7 @@ int run_sample(const CommonOptions& common, const SampleOptions& options) {
   const Grid grid = options.grid.empty() ? Grid{} : parse_grid(options.grid);
   size_t count = options.count;
   if (count == 0) count = grid.rows > 0 ? grid.rows * grid.columns : 16;
-  const auto model = find_model(options.model);
+  const auto model = on_device(common, find_model(options.model));
   const auto images = make_images(common, options, model, count);
   log_detail(options.output, std::to_string(images.size()) + " images of " +
                                  to_string(images.shape()) + " by " + model.name());

@@ -1,9 +1,10 @@
-// What a training computes on: a device, and numbers of a type.
+// What is computed on: a device, and in a training numbers of a type.
 #pragma once
 
 #include <optional>
 #include <string>
 
+#include "lib/model/model_file.h"
 #include "lib/train/trainer.h"
 #include "tools/common/options.h"
 
@@ -11,7 +12,11 @@ namespace pie {
 
 // The CPU, or a GPU: of those of this machine the one that is named, or each process its own.
 // Throws UsageError for what is none, or not here.
-torch::Device device_for(const CommonOptions& common, const std::optional<ProcessPlace>& place);
+torch::Device device_for(const CommonOptions& common,
+                         const std::optional<ProcessPlace>& place = {});
+
+// The model on that device. Exact models stay where every machine computes the same: on the CPU.
+LoadedModel on_device(const CommonOptions& common, LoadedModel model);
 
 // Whether the subnetworks compute in bfloat16. Throws UsageError where that was asked for and
 // cannot be.

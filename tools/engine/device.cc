@@ -1,4 +1,4 @@
-#include "tools/engine/train_on.h"
+#include "tools/engine/device.h"
 
 #include <ATen/Parallel.h>
 #include <torch/torch.h>
@@ -21,13 +21,19 @@ torch::Device device_for(const CommonOptions& common, const std::optional<Proces
   const int number = match[1].matched ? std::stoi(match[1]) : own;
   if (number >= count) {
     throw UsageError("--device " + common.device + ": LibTorch " TORCH_VERSION " sees " +
-                     std::to_string(count) + " CUDA devices here; see --device in pie-train(1)");
+                     std::to_string(count) + " CUDA devices here; see the manual's --device");
   }
   // What runs side by side is the GPU's business: one thread tells it what to do.
   at::set_num_threads(1);
   // Convolutions of float32 are of float32.
   at::globalContext().setAllowTF32CuDNN(false);
   return {torch::kCUDA, static_cast<c10::DeviceIndex>(number)};
+}
+
+LoadedModel on_device(const CommonOptions& common, LoadedModel model) {
+  const auto device = device_for(common);
+  if (!model.model->discrete()) model.model->to(device);
+  return model;
 }
 
 bool use_bfloat16(const std::string& precision, const Trainer& trainer, torch::Device device) {
