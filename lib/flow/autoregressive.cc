@@ -7,14 +7,15 @@ namespace pie {
 namespace {
 
 // The mixtures of numbers [N, D] by a network's parameters [N, 3K * D]: weights before their
-// softmax, means as distances from evenly spread ones, logarithms of deviations.
+// softmax, means as distances from evenly spread ones, logarithms of deviations before their limit.
 NormalMixture mixtures(const torch::Tensor& parameters, int64_t components) {
   const auto all = parameters.view({parameters.size(0), 3, components, -1});
+  constexpr double kMost = 7;  // of the logarithm of a deviation
   const double count = static_cast<double>(components);
   // Equal components would stay equal.
   const auto spread = (torch::arange(components, parameters.options()) * 2 + (1 - count)) / count;
   return {all.select(1, 0).log_softmax(1), all.select(1, 1) + spread.view({1, -1, 1}) * 2,
-          all.select(1, 2)};
+          (all.select(1, 2) / kMost).tanh() * kMost};
 }
 
 }  // namespace

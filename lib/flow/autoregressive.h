@@ -23,6 +23,8 @@ class Autoregressive final : public Bijection {
   Autoregressive(Shape in, const AutoregressiveOptions& options,
                  const AutoregressiveNetFactory& make_net);
 
+  bool inverts_fast() const override { return false; }
+
  private:
   Mapped do_forward(const torch::Tensor& x) override;
   torch::Tensor do_inverse(const torch::Tensor& z) override;

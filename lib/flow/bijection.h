@@ -30,7 +30,8 @@ inline torch::Tensor sum_of_defined(const torch::Tensor& a, const torch::Tensor&
 // Direction: forward always means data -> latent. A layer MUST
 // - treat the items of a batch independently of each other and of is_training(),
 // - return log_det as a [N] tensor in x's dtype, of the forward map,
-// - satisfy inverse(latent(x)) = x up to rounding, or throw ConvergenceError.
+// - satisfy inverse(latent(x)) = x up to rounding, or the tolerance of its solver, or throw
+//   ConvergenceError.
 // The public functions check shapes once; layers implement the private hooks. The inverse returns
 // no log-det: it is minus the forward one at the recovered point.
 class Bijection : public torch::nn::Module {
@@ -52,6 +53,9 @@ class Bijection : public torch::nn::Module {
   virtual Shape output_shape() const { return in_; }
   // Whether the log-det has no closed form, so that exactly it takes the whole Jacobian.
   virtual bool estimates_log_det() const { return false; }
+  // Whether activations may be recomputed by the inverse: that is as fast as forward, and exact up
+  // to rounding.
+  virtual bool inverts_fast() const { return true; }
 
  private:
   virtual Mapped do_forward(const torch::Tensor& x) = 0;

@@ -37,9 +37,10 @@ constexpr std::array<double, kCount> kErrors{
 // float64 on the CPU.
 class Field {
  public:
-  // The trace is the sum of v^T J v over the probes v, [n * area, C], times `weight`; 0 without.
-  Field(const ContractiveMap& map, RowGrid grid, std::vector<torch::Tensor> probes, double weight)
-      : map_(map), grid_(grid), probes_(std::move(probes)), weight_(weight) {}
+  // The trace is the mean of v^T J v over the random signs v, [n * area, C], or the sum over all
+  // unit vectors where it is to be exact; 0 without both.
+  Field(const ContractiveMap& map, RowGrid grid, std::vector<torch::Tensor> signs, bool exact)
+      : map_(map), grid_(grid), signs_(std::move(signs)), exact_(exact) {}
 
   struct Derivative {
     std::unique_ptr<ContractiveMap::Linearization> at;  // where it is wanted
@@ -50,16 +51,16 @@ class Field {
     const auto input = with_column(x, t);
     Derivative result;
     result.trace = x.new_zeros({grid_.n});
-    if (!keep && probes_.empty()) {
+    if (!keep && !traced()) {
       result.value = without_column(map_.value(input, grid_));
       return result;
     }
-    auto at = map_.linearize(input, grid_, keep && !probes_.empty() ? 2 : 1);
+    auto at = map_.linearize(input, grid_, keep && traced() ? 2 : 1);
     result.value = without_column(at->value());
-    for (const auto& v : probes_) {
+    for_each_probe(x, [&](const torch::Tensor& v, double weight) {
       const auto product = without_column(at->vjp(with_column(v, torch::zeros_like(t))));
-      result.trace.add_(item_dot(product, v, grid_.n), weight_);
-    }
+      result.trace.add_(item_dot(product, v, grid_.n), weight);
+    });
     if (keep) result.at = std::move(at);
     return result;
   }
@@ -69,15 +70,14 @@ class Field {
                          const torch::Tensor& b, std::vector<torch::Tensor>& gradients) const {
     const auto none = torch::zeros({grid_.n}, torch::kFloat64);
     auto wide = with_column(a, none);
-    if (probes_.empty()) return without_column(derivative.at->backward(wide, {}, {}, gradients));
-    torch::Tensor sum;
-    for (const auto& v : probes_) {
+    if (!traced()) return without_column(derivative.at->backward(wide, {}, {}, gradients));
+    auto sum = torch::zeros_like(a);
+    for_each_probe(a, [&](const torch::Tensor& v, double weight) {
       const auto wide_v = with_column(v, none);
-      const auto w = scaled(wide_v, b * weight_);
-      const auto part = without_column(derivative.at->backward(wide, w, wide_v, gradients));
-      sum = sum.defined() ? sum + part : part;
-      wide = torch::Tensor();
-    }
+      const auto w = scaled(wide_v, b * weight);
+      sum.add_(without_column(derivative.at->backward(wide, w, wide_v, gradients)));
+      wide = torch::Tensor();  // it counts once
+    });
     return sum;
   }
 
@@ -98,9 +98,22 @@ class Field {
   }
 
   int64_t items() const { return grid_.n; }
-  bool traced() const { return !probes_.empty(); }
+  bool traced() const { return exact_ || !signs_.empty(); }
 
  private:
+  // Calls use(v, weight); `like` has the items' rows.
+  template <typename Use>
+  void for_each_probe(const torch::Tensor& like, const Use& use) const {
+    const auto count = static_cast<double>(signs_.size());
+    for (const auto& v : signs_) use(v, 1 / count);
+    const int64_t each = exact_ ? like.numel() / grid_.n : 0;
+    for (int64_t i = 0; i < each; ++i) {
+      auto unit = torch::zeros({grid_.n, each}, like.options());
+      unit.select(1, i).fill_(1);
+      use(unit.view(like.sizes()), 1);
+    }
+  }
+
   torch::Tensor with_column(const torch::Tensor& rows, const torch::Tensor& t) const {
     const auto column = t.to(rows.options())
                             .unsqueeze(1)
@@ -114,8 +127,8 @@ class Field {
 
   const ContractiveMap& map_;
   RowGrid grid_;
-  std::vector<torch::Tensor> probes_;
-  double weight_;
+  std::vector<torch::Tensor> signs_;
+  bool exact_;
 };
 
 // A step that some items took, each of its own length; 0 for those that did not.
@@ -148,12 +161,14 @@ Solution solve(const Field& field, torch::Tensor x, bool back, double tolerance,
     const auto left = (end - t).abs();
     const auto going = left > 0;
     if (!going.any().item<bool>()) break;
-    if (count == kMost) {
-      throw ConvergenceError("a continuous flow is not at its end after " + std::to_string(kMost) +
-                             " steps; the model is too steep there, or its input far from images");
-    }
     const auto last = length >= left;
     const auto h = torch::minimum(length, left) * sign;
+    // A step may be so short that time stands still, or be no number at all.
+    const bool moves = going.logical_not().logical_or((t + h).ne(t)).all().item<bool>();
+    if (count == kMost || !moves || !torch::isfinite(h).all().item<bool>()) {
+      throw ConvergenceError("a continuous flow is not at its end after " + std::to_string(count) +
+                             " steps; the model is too steep there, or its input far from images");
+    }
     torch::Tensor next;
     for (size_t i = 1; i < kCount; ++i) {
       next = field.combined(x, k, i, kStages[i], h);
@@ -165,11 +180,13 @@ Solution solve(const Field& field, torch::Tensor x, bool back, double tolerance,
     const auto excess = item_rms(error, n) / tolerance;
     const auto taken = going.logical_and(excess <= 1);
     const auto here = taken.to(x.device());
-    if (steps != nullptr && taken.any().item<bool>()) steps->push_back({x, t, h * taken});
+    const auto own = torch::where(taken, h, torch::zeros_like(h));
+    if (steps != nullptr && taken.any().item<bool>()) steps->push_back({x, t, own});
     if (field.traced()) {
       auto trace = torch::zeros_like(solution.log_det);
       for (size_t i = 0; i + 1 < kCount; ++i) trace.add_(k[i].trace, kStages.back()[i]);
-      solution.log_det.add_(trace * (h * taken).to(trace.options()));
+      solution.log_det.add_(
+          torch::where(here, trace * h.to(trace.options()), torch::zeros_like(trace)));
     }
     const auto rows = here.view({n, 1}).expand({n, x.numel() / n}).reshape(x.sizes());
     x = torch::where(rows, next, x);
@@ -214,8 +231,8 @@ class TrajectoryFunction : public torch::autograd::Function<TrajectoryFunction> 
   struct Call : torch::CustomClassHolder {
     const ContractiveMap* map;
     RowGrid grid;
-    std::vector<torch::Tensor> probes;  // each [N*H*W, C]
-    double weight;
+    std::vector<torch::Tensor> signs;  // each [N*H*W, C]
+    bool exact;
     double tolerance;
     bool back, with_gradient;
     std::vector<std::vector<Step>> steps;  // of each part
@@ -223,8 +240,8 @@ class TrajectoryFunction : public torch::autograd::Function<TrajectoryFunction> 
     std::vector<RowPart> parts() const { return row_parts(grid, map->rows_at_once()); }
     Field field_of(const RowPart& part) const {
       std::vector<torch::Tensor> own;
-      for (const auto& probe : probes) own.push_back(part.rows_of(probe));
-      return {*map, part.grid, std::move(own), weight};
+      for (const auto& v : signs) own.push_back(part.rows_of(v));
+      return {*map, part.grid, std::move(own), exact};
     }
   };
 
@@ -271,28 +288,20 @@ class TrajectoryFunction : public torch::autograd::Function<TrajectoryFunction> 
   }
 };
 
-// Probes of a batch, and what each weighs: all unit vectors, or random signs.
-std::vector<torch::Tensor> make_probes(const torch::Tensor& rows, int64_t n, uint64_t index,
-                                       const LogDetEstimator& how) {
+// The random signs of a batch, one tensor for each probe.
+std::vector<torch::Tensor> make_signs(const torch::Tensor& rows, int64_t n, uint64_t index,
+                                      const LogDetEstimator& how) {
   const int64_t each = rows.numel() / n;
-  std::vector<torch::Tensor> probes;
-  if (how.probes > 0 && how.method == LogDetEstimator::Method::kExact) {
-    for (int64_t i = 0; i < each; ++i) {
-      auto unit = torch::zeros({n, each}, rows.options());
-      unit.select(1, i).fill_(1);
-      probes.push_back(unit.view(rows.sizes()));
-    }
-    return probes;
-  }
+  std::vector<torch::Tensor> all;
   for (int64_t p = 0; p < how.probes; ++p) {
     auto signs = torch::empty({n, each}, torch::kFloat32);
     for (int64_t i = 0; i < n; ++i) {
       how.fill_signs(signs.data_ptr<float>() + i * each, static_cast<size_t>(each),
                      how.keys[static_cast<size_t>(i)], index, static_cast<uint64_t>(p));
     }
-    probes.push_back(signs.to(rows.options()).view(rows.sizes()));
+    all.push_back(signs.to(rows.options()).view(rows.sizes()));
   }
-  return probes;
+  return all;
 }
 
 }  // namespace
@@ -310,10 +319,8 @@ Mapped ContinuousFlow::integrate(const torch::Tensor& x, bool back,
   call->map = map_.get();
   call->grid = {x.size(0), x.size(2), x.size(3)};
   variable_list inputs{to_rows(x)};
-  call->probes = make_probes(inputs[0].detach(), call->grid.n, index_, how);
-  call->weight = how.method == LogDetEstimator::Method::kExact
-                     ? 1
-                     : 1 / static_cast<double>(std::max<int64_t>(1, how.probes));
+  call->exact = how.probes > 0 && how.method == LogDetEstimator::Method::kExact;
+  if (!call->exact) call->signs = make_signs(inputs[0].detach(), call->grid.n, index_, how);
   const double rounding = x.scalar_type() == torch::kFloat64
                               ? std::numeric_limits<double>::epsilon()
                               : std::numeric_limits<float>::epsilon();

@@ -11,8 +11,8 @@ namespace pie {
 // x(0) -> x(1) along dx/dt = f(x, t), with d log_det/dt = tr df/dx; the inverse integrates back. f
 // is a network of images with one channel more, which holds t, and whose last channel is not used.
 //
-// Dormand and Prince's method of order 5(4), with steps for each item alone: they keep the error of
-// x below `tolerance` (1 + |x|), root mean square over its elements. The trace is exact
+// Dormand and Prince's method of order 5(4), with steps for each item alone: each step's error of
+// x is below `tolerance` (1 + |x|), root mean square over its elements. The trace is exact
 // (`forward(x)`), or estimated by the estimator's probes, which stay the same along a trajectory
 // (Hutchinson; its other options do not matter). Backward goes through the very steps taken, from
 // the x kept at each: the gradient is that of the values computed, and memory grows by one x a
@@ -24,6 +24,7 @@ class ContinuousFlow final : public Bijection {
   ContinuousFlow(Shape in, uint64_t index, double tolerance, const ContractiveMapFactory& make_map);
 
   bool estimates_log_det() const override { return true; }
+  bool inverts_fast() const override { return false; }
 
  private:
   Mapped do_forward(const torch::Tensor& x) override;

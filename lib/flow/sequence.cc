@@ -30,6 +30,11 @@ bool Sequence::estimates_log_det() const {
                      [](const auto& step) { return step->estimates_log_det(); });
 }
 
+bool Sequence::inverts_fast() const {
+  return std::all_of(steps_.begin(), steps_.end(),
+                     [](const auto& step) { return step->inverts_fast(); });
+}
+
 Mapped Sequence::do_forward(const torch::Tensor& x) { return do_estimate(x, LogDetEstimator()); }
 
 Mapped Sequence::do_estimate(const torch::Tensor& x, const LogDetEstimator& how) {

@@ -17,6 +17,7 @@ class Sequence final : public Bijection {
 
   Shape output_shape() const override;
   bool estimates_log_det() const override;
+  bool inverts_fast() const override;
   const std::vector<std::shared_ptr<Bijection>>& steps() const { return steps_; }
 
  private:

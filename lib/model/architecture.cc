@@ -84,12 +84,8 @@ std::shared_ptr<Bijection> make_transform(Shape shape, uint64_t index,
     std::vector<int64_t> kernels(static_cast<size_t>(block.depth) + 2, 1);
     kernels.front() = kernels.back() = kernel;
     const auto make_map = [&](int64_t channels, int64_t height, int64_t width) {
-      LipschitzNetOptions options{channels,     height,  width,
-                                  block.hidden, kernels, Activation::kSoftplus};
-      options.pre_activation = false;
-      options.coefficient = 0;
-      options.full_precision = true;
-      return std::make_shared<LipschitzNet>(options);
+      return std::make_shared<LipschitzNet>(
+          smooth_net_options(channels, height, width, block.hidden, kernels));
     };
     return std::make_shared<ContinuousFlow>(shape, index, block.tolerance, make_map);
   }
@@ -184,9 +180,14 @@ double least_parameters(const PieConfig& config) {
                  depth = static_cast<double>(block.depth);
     const double mixed = block.mixing == "lu" ? channels : static_cast<double>(block.reflections);
     const double ends = channels * (conv ? 9 : 1);
-    const double network = block.transform == "coupling"     ? ends + 2 * depth * hidden
-                           : block.transform == "continuous" ? 2 * ends + depth * hidden
-                                                             : 2 * channels * area + depth * hidden;
+    const double outputs = block.components > 0    ? 3 * static_cast<double>(block.components)
+                           : block.scale_clamp > 0 ? 2
+                                                   : 1;
+    double network = ends + 2 * depth * hidden;
+    if (block.transform == "continuous") network = 2 * ends + depth * hidden;
+    if (block.transform == "autoregressive") {
+      network = (1 + outputs) * channels * area + depth * hidden;
+    }
     least += static_cast<double>(block.steps) * (mixed * channels + hidden * network);
     channels = static_cast<double>(block.keep) / area;
   }

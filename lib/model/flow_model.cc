@@ -8,7 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/flow/act_norm.h"
 #include "lib/flow/recompute.h"
-#include "lib/nets/row_network.h"
+#include "lib/nets/mixed_precision.h"
 #include "lib/numerics/batches.h"
 #include "lib/numerics/gaussian.h"
 
@@ -191,6 +191,16 @@ void FlowModel::set_bfloat16_subnets(bool on) {
   for (const auto& module : modules()) {
     if (auto* net = dynamic_cast<MixedPrecision*>(module.get())) net->set_bfloat16(on);
   }
+}
+
+void FlowModel::set_recompute(bool on) {
+  if (on && !std::all_of(parts_.blocks.begin(), parts_.blocks.end(),
+                         [](const auto& block) { return block.flow->inverts_fast(); })) {
+    throw UsageError(
+        "train.recompute needs inverses as exact and fast as the way there: not those of "
+        "autoregressive and continuous steps");
+  }
+  recompute_ = on;
 }
 
 double FlowModel::certify() {

@@ -58,7 +58,8 @@ class FlowModel final : public LatentModel {
   void set_bfloat16_subnets(bool on) override;
 
   // While training: whether `log_likelihood` keeps activations or recomputes them from outputs.
-  void set_recompute(bool on) override { recompute_ = on; }
+  // Throws UsageError where an inverse is not made for that.
+  void set_recompute(bool on) override;
 
   torch::Tensor invert(const torch::Tensor& x, const FixedPointOptions& options,
                        std::vector<FixedPointReport>* reports) override;

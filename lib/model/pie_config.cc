@@ -34,6 +34,12 @@ PieBlockConfig parse_block(const Json& preset, const Json& json, const std::stri
   block.hidden = s.integer("hidden", 1, 4096);
   block.depth = s.integer("depth", 0, 16);
   block.components = s.has("components") ? s.integer("components", 0, 64) : 0;
+  if (block.components > 0 && block.transform != "autoregressive") {
+    throw UsageError("configuration: '" + s.where("components") + "' is of autoregressive steps");
+  }
+  if (s.has("tolerance") && block.transform != "continuous") {
+    throw UsageError("configuration: '" + s.where("tolerance") + "' is of continuous steps");
+  }
   const bool affine = block.transform != "continuous" && block.components == 0;
   block.scale_clamp = affine ? s.number("scale_clamp", 0, 8) : 0;
   block.tolerance = block.transform == "continuous" ? s.number("tolerance", 1e-12, 0.1) : 0;

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "lib/nets/row_network.h"
+#include "lib/nets/mixed_precision.h"
 #include "lib/numerics/subnet.h"
 
 namespace pie {

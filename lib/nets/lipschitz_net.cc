@@ -153,6 +153,16 @@ class LipschitzNet::Pass final : public ContractiveMap::Linearization {
   std::vector<torch::Tensor> weights_, transposed_, inputs_, slopes_, curvatures_;
 };
 
+LipschitzNetOptions smooth_net_options(int64_t channels, int64_t height, int64_t width,
+                                       int64_t hidden, std::vector<int64_t> kernels) {
+  LipschitzNetOptions options{
+      channels, height, width, hidden, std::move(kernels), Activation::kSoftplus};
+  options.pre_activation = false;
+  options.coefficient = 0;
+  options.full_precision = true;
+  return options;
+}
+
 LipschitzNet::LipschitzNet(const LipschitzNetOptions& options) : options_(options) {
   const size_t count = options.kernels.size();
   for (size_t i = 0; i < count; ++i) {

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "lib/nets/row_network.h"
+#include "lib/nets/mixed_precision.h"
 #include "lib/numerics/activation.h"
 #include "lib/numerics/contractive_map.h"
 
@@ -23,6 +23,11 @@ struct LipschitzNetOptions {
   bool always_scale = false;    // to norm c exactly; else only from above c
   bool full_precision = false;  // never bfloat16, whose rounding a solver takes for its own error
 };
+
+// Of an ordinary network: softplus, no bounds, no activation before the first layer, and nothing in
+// bfloat16. What the right side of a differential equation needs.
+LipschitzNetOptions smooth_net_options(int64_t channels, int64_t height, int64_t width,
+                                       int64_t hidden, std::vector<int64_t> kernels);
 
 // g = W_n phi ... W_2 phi W_1 phi (i-ResNet) with gradients written by hand: every layer is a
 // matrix product over rows of pixels. Its Lipschitz constant is at most c^n, because the norm of

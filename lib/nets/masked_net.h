@@ -6,16 +6,19 @@
 #include <utility>
 #include <vector>
 
-#include "lib/nets/row_network.h"
+#include "lib/nets/mixed_precision.h"
 #include "lib/numerics/autoregressive_net.h"
 
 namespace pie {
 
 struct MaskedNetOptions {
-  int64_t numbers, parameters;  // D, P
+  int64_t numbers, parameters;  // D, at most kMostNumbers; P
   int64_t hidden = 512;
   int64_t depth = 1;  // hidden-to-hidden layers between the first and the last
 };
+
+// More would have to be found one after the other than anyone waits for.
+constexpr int64_t kMostNumbers = int64_t{1} << 16;
 
 // D -> hidden -> ReLU -> [hidden -> ReLU] x depth -> P * D, fully connected but for what a mask
 // takes away: a hidden unit of degree m sees numbers up to m and units of degree up to m, the
@@ -26,6 +29,7 @@ struct MaskedNetOptions {
 // sequence, but together only the multiplications of one `forward`.
 class MaskedNet final : public AutoregressiveNet, public MixedPrecision {
  public:
+  // Throws ShapeError for more than kMostNumbers.
   explicit MaskedNet(const MaskedNetOptions& options);
 
   torch::Tensor forward(const torch::Tensor& x) override;
@@ -40,7 +44,8 @@ class MaskedNet final : public AutoregressiveNet, public MixedPrecision {
   MaskedNetOptions options_;
   bool bfloat16_ = false;
   std::vector<torch::Tensor> weights_, biases_;  // of `row_network` with kernel 1, not masked
-  std::vector<torch::Tensor> masks_;             // 0 and 1, as the weights
+  // Of each layer's inputs and outputs: an output sees the inputs up to its degree. int64, CPU.
+  std::vector<torch::Tensor> seen_, seeing_;
 };
 
 }  // namespace pie

@@ -10,15 +10,6 @@
 
 namespace pie {
 
-// A network whose products may be bfloat16; its inputs, outputs, weights and gradients keep their
-// number type.
-class MixedPrecision {
- public:
-  virtual ~MixedPrecision() = default;
-  // Anything but bfloat16 means "as the weights".
-  virtual void set_bfloat16(bool on) = 0;
-};
-
 // in -> ReLU -> ... -> ReLU -> out with hand-written gradients, not twice differentiable. rows:
 // [N*H*W, in], float32 or float64. The first and the last layer are convolutions with `kernel`,
 // zero-padded: weights[0] is [kernel^2 * in, hidden], the last [hidden, kernel^2 * out], rows

@@ -1,4 +1,5 @@
-// The contract between residual blocks and the Lipschitz-bounded networks inside them.
+// The contract between residual blocks, or continuous flows, and the networks inside them:
+// Lipschitz-bounded ones, or for the latter any.
 #pragma once
 
 #include <torch/torch.h>

@@ -25,7 +25,8 @@ inline float exponential(float x) {
                                 r * (4.16666380e-2F + r * (8.33345205e-3F + r * 1.39353084e-3F)))));
   int32_t bits;
   std::memcpy(&bits, &p, sizeof bits);
-  bits += static_cast<int32_t>(n) * (1 << 23);
+  const float power = n == n ? n : 0.0F;  // what is not a number stays that in p
+  bits += static_cast<int32_t>(power) * (1 << 23);
   float result;
   std::memcpy(&result, &bits, sizeof result);
   return result;

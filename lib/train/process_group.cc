@@ -99,7 +99,7 @@ struct ProcessGroup::Backend {
 };
 
 ProcessGroup::ProcessGroup(const ProcessPlace& place, std::chrono::milliseconds timeout,
-                           [[maybe_unused]] torch::Device device)
+                           [[maybe_unused]] std::optional<torch::Device> gpu)
     : place_(place), backend_(std::make_unique<Backend>()) {
   try {
     c10d::TCPStoreOptions options;
@@ -111,14 +111,14 @@ ProcessGroup::ProcessGroup(const ProcessPlace& place, std::chrono::milliseconds 
     const auto store = c10::make_intrusive<c10d::PrefixStore>(
         "pie", c10::make_intrusive<c10d::TCPStore>(place.address, options));
 #ifdef PIE_NCCL
-    if (device.is_cuda()) {
+    if (gpu) {
       // A process that waits in vain is told so, instead of being ended.
       for (const char* variable : {"NCCL_BLOCKING_WAIT", "TORCH_NCCL_BLOCKING_WAIT"}) {
         setenv(variable, "1", 0);
       }
       auto nccl = c10d::ProcessGroupNCCL::Options::create();
       nccl->timeout = timeout;
-      sends_from_ = device;
+      only_device_ = gpu;
       backend_->transport =
           c10::make_intrusive<c10d::ProcessGroupNCCL>(store, place.rank, place.size, nccl);
       return;
@@ -158,9 +158,8 @@ auto ProcessGroup::guarded(const char* what, const Step& step) const {
 template <typename Transfer>
 std::function<void()> ProcessGroup::transferred(const char* what, const torch::Tensor& values,
                                                 const Transfer& transfer) {
-  // Gloo takes tensors of GPUs too.
-  const bool sent = sends_from_.is_cpu() || values.device() == sends_from_;
-  const auto own = sent ? values : values.to(sends_from_);
+  const bool sent = !only_device_ || values.device() == *only_device_;
+  const auto own = sent ? values : values.to(*only_device_);
   const auto work = guarded(what, [&] {
     std::vector<at::Tensor> all{own};
     return transfer(all);
@@ -178,9 +177,8 @@ std::function<void()> ProcessGroup::begin_sum(const torch::Tensor& values) {
 }
 
 void ProcessGroup::share(const torch::Tensor& values) {
-  transferred("share weights", values, [&](std::vector<at::Tensor>& all) {
-    return backend_->transport->broadcast(all);
-  })();
+  transferred("share weights", values,
+              [&](std::vector<at::Tensor>& all) { return backend_->transport->broadcast(all); })();
 }
 
 void ProcessGroup::require_same(const std::string& text) {

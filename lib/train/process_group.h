@@ -30,10 +30,11 @@ std::optional<ProcessPlace> process_place();
 // process has ended, or does not come within the time.
 class ProcessGroup {
  public:
-  // Meets the others, to sum tensors of `device`: by Gloo, or by NCCL between GPUs where LibTorch and
-  // its headers were there when this was built. Tensors on the CPU can be summed all the same.
+  // Meets the others. They sum by Gloo, or by NCCL if this process has a GPU, `gpu` with its index,
+  // that none of the others has, and LibTorch and its headers had NCCL when this was built. Tensors
+  // of any device can be summed.
   ProcessGroup(const ProcessPlace& place, std::chrono::milliseconds timeout,
-               torch::Device device = torch::kCPU);
+               std::optional<torch::Device> gpu = {});
   ~ProcessGroup();
   ProcessGroup(const ProcessGroup&) = delete;
   ProcessGroup& operator=(const ProcessGroup&) = delete;
@@ -62,7 +63,7 @@ class ProcessGroup {
                                     const Transfer& transfer);
 
   ProcessPlace place_;
-  torch::Device sends_from_ = torch::kCPU;
+  std::optional<torch::Device> only_device_;  // whose tensors the transport takes; none: of all
   std::unique_ptr<Backend> backend_;
 };
 

@@ -29,7 +29,8 @@ struct TrainConfig {
   double class_weight;      // hybrid: of the cross-entropy against nats per dimension
   double weight_decay;      // AdamW: weights shrink by lr * this at each step
   bool recompute;           // activations from outputs instead of keeping them
-  LogDetEstimator log_det;  // of residual blocks; default: roulette behind 2 exact terms
+  LogDetEstimator log_det;  // of residual blocks, and the probes of continuous flows; default:
+                            // roulette behind 2 exact terms
 };
 
 // Reads the section "train" of a preset. Throws UsageError naming the key.

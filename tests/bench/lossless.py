@@ -3,7 +3,7 @@
 
   lossless.py BUILD MODEL IMAGES [--speed] [--coder CODER] [--images N]
 
-IMAGES is an IDX file or a folder of PNG files. A set of small images is given to the baselines as one
+IMAGES is an IDX file, a CIFAR file (.bin) or a folder of PNG files. A set of small images is given to the baselines as one
 large picture of all images, to JPEG XL also one by one. Every size is that of a file on disk; every
 coder's result is decoded and compared. Needs cjxl, djxl, cwebp, dwebp, optipng, xz and python3-pil.
 """
@@ -35,6 +35,9 @@ def load():
     path = pathlib.Path(args.images)
     if path.is_dir():
         return [np.array(Image.open(p)) for p in sorted(path.glob("*.png"))][: args.count]
+    if path.suffix == ".bin":
+        records = np.fromfile(path, np.uint8).reshape(-1, 3073)[: args.count]
+        return list(np.ascontiguousarray(records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)))
     data = (gzip.open if path.suffix == ".gz" else open)(path, "rb").read()
     n, h, w = struct.unpack(">3I", data[4:16])
     return list(np.frombuffer(data[16:], np.uint8).reshape(n, h, w)[: args.count])
@@ -56,7 +59,7 @@ raw.write_bytes(b"".join(image.tobytes() for image in images))
 def mosaic():
     columns = int(np.ceil(np.sqrt(len(images))))
     h, w = images[0].shape[:2]
-    page = np.zeros((-(-len(images) // columns) * h, columns * w), np.uint8)
+    page = np.zeros((-(-len(images) // columns) * h, columns * w) + images[0].shape[2:], np.uint8)
     for i, image in enumerate(images):
         page[i // columns * h:][:h, i % columns * w:][:, :w] = image
     return page
@@ -67,9 +70,13 @@ pngs = []
 for i, page in enumerate(pages):
     pngs.append(scratch / f"{i:05}.png")
     Image.fromarray(page).save(pngs[-1])
-# What pie reads: the set as one IDX file, or the same PNG files.
-if small:
-    inputs = [scratch / "set.idx"]
+# What pie reads: the set as one IDX or CIFAR file, or the same PNG files.
+set_name = "set.idx" if images[0].ndim == 2 else "set.bin"
+if small and images[0].ndim == 3:
+    inputs = [scratch / set_name]
+    inputs[0].write_bytes(b"".join(bytes(1) + image.transpose(2, 0, 1).tobytes() for image in images))
+elif small:
+    inputs = [scratch / set_name]
     inputs[0].write_bytes(struct.pack(">4I", 0x803, len(images), *images[0].shape) + raw.read_bytes())
 else:
     inputs = pngs
@@ -88,10 +95,10 @@ def pie(threads):
     codes = [scratch / "set.pie"] if small else [scratch / (p.name + ".pie") for p in pngs]
     decoded = scratch / "decoded"
     decoded.mkdir(exist_ok=True)
-    back = ["-o", decoded / "set.idx"] if small else ["--format", "ppm", "-O", decoded]
+    back = ["-o", decoded / set_name] if small else ["--format", "ppm", "-O", decoded]
     _, decode = run(tools / "pie-decode", "-q", "-f", "-T", threads, "-m", args.model, *back, *codes)
     if small:
-        assert (decoded / "set.idx").read_bytes() == inputs[0].read_bytes()
+        assert (decoded / set_name).read_bytes() == inputs[0].read_bytes()
     else:
         for png in pngs:
             found = next(decoded.glob(png.stem + "*.ppm"))

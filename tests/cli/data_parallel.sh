@@ -77,15 +77,19 @@ assert all(line["step"] == 200 for line in last), last
 assert max(abs(line["train_bits_per_dim"] - last[0]["train_bits_per_dim"]) for line in last) < 2e-4, last
 P
 
-# One that dies, one that hangs, and an interrupt: the others end, and the last step is saved.
+# One that dies, one that hangs, and an interrupt: the others end, and the last step is saved. A loaded
+# machine takes seconds to start both.
 for signal in KILL STOP TERM; do
   RANK=1 WORLD_SIZE=2 "$tools/pie-train" -T 1 "${tiny[@]}" --steps 1000000 -o "$signal.safetensors" \
-    --peer-timeout 2s 2>err.1 &
+    --peer-timeout 8s 2>err.1 &
   peer=$!
   RANK=0 WORLD_SIZE=2 timeout 60 "$tools/pie-train" -T 1 "${tiny[@]}" --steps 1000000 -o "$signal.safetensors" \
-    --peer-timeout 2s --save-every 0.2s 2>"$err" >"$out" &
+    --peer-timeout 8s --save-every 0.2s 2>"$err" >"$out" &
   first=$!
-  while [ ! -s "$signal.safetensors.state" ]; do sleep 0.05; done
+  while [ ! -s "$signal.safetensors.state" ]; do
+    kill -0 $first 2>/dev/null || fail "$signal: ended before it saved: $(cat "$err")"
+    sleep 0.05
+  done
   kill -s "$signal" $peer
   code=0
   wait $first || code=$?

@@ -184,9 +184,13 @@ for tool in pie-encode pie-decode flow-eval 'pie-sample -m x -o x' 'pie-train --
   expect 2 $tool --threads many
 done
 for tool in "pie-encode -m tiny a.png -o x" "pie-decode a.png.pie -o x" "flow-eval -m tiny a.png" "pie-sample -m tiny -o x.png"; do
-  expect 2 $tool -f --device cuda
-  says "--device cuda: "
+  expect 2 $tool -f --device cuda:999
+  says "--device cuda:999: "
 done
+expect 2 pie-decode -l a.png.pie --device nonsense
+says "--device nonsense: "
+# Exact models need no GPU.
+expect 0 pie-encode -f --device cuda:999 a.png -o exact.pie
 for device in cuda:999 cuda: gpu; do
   expect 2 pie-train --preset pie-mnist --data "$digits" --device $device -o x
   says "--device $device: "

@@ -58,10 +58,7 @@ BijectionCase make_autoregressive_case(const std::string& name, Shape in, double
 BijectionCase make_continuous_case(const std::string& name, Shape in,
                                    std::vector<int64_t> kernels) {
   const auto make_map = [=](int64_t channels, int64_t height, int64_t width) {
-    LipschitzNetOptions options{channels, height, width, 6, kernels, Activation::kSoftplus};
-    options.pre_activation = false;
-    options.coefficient = 0;
-    return std::make_shared<LipschitzNet>(options);
+    return std::make_shared<LipschitzNet>(smooth_net_options(channels, height, width, 6, kernels));
   };
   return make_case<ContinuousFlow>(name, in, uint64_t{0}, 1e-12, make_map);
 }

@@ -89,10 +89,8 @@ TEST(ContinuousFlows, SolveLinearEquations) {
 std::shared_ptr<ContinuousFlow> make_flow(Shape in) {
   torch::manual_seed(3);
   const auto make_map = [](int64_t channels, int64_t height, int64_t width) {
-    LipschitzNetOptions options{channels, height, width, 8, {3, 1, 3}, Activation::kSoftplus};
-    options.pre_activation = false;
-    options.coefficient = 0;
-    return std::make_shared<LipschitzNet>(options);
+    return std::make_shared<LipschitzNet>(
+        smooth_net_options(channels, height, width, 8, {3, 1, 3}));
   };
   auto flow = std::make_shared<ContinuousFlow>(in, 5, 1e-8, make_map);
   flow->to(torch::kFloat64);

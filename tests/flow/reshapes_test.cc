@@ -53,6 +53,16 @@ TEST(Reshapes, ReversalExchangesTheHalves) {
   EXPECT_TRUE(torch::equal(Reversal({4, 1, 2}).latent(x).reshape(-1), expected));
 }
 
+// The order is written nowhere but here: a model file holds the seed alone.
+TEST(Reshapes, ShuffleIsTheSameForEver) {
+  const auto x = torch::arange(8, torch::kFloat64).view({1, 8, 1, 1});
+  const auto order_of = [&](uint64_t seed) { return Shuffle({8, 1, 1}, seed).latent(x).view(-1); };
+  EXPECT_TRUE(torch::equal(order_of(0), torch::tensor({3, 1, 2, 4, 7, 6, 0, 5}, torch::kFloat64)))
+      << order_of(0);
+  EXPECT_TRUE(torch::equal(order_of(3), torch::tensor({2, 0, 7, 1, 4, 5, 3, 6}, torch::kFloat64)))
+      << order_of(3);
+}
+
 TEST(Reshapes, FlattenIsRowMajor) {
   const auto x = torch::arange(24, torch::kFloat64).view({1, 2, 3, 4});
   EXPECT_TRUE(torch::equal(Flatten({2, 3, 4}).latent(x).view(-1), x.view(-1)));

@@ -46,6 +46,11 @@ TEST(PieConfigs, WrongValuesAreNamed) {
            {"blocks.3.scale_clamp=9", "blocks.3.scale_clamp"},
            {"blocks.3.act_norm=1", "blocks.3.act_norm"},
            {"blocks.3.colour=1", "blocks.3.colour"},
+           {"blocks.1.transform=recurrent", "blocks.1.transform"},
+           {"blocks.1.mixing=cards", "blocks.1.mixing"},
+           // Of another transform than the block's: it would have no effect.
+           {"blocks.1.components=3", "blocks.1.components"},
+           {"blocks.1.tolerance=0.1", "blocks.1.tolerance"},
            {"conv.reflections=3.5", "blocks.0.reflections"},
            {"blocks=[]", "blocks"},
            {"blocks=7", "blocks"},

@@ -257,5 +257,15 @@ TEST(LipschitzNets, Bfloat16IsCloseToFloat32) {
   }
 }
 
+// What a solver sees has all digits, whatever the training's precision.
+TEST(LipschitzNets, SmoothOnesAreNeverBFloat16) {
+  torch::manual_seed(1);
+  LipschitzNet net(smooth_net_options(3, 4, 4, 16, {3, 1, 3}));
+  const auto x = normal_tensor({16, 3}, 2).to(torch::kFloat32);
+  const auto before = net.value(x, {1, 4, 4});
+  net.set_bfloat16(true);
+  EXPECT_TRUE(torch::equal(net.value(x, {1, 4, 4}), before));
+}
+
 }  // namespace
 }  // namespace pie

@@ -1,6 +1,7 @@
 // Masked networks: who sees whom, and numbers chosen one after the other.
 #include "lib/nets/masked_net.h"
 
+#include "lib/base/error.h"
 #include "tests/support/jacobian.h"
 #include "tests/support/tensors.h"
 
@@ -52,6 +53,18 @@ TEST(MaskedNets, NumbersAreChosenByTheParametersThatForwardGives) {
   }
 }
 
+// A trained model's weights stand where the degrees were when it was trained.
+TEST(MaskedNets, DegreesAreThoseOfTheFormat) {
+  torch::manual_seed(1);
+  MaskedNet net({5, 1, 7, 0});  // degrees 0 0 1 1 2 2 3
+  const auto weights = net.named_parameters()["weight0"].ne(0).to(torch::kInt64);
+  EXPECT_TRUE(torch::equal(weights.sum(0), torch::tensor({1, 1, 2, 2, 3, 3, 4})));
+  MaskedNet narrow({7, 1, 3, 0});  // degrees 0 2 4
+  EXPECT_TRUE(
+      torch::equal(narrow.named_parameters()["weight0"].ne(0).sum(0), torch::tensor({1, 3, 5})));
+  EXPECT_THROW(MaskedNet({kMostNumbers + 1, 1, 1, 0}), ShapeError);
+}
+
 TEST(MaskedNets, BFloat16ProductsAreNear) {
   torch::manual_seed(1);
   MaskedNet net({30, 2, 64, 1});
@@ -59,8 +72,10 @@ TEST(MaskedNets, BFloat16ProductsAreNear) {
   const auto x = normal_tensor({8, 30}, 5).to(torch::kFloat32);
   const auto exact = net.forward(x);
   net.set_bfloat16(true);
+  const auto near = net.forward(x);
   // Two roundings of 2^-9 a product, three layers deep; sums of random signs stay far below.
-  expect_close(net.forward(x), exact, 0.05 * exact.abs().max().item<double>());
+  expect_close(near, exact, 0.05 * exact.abs().max().item<double>());
+  EXPECT_GT(max_difference(near, exact), 0);
 }
 
 }  // namespace

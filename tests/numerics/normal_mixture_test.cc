@@ -13,13 +13,23 @@ NormalMixture mixture_of(int64_t components, double spread, uint64_t seed) {
 }
 
 TEST(NormalMixtures, OneComponentIsAnAffineMap) {
-  const auto mixture = mixture_of(1, 3, 1);
-  const auto x = normal_tensor({4, 6}, 4) * 20;  // far into both tails
-  const auto mapped = to_normal(x, mixture);
-  const auto deviation = mixture.log_deviations.select(1, 0);
-  const auto t = (x - mixture.means.select(1, 0)) * (-deviation).exp();
-  EXPECT_LT(((mapped.value - t) / (1 + t.abs())).abs().max().item<double>(), 1e-10);
-  EXPECT_LT(((mapped.log_slope + deviation) / (1 + t.square())).abs().max().item<double>(), 1e-10);
+  for (const auto dtype : {torch::kFloat64, torch::kFloat32}) {
+    const double epsilon = dtype == torch::kFloat64 ? 2.3e-16 : 1.2e-7;
+    for (const double scale : {1.0, 20.0, 1e4}) {  // far into both tails
+      const auto exact = mixture_of(1, 3, 1);
+      const NormalMixture mixture{exact.log_weights.to(dtype), exact.means.to(dtype),
+                                  exact.log_deviations.to(dtype)};
+      const auto x = (normal_tensor({4, 6}, 4) * scale).to(dtype).requires_grad_(true);
+      const auto mapped = to_normal(x, mixture);
+      const auto deviation = mixture.log_deviations.select(1, 0);
+      const auto t = (x - mixture.means.select(1, 0)) * (-deviation).exp();
+      // Newton's steps end where ln Phi, a number of t^2 / 2, has no more digits.
+      EXPECT_LT(((mapped.value - t) / (1 + t.abs())).abs().max().item<double>(), 1e3 * epsilon);
+      EXPECT_LT((mapped.log_slope + deviation).abs().max().item<double>(), 1e4 * epsilon);
+      const auto slope = torch::autograd::grad({mapped.value.sum()}, {x})[0];
+      EXPECT_LT((slope * deviation.exp() - 1).abs().max().item<double>(), 1e4 * epsilon);
+    }
+  }
 }
 
 TEST(NormalMixtures, ValueIsTheQuantileOfTheDistribution) {

@@ -51,8 +51,7 @@ void add_common_options(CLI::App& app, CommonOptions& options, const std::string
   app.add_option("--seed", options.seed, "Seed of all random numbers")
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--device", options.device,
-                 "Where to compute: cpu, cuda, or cuda:N")
+  app.add_option("--device", options.device, "Where to compute: cpu, cuda, or cuda:N")
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--precision", options.precision,
@@ -245,6 +244,10 @@ int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** a
               << PIE_TORCH_VERSION << "\n";
     if (options.verbose > 0) return load_engine(options).version(options);
     return 0;
+  }
+  if (!std::regex_match(options.device, std::regex("cpu|cuda(:[0-9]{1,3})?"))) {
+    log_error("--device " + options.device + ": a device is cpu, cuda, or cuda:N");
+    return static_cast<int>(ExitCode::kUsage);
   }
   return -1;
 }

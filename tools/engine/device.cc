@@ -11,9 +11,8 @@ namespace pie {
 
 torch::Device device_for(const CommonOptions& common, const std::optional<ProcessPlace>& place) {
   std::smatch match;
-  if (common.device == "cpu") return torch::kCPU;
   if (!std::regex_match(common.device, match, std::regex("cuda(?::([0-9]{1,3}))?"))) {
-    throw UsageError("--device " + common.device + ": a device is cpu, cuda, or cuda:N");
+    return torch::kCPU;
   }
   const auto count = static_cast<int>(torch::cuda::device_count());
   // Who started the processes may show each of them one alone.
@@ -31,9 +30,13 @@ torch::Device device_for(const CommonOptions& common, const std::optional<Proces
 }
 
 LoadedModel on_device(const CommonOptions& common, LoadedModel model) {
-  const auto device = device_for(common);
-  if (!model.model->discrete()) model.model->to(device);
+  if (!model.model->discrete()) model.model->to(device_for(common));
   return model;
+}
+
+bool has_own_gpu(const CommonOptions& common, const ProcessPlace& place) {
+  return common.device == "cuda" &&
+         static_cast<int>(torch::cuda::device_count()) >= place.local_size;
 }
 
 bool use_bfloat16(const std::string& precision, const Trainer& trainer, torch::Device device) {

@@ -11,9 +11,12 @@
 namespace pie {
 
 // The CPU, or a GPU: of those of this machine the one that is named, or each process its own.
-// Throws UsageError for what is none, or not here.
+// Throws UsageError where it is not there.
 torch::Device device_for(const CommonOptions& common,
                          const std::optional<ProcessPlace>& place = {});
+
+// Whether each process of this machine computes on a GPU that no other has.
+bool has_own_gpu(const CommonOptions& common, const ProcessPlace& place);
 
 // The model on that device. Exact models stay where every machine computes the same: on the CPU.
 LoadedModel on_device(const CommonOptions& common, LoadedModel model);

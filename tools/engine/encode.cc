@@ -37,8 +37,8 @@ class EncodeRun {
         options_(options),
         model_(options.coder == "floor"
                    ? floor_model()
-                   : on_device(common, find_model(options.model.empty() ? kDefaultModel
-                                                                         : options.model))),
+                   : on_device(common,
+                               find_model(options.model.empty() ? kDefaultModel : options.model))),
         outputs_(options.outputs) {
     if (options.images.size() == 1 && options.images[0].input.is_folder()) {
       root_ = options.images[0].input.path();

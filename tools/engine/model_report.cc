@@ -186,13 +186,16 @@ class Evaluation {
                                  {"pre_transform", r.pre_transform},
                                  {"offset", r.offset}};
     const bool exact = how.method == LogDetEstimator::Method::kExact;
-    // A continuous flow's log-det is the integral of a trace, not a series.
-    const bool series = !exact && can_.inversion;
+    // A continuous flow's log-det is the integral of a trace, not a series; the solver bounds the
+    // error of each of its steps only.
+    const bool trace = model_.model->estimates_log_det() && !can_.inversion;
+    const bool series = !exact && !trace;
     out["logdet"] = {{"method", exact || series ? to_string(how.method) : "trace"},
                      {"terms", series ? how.terms : 0},
                      {"probes", exact ? 0 : how.probes},
-                     {"bias_bound", finite_or_null(report_, "likelihood.logdet.bias_bound",
-                                                   r.log_det_bias_bound)}};
+                     {"bias_bound", trace ? Json()
+                                          : finite_or_null(report_, "likelihood.logdet.bias_bound",
+                                                           r.log_det_bias_bound)}};
     out["function_evaluations"] = r.evaluations;
   }
 

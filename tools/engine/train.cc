@@ -19,8 +19,8 @@
 #include "tools/common/files.h"
 #include "tools/common/run_main.h"
 #include "tools/engine/commands.h"
-#include "tools/engine/progress.h"
 #include "tools/engine/device.h"
+#include "tools/engine/progress.h"
 #include "tools/pie_train.h"
 
 namespace pie {
@@ -320,11 +320,12 @@ bool train(Trainer& trainer, const TrainRun& run, const CommonOptions& common,
   return whole;
 }
 
-std::unique_ptr<ProcessGroup> meet_others(const ProcessPlace& place, const TrainOptions& options,
-                                          torch::Device device) {
+std::unique_ptr<ProcessGroup> meet_others(const ProcessPlace& place, const CommonOptions& common,
+                                          const TrainOptions& options, torch::Device device) {
   const double seconds = parse_seconds("--peer-timeout", options.peer_timeout);
   return std::make_unique<ProcessGroup>(
-      place, std::chrono::milliseconds(std::llround(1000 * seconds)), device);
+      place, std::chrono::milliseconds(std::llround(1000 * seconds)),
+      has_own_gpu(common, place) ? std::optional(device) : std::nullopt);
 }
 
 // Each process sees the same images; the first one speaks of them. Those of one machine share it.
@@ -376,7 +377,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
     paths.add_input(path);
   }
 
-  const auto group = place ? meet_others(*place, options, device) : nullptr;
+  const auto group = place ? meet_others(*place, common, options, device) : nullptr;
   auto trainer = trainer_for(common, options, device);
   const bool labelled = trainer.config().task != "density";
   auto images = trainer.training_set(data, labelled ? labels_of(data, "--labels", options.labels,
