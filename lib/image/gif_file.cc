@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -37,8 +38,9 @@ class Decoder {
  public:
   Decoder(const FileView& file, std::uint64_t max_pixels) : file_(file) {
     check_dimensions(file.little16(6), file.little16(8), max_pixels, file.name);
-    gif_.reset(DGifOpen(this, read, nullptr));
-    check(gif_ == nullptr ? GIF_ERROR : GIF_OK);
+    int error = 0;
+    gif_.reset(DGifOpen(this, read, &error));
+    if (gif_ == nullptr) fail(error);
   }
 
   ImageFile decode() {
@@ -77,7 +79,11 @@ class Decoder {
   }
 
   void check(int outcome) const {
-    if (outcome == GIF_OK) return;
+    if (outcome != GIF_OK) fail(gif_->Error);
+  }
+
+  [[noreturn]] void fail(int error) const {
+    if (error == D_GIF_ERR_NOT_ENOUGH_MEM) throw std::bad_alloc();
     if (exhausted_) throw TruncatedError(file_.name + ": the image file ends early");
     throw damaged("data");
   }

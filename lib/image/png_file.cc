@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csetjmp>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -29,8 +30,17 @@ struct Input {
   std::size_t size;
   std::size_t offset = 0;
   bool ended = false;
+  bool no_memory = false;
   char message[128] = "";
 };
+
+// libpng says of too little memory what it says of damage.
+png_voidp allocate(png_structp png, png_alloc_size_t size) {
+  void* memory = std::malloc(size);
+  if (memory == nullptr) static_cast<Input*>(png_get_mem_ptr(png))->no_memory = true;
+  return memory;
+}
+void release(png_structp, png_voidp memory) { std::free(memory); }
 
 void read_input(png_structp png, png_bytep to, png_size_t count) {
   Input* input = static_cast<Input*>(png_get_io_ptr(png));
@@ -65,8 +75,8 @@ class Reader {
  public:
   Reader(const FileView& file, std::uint64_t max_pixels)
       : input_{file.data, file.size}, name_(file.name) {
-    png_ =
-        png_create_read_struct(PNG_LIBPNG_VER_STRING, input_.message, keep_message, ignore_warning);
+    png_ = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, input_.message, keep_message,
+                                    ignore_warning, &input_, allocate, release);
     info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
     if (info_ == nullptr) {
       png_destroy_read_struct(&png_, nullptr, nullptr);
@@ -186,6 +196,7 @@ class Reader {
   }
 
   [[noreturn]] void fail() const {
+    if (input_.no_memory) throw std::bad_alloc();
     if (input_.ended) throw TruncatedError(name_ + ": the PNG file ends early");
     throw DamagedError(name_ + ": the PNG file is damaged (" + input_.message + ")");
   }

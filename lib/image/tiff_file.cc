@@ -8,6 +8,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -112,8 +113,14 @@ class Reader {
     return DamagedError(file_.name + ": the TIFF file is damaged (" + cause + ")");
   }
   [[noreturn]] void fail() const {
+    const std::string message = message_.data();
+    // libtiff has no other way to say that memory was refused.
+    for (const char* words : {"Out of memory", "Not enough memory", "No space for ",
+                              "Failed to allocate", "Cannot allocate", "Unable to allocate"}) {
+      if (message.find(words) != std::string::npos) throw std::bad_alloc();
+    }
     if (ended_) throw TruncatedError(file_.name + ": the TIFF file ends early");
-    throw damaged(message_.data());
+    throw damaged(message);
   }
   UnsupportedError unsupported(const std::string& what) const {
     return UnsupportedError(file_.name + ": a TIFF file with " + what +

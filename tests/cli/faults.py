@@ -32,6 +32,8 @@ def faults(trial):
                 what = f"{name}, {call} {at} of {total}"
                 if code < 0 or code >= 128 or (code != 0 and call != "write" and not messages):
                     fail(f"{what}: exit code {code}: {messages[-500:]}")
+                if call == "alloc" and code > 1:
+                    fail(f"{what}: no memory is told as something else: exit code {code}: {messages[-500:]}")
                 trial.check(outputs, code, what)
                 codes[code] += 1
             print(f"{name:7} {call:7} {total:7} calls, {sum(codes.values()):5} failed in turn: {counted(codes)}",

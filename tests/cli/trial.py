@@ -21,6 +21,7 @@ commands = [
     ("list", ["pie-decode", "-l", "in.pie"], []),
     ("cut", ["pie-encode", "--layers", "1", "in.pie", "-o", "cut.pie"], ["cut.pie"]),
     ("encode", ["pie-encode", "-m", "model.safetensors", "in.png", "-o", "out.pie"], ["out.pie"]),
+    ("tiff", ["pie-encode", "--coder", "floor", "in.tiff", "-o", "tiff.pie"], ["tiff.pie"]),
     ("decode", ["pie-decode", "in.pie", "-o", "out.png"], ["out.png"]),
     ("train", ["pie-train", *tiny, "--data", "digits.gz[:16]", "-o", "new.safetensors"],
      ["new.safetensors", "new.safetensors.state"]),
@@ -70,6 +71,7 @@ class Trial:
         shutil.copy(testdata / "digits-images-idx3-ubyte.gz", self.folder / "digits.gz")
         self.require(["pie-train", *tiny, "--data", "digits.gz", "-o", "model.safetensors"])
         self.require(["pie-encode", "--coder", "model", "-m", "model.safetensors", "in.png", "-o", "in.pie"])
+        self.require(["pie-decode", "in.pie", "-o", "in.tiff"])
         self.before = contents(self.folder)
         self.wanted = {}
         for name, command, outputs in commands:

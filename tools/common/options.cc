@@ -210,6 +210,14 @@ std::string as_sentence(std::string message) {
   return message;
 }
 
+// cpu, cuda or cuda:N.
+bool names_device(const std::string& name) {
+  if (name == "cpu" || name == "cuda") return true;
+  const std::string number = name.substr(std::min<size_t>(name.size(), 5));
+  return name.rfind("cuda:", 0) == 0 && !number.empty() && number.size() < 4 &&
+         std::all_of(number.begin(), number.end(), [](unsigned char c) { return std::isdigit(c); });
+}
+
 }  // namespace
 
 int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** argv) {
@@ -245,7 +253,7 @@ int parse_command_line(CLI::App& app, CommonOptions& options, int argc, char** a
     if (options.verbose > 0) return load_engine(options).version(options);
     return 0;
   }
-  if (!std::regex_match(options.device, std::regex("cpu|cuda(:[0-9]{1,3})?"))) {
+  if (!names_device(options.device)) {
     log_error("--device " + options.device + ": a device is cpu, cuda, or cuda:N");
     return static_cast<int>(ExitCode::kUsage);
   }
