@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
@@ -26,6 +27,7 @@ struct Close {
 class Reader {
  public:
   Reader(const FileView& file, std::uint64_t max_pixels) : file_(file) {
+    errno = 0;
     // More than any strip of an image that we take.
     constexpr tmsize_t kMostAtOnce = tmsize_t{1} << 31;
     const std::unique_ptr<TIFFOpenOptions, decltype(&TIFFOpenOptionsFree)> options(
@@ -76,7 +78,10 @@ class Reader {
   };
 
   static int keep_message(TIFF*, void* self, const char*, const char* format, va_list values) {
-    auto& message = static_cast<Reader*>(self)->message_;
+    auto& reader = *static_cast<Reader*>(self);
+    auto& message = reader.message_;
+    // libtiff says of memory that was refused what it says of a file that asks for too much.
+    if (errno == ENOMEM) reader.no_memory_ = true;
     if (message[0] == 0) std::vsnprintf(message.data(), message.size(), format, values);
     return 1;
   }
@@ -113,14 +118,9 @@ class Reader {
     return DamagedError(file_.name + ": the TIFF file is damaged (" + cause + ")");
   }
   [[noreturn]] void fail() const {
-    const std::string message = message_.data();
-    // libtiff has no other way to say that memory was refused.
-    for (const char* words : {"Out of memory", "Not enough memory", "No space for ",
-                              "Failed to allocate", "Cannot allocate", "Unable to allocate"}) {
-      if (message.find(words) != std::string::npos) throw std::bad_alloc();
-    }
+    if (no_memory_) throw std::bad_alloc();
     if (ended_) throw TruncatedError(file_.name + ": the TIFF file ends early");
-    throw damaged(message);
+    throw damaged(message_.data());
   }
   UnsupportedError unsupported(const std::string& what) const {
     return UnsupportedError(file_.name + ": a TIFF file with " + what +
@@ -325,6 +325,7 @@ class Reader {
   const FileView& file_;
   std::uint64_t at_ = 0;
   bool ended_ = false;
+  bool no_memory_ = false;
   std::array<char, 256> message_{};
   std::unique_ptr<TIFF, Close> tiff_;
   ImageHeader header_;
