@@ -159,11 +159,13 @@ double Optimizer::sum_gradients() {
   }
   const int64_t total = parameters_.values.numel();
   std::vector<float*> gradients;
+  gradients.reserve(all.size());
   for (auto& gradient : all) gradients.push_back(gradient.data_ptr<float>());
   std::vector<double> squares(static_cast<size_t>((total + kChunk - 1) / kChunk));
   for_each_on_one_thread(squares.size(), [&](size_t chunk) {
     const auto first = static_cast<int64_t>(chunk) * kChunk;
     std::vector<const float*> others;
+    others.reserve(gradients.size());
     for (size_t r = 1; r < gradients.size(); ++r) others.push_back(gradients[r] + first);
     squares[chunk] = add_and_square(gradients[0] + first, others, std::min(kChunk, total - first));
   });

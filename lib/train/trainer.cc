@@ -211,14 +211,12 @@ Trainer::Batch Trainer::tensors(const TrainingSet::Batch& chosen, int64_t step) 
   return result;
 }
 
-TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrupted,
-                      const std::function<void(const TrainStatus&)>& report) {
+Trainer::Range Trainer::prepare(const TrainRun& run) {
   images_ = static_cast<int64_t>(run.data->size());
   if (optimizer_->steps == 0 && !initialized_) {
     model_->initialize(tensors(run.data->batch(0, false), 0).x);
   }
-  ProcessGroup* const group = run.group;
-  const Range range = group != nullptr ? start_with(*group, run) : Range{0, config_.batch};
+  const Range range = run.group != nullptr ? start_with(*run.group, run) : Range{0, config_.batch};
   if (optimizer_->steps == 0) optimizer_->average.copy_(flat_->values);
   const auto threads = std::clamp<int64_t>(range.last - range.first, 1, at::get_num_threads());
   while (static_cast<int64_t>(replicas_.size()) < threads) {
@@ -229,6 +227,13 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
   // Left by a step that failed.
   for (auto& gradient : flat_->gradients) gradient.zero_();
   for (const auto& replica : replicas_) replica->set_recompute(config_.recompute);
+  return range;
+}
+
+TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrupted,
+                      const std::function<void(const TrainStatus&)>& report) {
+  ProcessGroup* const group = run.group;
+  const Range range = prepare(run);
   const double elapsed_before = elapsed_s_;
   const int64_t first_step = optimizer_->steps;
   const auto start = std::chrono::steady_clock::now();

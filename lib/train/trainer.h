@@ -127,6 +127,8 @@ class Trainer {
   // The same; where a solver finds no end, what to do about it.
   Loss differentiate_or_explain(const Batch& dense, const Batch& labelled, int64_t step,
                                 const Range& range);
+  // Readies model and replicas for the next step; returns what this process takes of each batch.
+  Range prepare(const TrainRun& run);
   // Gives all processes of a run the same start, and this one its range. Throws UsageError if they
   // are not of the same run.
   Range start_with(ProcessGroup& group, const TrainRun& run);

@@ -321,7 +321,7 @@ class DecodeRun {
   // a set of images. Nothing where there is none for this part.
   std::vector<uint64_t> selected(uint64_t images, const std::map<uint64_t, std::string>& names,
                                  bool set) const {
-    const auto all = parse_selection(options_.select, images, names);
+    auto all = parse_selection(options_.select, images, names);
     if (options_.shard.is_all()) return all;
     std::set<std::string> known;
     for (const auto& [index, name] : names) {
