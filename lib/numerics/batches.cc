@@ -1,6 +1,7 @@
 #include "lib/numerics/batches.h"
 
 #include <ATen/Parallel.h>
+#include <pthread.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -64,7 +65,9 @@ class Workers {
     work();
     std::unique_lock<std::mutex> lock(mutex_);
     wanted_ = 0;
-    done_.wait(lock, [&] { return running_ == 0; });
+    // Also for those that have not yet begun to wait: at the end of the process, LibTorch must not
+    // be called by a thread that nobody knows of.
+    done_.wait(lock, [&] { return running_ == 0 && ready_ == count_; });
   }
 
  private:
@@ -78,7 +81,10 @@ class Workers {
 
   [[noreturn]] void serve() {
     const OneThread alone;
+    pthread_setname_np(pthread_self(), "pie-worker");
     std::unique_lock<std::mutex> lock(mutex_);
+    ++ready_;
+    done_.notify_one();
     for (;;) {
       wake_.wait(lock, [&] { return wanted_ > 0; });
       --wanted_;
@@ -93,7 +99,8 @@ class Workers {
 
   std::mutex in_use_, mutex_;
   std::condition_variable wake_, done_;
-  std::size_t count_ = 0, wanted_ = 0, running_ = 0;  // threads; yet to begin; at work
+  // Threads; those that can work; yet to begin; at work.
+  std::size_t count_ = 0, ready_ = 0, wanted_ = 0, running_ = 0;
   const std::function<void()>* work_ = nullptr;
 };
 

@@ -261,7 +261,7 @@ TrainEnd Trainer::run(const TrainRun& run, const std::function<bool()>& interrup
     if (step + 1 != run.stop_at && (time_limit_s_ > 0 || step + 1 < config_.steps)) {
       batches.begin(step + 1);
     }
-    auto loss = differentiate_or_explain(dense, labelled, step, range);
+    auto loss = differentiate(dense, labelled, step, range);
     if (exchange) {
       exchange->finish();
       loss = sum_over(*group, loss);
@@ -333,7 +333,7 @@ void Trainer::remember(const TrainStatus& status) {
 }
 
 Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, int64_t step,
-                                     Range range) {
+                                     Range range) try {
   const auto replicas = static_cast<int64_t>(replicas_.size());
   std::vector<Loss> losses(replicas_.size());
   // One level of parallelism, around everything: a step has a thousand small operations, of which
@@ -372,6 +372,9 @@ Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, 
     total.cross_entropy += loss.cross_entropy;
   }
   return total;
+} catch (const ConvergenceError& error) {
+  throw OperationError("training stopped at step " + std::to_string(step + 1) + ": " +
+                       error.what() + "; start again with a lower learning rate");
 }
 
 Trainer::Range Trainer::start_with(ProcessGroup& group, const TrainRun& run) {
@@ -397,16 +400,6 @@ Trainer::Loss Trainer::sum_over(ProcessGroup& group, const Loss& loss) {
   const auto sums = torch::tensor({loss.nats_per_dim, loss.cross_entropy}, torch::kFloat64);
   group.sum(sums);
   return {sums[0].item<double>(), sums[1].item<double>()};
-}
-
-Trainer::Loss Trainer::differentiate_or_explain(const Batch& dense, const Batch& labelled,
-                                                int64_t step, const Range& range) {
-  try {
-    return differentiate(dense, labelled, step, range);
-  } catch (const ConvergenceError& error) {
-    throw OperationError("training stopped at step " + std::to_string(step + 1) + ": " +
-                         error.what() + "; start again with a lower learning rate");
-  }
 }
 
 void Trainer::report_not_finite(const torch::Tensor& x, double loss, double norm) {

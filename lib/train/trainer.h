@@ -124,9 +124,6 @@ class Trainer {
   // of the batches' images in `range`: `dense` for the likelihood, `labelled` for the
   // cross-entropy, each of which may be empty. Returns that share of the loss.
   Loss differentiate(const Batch& dense, const Batch& labelled, int64_t step, Range range);
-  // The same; where a solver finds no end, what to do about it.
-  Loss differentiate_or_explain(const Batch& dense, const Batch& labelled, int64_t step,
-                                const Range& range);
   // Readies model and replicas for the next step; returns what this process takes of each batch.
   Range prepare(const TrainRun& run);
   // Gives all processes of a run the same start, and this one its range. Throws UsageError if they

@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <filesystem>
+#include <fstream>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <tuple>
 #include <vector>
@@ -23,6 +26,20 @@ class Threads {
  private:
   int before_;
 };
+
+// A thread that is still setting itself up while the process ends calls into LibTorch's ruins.
+TEST(Batches, AllThreadsWaitWhenItReturns) {
+  constexpr int kThreads = 14;
+  const Threads scope(kThreads);
+  for_each_on_one_thread(kThreads, [](size_t) {});
+  int ready = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm") >> std::ws, name);
+    ready += name == "pie-worker" ? 1 : 0;  // the last thing that it does before it waits
+  }
+  EXPECT_GE(ready, kThreads - 1);
+}
 
 TEST(Batches, CoverEveryIndexOnce) {
   for (const int threads : {1, 2, 5}) {
