@@ -8,17 +8,17 @@
 # cifar-classification, or all. DIR of --data has MNIST's four files (default: $MNIST, else
 # /usr/share/datasets/mnist), of --fashion Fashion-MNIST's (Debian's dataset-fashion-mnist), of --cifar
 # CIFAR-10's as distributed (data_batch_1.bin to data_batch_5.bin, test_batch.bin; default: $CIFAR10, else
-# /usr/share/datasets/cifar-10-batches-bin); the last 5,000 training images are held out. Models and pictures go to --out (default:
-# reproduced, or reproduced-quick); the tools are those in --bin (default: build/bin). A training that
-# was stopped goes on where it was when the same command is given again; a model that is finished is
-# used again. --quick trains for seconds on testdata/: it shows that all of it runs, its figures mean
-# nothing.
+# /usr/share/datasets/cifar-10-batches-bin); the last 5,000 training images are held out. Models and
+# pictures go to --out (default: reproduced, or reproduced-quick); the tools are those in --bin (default:
+# build/bin). A training that was stopped goes on where it was when the same command is given again; a
+# model that is finished is used again. --quick trains for seconds on testdata/: it shows that all of it
+# runs, its figures mean nothing.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 quick= data=${MNIST:-/usr/share/datasets/mnist} fashion=/usr/share/datasets/fashion-mnist
 cifar=${CIFAR10:-/usr/share/datasets/cifar-10-batches-bin}
 out= bin=$root/build/bin what=()
-usage() { sed -n '2,17s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit "$1"; }
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=1 ;;
@@ -297,8 +297,16 @@ convergence() {
   } | table
 }
 
+# evaluate_cifar NAMES METRIC: the reports on held-out images, $out/NAME-held-out.json, and on test images.
+evaluate_cifar() {
+  local name
+  evaluate "$1" --metrics "$2" "$cifar_held_out"
+  for name in $1; do cp "$out/$name.json" "$out/$name-held-out.json"; done
+  evaluate "$1" --metrics "$2" "$cifar_test"
+}
+
 cifar-likelihood() {
-  local images=("${cifar_train[@]}") validation=$cifar_held_out name label published row names= preset
+  local images=("${cifar_train[@]}") validation=$cifar_held_out name label published row names=
   local rows="realnvp-cifar10:Real_NVP:3.49 glow-cifar10:Glow:3.35 ffjord-cifar10:FFJORD:3.40 iresnet-cifar10-small:i-ResNet:3.45
     pie-cifar10:PIE:- pie-exact-cifar10:exact_PIE,_of_levels:-"
   for row in $rows; do
@@ -306,9 +314,7 @@ cifar-likelihood() {
     train_model "$name" 60 "$name"
     names+="$name "
   done
-  evaluate "$names" --metrics likelihood "$cifar_held_out"
-  for name in $names; do cp "$out/$name.json" "$out/$name-held-out.json"; done
-  evaluate "$names" --metrics likelihood "$cifar_test"
+  evaluate_cifar "$names" likelihood
   for name in $names; do training_speed "$name"; done
   echo "Likelihood of CIFAR-10, bits/dim, after the same time on one core"
   {
@@ -330,9 +336,7 @@ cifar-classification() {
   train_model cifar-iresnet-free 60 iresnet-cifar10-classifier --set block.coefficient=0
   train_model cifar-irevnet 60 irevnet-cifar10
   names="cifar-glow-affine cifar-glow-additive cifar-iresnet-glow cifar-iresnet cifar-iresnet-free cifar-irevnet"
-  evaluate "$names" --metrics classification "$cifar_held_out"
-  for name in $names; do cp "$out/$name.json" "$out/$name-held-out.json"; done
-  evaluate "$names" --metrics classification "$cifar_test"
+  evaluate_cifar "$names" classification
   echo "Classification of CIFAR-10, error in %"
   {
     echo "model|published|held out|test|parameters|steps"

@@ -6,6 +6,7 @@
 #include "lib/nets/row_network.h"
 
 namespace pie {
+
 CouplingNet::CouplingNet(const CouplingNetOptions& options) : options_(options) {
   const int64_t taps = options.kernel * options.kernel;
   const int64_t layers = options.depth + 2;

@@ -72,14 +72,11 @@ for i, page in enumerate(pages):
     Image.fromarray(page).save(pngs[-1])
 # What pie reads: the set as one IDX or CIFAR file, or the same PNG files.
 set_name = "set.idx" if images[0].ndim == 2 else "set.bin"
-if small and images[0].ndim == 3:
-    inputs = [scratch / set_name]
-    inputs[0].write_bytes(b"".join(bytes(1) + image.transpose(2, 0, 1).tobytes() for image in images))
-elif small:
-    inputs = [scratch / set_name]
+inputs = [scratch / set_name] if small else pngs
+if small and images[0].ndim == 2:
     inputs[0].write_bytes(struct.pack(">4I", 0x803, len(images), *images[0].shape) + raw.read_bytes())
-else:
-    inputs = pngs
+elif small:
+    inputs[0].write_bytes(b"".join(bytes(1) + image.transpose(2, 0, 1).tobytes() for image in images))
 
 
 def report(name, size):

@@ -5,7 +5,7 @@
 
 #include "lib/base/error.h"
 #include "lib/nets/lipschitz_net.h"
-#include "tests/support/tensors.h"
+#include "tests/support/gradients.h"
 
 namespace pie {
 namespace {
@@ -143,25 +143,10 @@ TEST(ContinuousFlows, GradientsOfEstimatesAreRight) {
     const auto mapped = flow->forward(x, how);
     return mapped.log_det.sum() + mapped.value.square().sum();
   };
-  loss().backward();
   auto variables = flow->named_parameters();
   variables.insert("x", x);
-  for (const auto& item : variables) {
-    SCOPED_TRACE(item.key());
-    const torch::NoGradGuard no_grad;
-    auto variable = item.value();
-    const auto direction = normal_tensor(variable.sizes().vec(), 9);
-    constexpr double kStep = 1e-5;
-    const auto start = variable.clone();
-    variable.copy_(start + kStep * direction);
-    const double above = loss().item<double>();
-    variable.copy_(start - kStep * direction);
-    const double below = loss().item<double>();
-    variable.copy_(start);
-    // Steps are chosen by x, at a tolerance of 1e-8.
-    EXPECT_NEAR((item.value().grad() * direction).sum().item<double>(),
-                (above - below) / (2 * kStep), 1e-4 * (1 + std::abs(above)));
-  }
+  // Steps are chosen by x, at a tolerance of 1e-8.
+  expect_right_gradients(variables, loss, 1e-5, 1e-4);
 }
 
 TEST(ContinuousFlows, WhatNeverEndsIsAnError) {

@@ -1,6 +1,7 @@
 // The hand-written network against the same one made of LibTorch's convolutions.
 #include "lib/nets/coupling_net.h"
 
+#include "tests/support/processor.h"
 #include "tests/support/tensors.h"
 
 namespace pie {
@@ -95,14 +96,6 @@ TEST(CouplingNets, StartAtZero) {
   CouplingNet net({3, 4});
   const auto x = normal_tensor({2, 3, 4, 4}, 7, torch::kFloat32);
   EXPECT_EQ(net.forward(x).abs().max().item<float>(), 0);
-}
-
-bool has_bfloat16() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16") != 0;
-#else
-  return false;
-#endif
 }
 
 // Each of the three products rounds two factors and a result to 8 bits, which moves the output by

@@ -15,6 +15,7 @@
 
 #include "lib/base/error.h"
 #include "lib/flow/bijection.h"
+#include "tests/support/gradients.h"
 #include "tests/support/jacobian.h"
 #include "tests/support/tensors.h"
 
@@ -130,29 +131,9 @@ TEST_P(BijectionContract, GradientsAreFiniteAndRight) {
     const auto mapped = layer_->forward(x);
     return (mapped.value * w).sum() + (mapped.log_det * v).sum();
   };
-  loss().backward();
   auto variables = layer_->named_parameters();
   variables.insert("x", x);
-  uint64_t seed = 10;
-  for (const auto& item : variables) {
-    SCOPED_TRACE(item.key());
-    const auto& gradient = item.value().grad();
-    ASSERT_TRUE(gradient.defined());
-    EXPECT_TRUE(all_finite(gradient));
-    const torch::NoGradGuard no_grad;
-    auto variable = item.value();
-    const auto direction = normal_tensor(variable.sizes().vec(), seed++);
-    constexpr double kStep = 1e-6;
-    const auto start = variable.clone();
-    variable.copy_(start + kStep * direction);
-    const double above = loss().item<double>();
-    variable.copy_(start - kStep * direction);
-    const double below = loss().item<double>();
-    variable.copy_(start);
-    // Rounding leaves about 1e-16 |loss| / step.
-    EXPECT_NEAR((gradient * direction).sum().item<double>(), (above - below) / (2 * kStep),
-                1e-7 * (1 + std::abs(above)));
-  }
+  expect_right_gradients(variables, loss, 1e-6, 1e-7);
 }
 
 TEST_P(BijectionContract, TrainingModeChangesNothing) {

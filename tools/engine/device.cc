@@ -3,21 +3,20 @@
 #include <ATen/Parallel.h>
 #include <torch/torch.h>
 
-#include <regex>
+#include <string>
 
 #include "lib/base/error.h"
 
 namespace pie {
 
 torch::Device device_for(const CommonOptions& common, const std::optional<ProcessPlace>& place) {
-  std::smatch match;
-  if (!std::regex_match(common.device, match, std::regex("cuda(?::([0-9]{1,3}))?"))) {
-    return torch::kCPU;
-  }
+  if (common.device == "cpu") return torch::kCPU;
   const auto count = static_cast<int>(torch::cuda::device_count());
   // Who started the processes may show each of them one alone.
   const int own = place && count > 1 ? place->local_rank : 0;
-  const int number = match[1].matched ? std::stoi(match[1]) : own;
+  const std::string prefix = "cuda:";  // options.cc has checked the rest
+  const bool named = common.device.size() > prefix.size();
+  const int number = named ? std::stoi(common.device.substr(prefix.size())) : own;
   if (number >= count) {
     throw UsageError("--device " + common.device + ": LibTorch " TORCH_VERSION " sees " +
                      std::to_string(count) + " CUDA devices here; see the manual's --device");
