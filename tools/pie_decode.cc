@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <iostream>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "lib/base/checksum.h"
 #include "lib/base/folder.h"
@@ -24,8 +23,6 @@
 
 namespace pie {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr const char* kExamples =
     "  pie-decode photo.png.pie              writes photo.png\n"

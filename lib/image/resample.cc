@@ -55,6 +55,12 @@ std::vector<Taps> taps_of(std::int64_t from, std::int64_t to, ResampleKernel ker
   return all;
 }
 
+// Catmull-Rom's weights of the samples -1, 0, 1 and 2 at `t` in [0, 1) between samples 0 and 1.
+std::array<double, 4> cubic_weights(double t) {
+  return {t * (2 * t - t * t - 1) / 2, (2 - 5 * t * t + 3 * t * t * t) / 2,
+          t * (1 + 4 * t - 3 * t * t) / 2, t * t * (t - 1) / 2};
+}
+
 std::uint8_t to_level(float value) {
   return static_cast<std::uint8_t>(std::clamp(std::lround(value), 0L, 255L));
 }
@@ -120,6 +126,38 @@ Bytes interpolate_plane(const Bytes& known, std::int64_t step, std::int64_t heig
                        result[static_cast<std::size_t>(y * width + x)] = static_cast<std::uint8_t>(
                            std::clamp<std::int64_t>((sum + kHalf) >> (2 * kCubicBits), 0, 255));
                      });
+  }
+  return result;
+}
+
+Image warp(const Image& image, const LinearMap& map) {
+  if (image.bits != 8) throw UsageError("only 8-bit images are warped");
+  const auto& g = image.shape;
+  const double middle_y = static_cast<double>(g.height - 1) / 2,
+               middle_x = static_cast<double>(g.width - 1) / 2;
+  Image result(g);
+  auto* to = result.samples.data();
+  for (std::int64_t row = 0; row < g.height; ++row) {
+    for (std::int64_t column = 0; column < g.width; ++column) {
+      const double dy = static_cast<double>(row) - middle_y,
+                   dx = static_cast<double>(column) - middle_x;
+      const double y = middle_y + map.yx * dx + map.yy * dy,
+                   x = middle_x + map.xx * dx + map.xy * dy;
+      const double top = std::floor(y), left = std::floor(x);
+      const auto rows = cubic_weights(y - top), columns = cubic_weights(x - left);
+      for (std::int64_t c = 0; c < g.channels; ++c) {
+        double sum = 0;
+        for (std::size_t i = 0; i < 4; ++i) {
+          const double at_y = std::clamp(top + static_cast<double>(i) - 1, 0.0, 2 * middle_y);
+          for (std::size_t j = 0; j < 4; ++j) {
+            const double at_x = std::clamp(left + static_cast<double>(j) - 1, 0.0, 2 * middle_x);
+            sum += rows[i] * columns[j] *
+                   image.at(static_cast<std::int64_t>(at_y), static_cast<std::int64_t>(at_x), c);
+          }
+        }
+        *to++ = to_level(static_cast<float>(sum));
+      }
+    }
   }
   return result;
 }

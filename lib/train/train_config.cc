@@ -31,7 +31,7 @@ TrainConfig parse_train_config(const Json& preset) {
       {"steps",          "batch",      "optimizer",      "lr",   "warmup_steps", "schedule",
        "clip_norm",      "ema_decay",  "validate_every", "flip", "crop",         "shift",
        "smallest_scale", "jpeg_share", "ycbcr_share",    "task", "labelled",     "class_weight",
-       "weight_decay",   "recompute",  "log_det"});
+       "weight_decay",   "recompute",  "log_det",        "warp"});
   TrainConfig config;
   config.steps = s.integer("steps", 1, 1000000000);
   config.batch = s.integer("batch", 1, 65536);
@@ -45,6 +45,7 @@ TrainConfig parse_train_config(const Json& preset) {
   config.flip = s.get<bool>("flip");
   config.crop = s.get<bool>("crop");
   config.shift = s.has("shift") ? s.integer("shift", 0, 64) : 0;
+  config.warp = s.has("warp") ? s.number("warp", 0, 0.5) : 0;
   const auto share = [&](const char* key, double low, double otherwise) {
     return s.has(key) ? s.number(key, low, 1) : otherwise;
   };

@@ -21,6 +21,8 @@ struct TrainConfig {
   int64_t validate_every;  // steps
   bool flip, crop;         // augmentation: mirror; random crop of images larger than the model's
   int64_t shift;           // augmentation: a random move by up to this many pixels each way
+  double warp;             // augmentation: a random linear map, whose elements are up to this from
+                           // the identity's, so that images are turned, sheared and scaled
   // Augmentation with what photographs go through: shrunk by a random factor from this to 1; the
   // shares that come back from JPEG files, and from YCbCr, half of these with half the chroma.
   double smallest_scale, jpeg_share, ycbcr_share;

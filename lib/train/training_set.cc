@@ -84,6 +84,10 @@ Image augment(Image image, const TrainConfig& config, const Shape& target, uint6
     image = random_part(image, config, target, choices);
   }
   if (config.flip && choices.below(2, 2) == 1) image = flip_horizontal(image);
+  if (config.warp > 0) {
+    const auto some = [&](uint64_t k) { return choices.between(k, -config.warp, config.warp); };
+    image = warp(image, {1 + some(10), some(11), some(12), 1 + some(13)});
+  }
   if (config.shift > 0) {
     const int64_t most = config.shift;
     image =

@@ -4,9 +4,11 @@ what the tools leave (trial.py). Usage: faults.py FOLDER_OF_TOOLS FAIL_CALL_LIBR
 MOST calls of a kind are tried in a command, evenly spread over all; 0: every one. Prints the counts by exit code."""
 import collections
 import os
+import socket
+import struct
 import sys
 
-from trial import commands, counted, fail, run, with_trial
+from trial import commands, counted, fail, run, start, with_trial
 
 library = os.path.abspath(sys.argv[2])
 most = int(sys.argv[3]) if len(sys.argv) > 3 else 12
@@ -18,6 +20,36 @@ def spread(total):
     return range(1, total + 1)
 
 
+class Server:
+    """A command in which one call after the other fails, from where it has loaded the engine (fail_call.cc)."""
+
+    def __init__(self, folder, command, environment):
+        self.connection, theirs = socket.socketpair()
+        self.connection.settimeout(120)
+        self.command = command
+        self.messages = folder.parent / "messages"
+        with open(self.messages, "ab") as out, theirs:
+            self.process = start(folder, command, {**environment, "FAIL_SERVER": str(theirs.fileno())}, out=out,
+                                 pass_fds=[theirs.fileno()])
+        calls = self.connection.recv(8)
+        # How many calls come before that; all where the engine is not loaded.
+        self.calls_before = struct.unpack("q", calls)[0] if calls else sys.maxsize
+
+    def run(self, at):
+        """Exit code and messages of the command in which call `at` fails."""
+        os.truncate(self.messages, 0)
+        self.connection.send(struct.pack("q", at))
+        try:
+            (status,) = struct.unpack("i", self.connection.recv(4))
+        except TimeoutError:
+            fail(f"{self.command} hangs where call {at} fails")
+        return os.waitstatus_to_exitcode(status), self.messages.read_text(errors="replace")
+
+    def end(self):
+        self.connection.close()
+        self.process.wait()
+
+
 def faults(trial):
     count = trial.folder.parent / "count"
     for name, command, outputs in commands:
@@ -27,8 +59,14 @@ def faults(trial):
             trial.check(outputs, 0, name)
             total = int(count.read_text())
             codes = collections.Counter()
+            server = Server(trial.folder, command, environment)
+            if server.calls_before == sys.maxsize:
+                trial.check(outputs, 0, name)
             for at in spread(total):
-                code, messages = run(trial.folder, command, {**environment, "FAIL_AT": str(at)})
+                if at <= server.calls_before:
+                    code, messages = run(trial.folder, command, {**environment, "FAIL_AT": str(at)})
+                else:
+                    code, messages = server.run(at)
                 what = f"{name}, {call} {at} of {total}"
                 if code < 0 or code >= 128 or (code != 0 and call != "write" and not messages):
                     fail(f"{what}: exit code {code}: {messages[-500:]}")
@@ -36,6 +74,7 @@ def faults(trial):
                     fail(f"{what}: no memory is told as something else: exit code {code}: {messages[-500:]}")
                 trial.check(outputs, code, what)
                 codes[code] += 1
+            server.end()
             print(f"{name:7} {call:7} {total:7} calls, {sum(codes.values()):5} failed in turn: {counted(codes)}",
                   flush=True)
 

@@ -32,11 +32,11 @@ def fail(message):
     sys.exit(f"FAILED: {message}")
 
 
-def start(folder, command, environment=(), before=(), out=subprocess.PIPE):
+def start(folder, command, environment=(), before=(), out=subprocess.PIPE, pass_fds=()):
     """A tool at work in a folder; `before` stands before it on the command line."""
     variables = {**os.environ, "PIE_MODEL_PATH": str(folder), "GOMP_SPINCOUNT": "0", **dict(environment)}
     return subprocess.Popen([*before, f"{tools}/{command[0]}", "-T", "1", *command[1:]], cwd=folder, env=variables,
-                            stdout=out, stderr=subprocess.STDOUT)
+                            stdout=out, stderr=subprocess.STDOUT, pass_fds=pass_fds)
 
 
 def run(folder, command, environment=(), before=()):

@@ -87,6 +87,42 @@ TEST(Shrink, MirrorImagesShrinkToMirrorImages) {
   }
 }
 
+TEST(Warp, ByMapsOfTheGridIsExact) {
+  for (const std::int64_t side : {1, 6, 7}) {
+    const auto image = noise_image({3, side, side});
+    EXPECT_EQ(warp(image, {1, 0, 0, 1}), image);
+    EXPECT_EQ(warp(image, {-1, 0, 0, 1}), flip_horizontal(image));
+    const auto turned = warp(image, {0, 1, -1, 0});
+    for (std::int64_t y = 0; y < side; ++y) {
+      for (std::int64_t x = 0; x < side; ++x) {
+        EXPECT_EQ(turned.at(y, x, 1), image.at(side - 1 - x, y, 1)) << y << " " << x;
+      }
+    }
+  }
+}
+
+// Away from edges, a ramp's warp is the ramp that the map says.
+TEST(Warp, RampsStayStraight) {
+  Image ramp({1, 21, 25});
+  for (int y = 0; y < 21; ++y) {
+    for (int x = 0; x < 25; ++x) ramp.set(y, x, 0, 128 + 6 * (x - 12) - 4 * (y - 10));
+  }
+  const LinearMap map{1.1, -0.2, 0.15, 0.8};
+  const auto warped = warp(ramp, map);
+  for (int dy = -6; dy <= 6; ++dy) {
+    for (int dx = -6; dx <= 6; ++dx) {
+      const double expected =
+          128 + 6 * (map.xx * dx + map.xy * dy) - 4 * (map.yx * dx + map.yy * dy);
+      EXPECT_NEAR(warped.at(10 + dy, 12 + dx), expected, 0.5 + 1e-9);
+    }
+  }
+}
+
+TEST(Warp, KeepsFlatImagesAndRefusesDeepOnes) {
+  EXPECT_EQ(warp(flat_image({2, 5, 9}, 255), {1.4, 0.3, -0.2, 0.7}), flat_image({2, 5, 9}, 255));
+  EXPECT_THROW(warp(noise_image({1, 4, 4}, 16), {1, 0, 0, 1}), UsageError);
+}
+
 TEST(Shrink, RefusesToEnlarge) {
   const auto image = noise_image({3, 8, 9});
   for (const auto kernel : kKernels) {

@@ -2,17 +2,15 @@
 #include "lib/model/safetensors.h"
 
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "lib/base/bytes.h"
 #include "lib/base/checksum.h"
+#include "lib/store/json.h"
 #include "tests/image/image_test_files.h"
 #include "tests/support/tensors.h"
 
 namespace pie {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 TensorFile example_tensors() {
   return {{{"title", "a \"quoted\" text\n"}},

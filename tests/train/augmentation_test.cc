@@ -70,8 +70,9 @@ class Augmentations : public TestWithFolder {
 
 TEST_F(Augmentations, AreFunctionsOfSeedEpochAndIndex) {
   put_noise({3, 20, 31});
-  const Json all = {{"flip", true},          {"crop", true},      {"shift", 2},
-                    {"smallest_scale", 0.3}, {"jpeg_share", 0.4}, {"ycbcr_share", 0.4}};
+  const Json all = {
+      {"flip", true},      {"crop", true},       {"shift", 2}, {"smallest_scale", 0.3},
+      {"jpeg_share", 0.4}, {"ycbcr_share", 0.4}, {"warp", 0.2}};
   const auto expected = augmented(config(all), kColours);
   EXPECT_EQ(augmented(config(all), kColours), expected);
   EXPECT_EQ(augmented(config(all, 4), kColours), expected);

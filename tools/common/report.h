@@ -2,12 +2,11 @@
 #pragma once
 
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <string>
 
-namespace pie {
+#include "lib/store/json.h"
 
-using Json = nlohmann::ordered_json;
+namespace pie {
 
 // `value`, or null with `name` added to report["warnings"] if it is not finite.
 Json finite_or_null(Json& report, const std::string& name, double value);
