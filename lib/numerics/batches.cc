@@ -12,8 +12,11 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
+
+#include "lib/base/thread_storage.h"
 
 namespace pie {
 namespace {
@@ -79,7 +82,15 @@ class Workers {
     }
   }
 
-  [[noreturn]] void serve() {
+  void serve() {
+    try {
+      take_thread_storage();
+    } catch (const std::bad_alloc&) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      --count_;
+      done_.notify_one();
+      return;
+    }
     const OneThread alone;
     pthread_setname_np(pthread_self(), "pie-worker");
     std::unique_lock<std::mutex> lock(mutex_);

@@ -3,14 +3,16 @@
 //   FAIL_CALL   alloc, open, write, fsync or rename
 //   FAIL_AT     which of them, 1 the first after main has begun; 0: none
 //   FAIL_COUNT  a file that gets, at the end, how many there were
-//   FAIL_SERVER a socket: when the engine has been loaded, which takes most of a short run, says
-//   how
-//               many there were until then (int64), and for each FAIL_AT that it reads (int64) lets
-//               a copy of the process go on from there and says how that ended (int32, as waitpid)
+//   FAIL_SERVER a socket: behind the loading of the engine, which takes most of a short run, says
+//               how many there were until then (int64), and for each FAIL_AT that it reads (int64)
+//               lets a copy of the process go on from there and says how that ended (int32, as
+//               waitpid does)
 // What happens while libraries are loaded is passed over, for a constructor cannot fail, and so is
 // what they ask the kernel about processors: Debian's libcpuinfo (0.0~git20220617), which LibTorch
 // calls, reads through a null pointer where it cannot open one of these files. So is the memory of
-// oneDNN (2.6), whose kernels for gradients in bfloat16 write where none was given.
+// oneDNN (2.6), whose kernels for gradients in bfloat16 write where none was given, and what glibc
+// allocates for thread-local data, without which it ends the process; the tools ask for that
+// beforehand (take_thread_storage).
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -34,6 +36,12 @@ const char* kind = "";
 
 // Whether this call has to fail.
 bool fails(const char* call) { return armed && std::strcmp(kind, call) == 0 && ++calls == fail_at; }
+
+// Whether a library whose name has `name` in it called what returns to `place`.
+bool called_by(const char* name, const void* place) {
+  Dl_info caller{};
+  return dladdr(place, &caller) != 0 && std::strstr(caller.dli_fname, name) != nullptr;
+}
 
 template <typename Function>
 Function* original(Function*, const char* name) {
@@ -94,7 +102,6 @@ int main_with_faults(int argc, char** argv, char** environment) {
 extern "C" void* mi_malloc(std::size_t size);
 extern "C" void* mi_malloc_aligned(std::size_t size, std::size_t alignment);
 
-PIE_FAULTY("alloc", ENOMEM, nullptr, void*, malloc, (std::size_t size), (size))
 PIE_FAULTY("alloc", ENOMEM, nullptr, void*, realloc, (void* memory, std::size_t size),
            (memory, size))
 PIE_FAULTY("alloc", ENOMEM, nullptr, void*, mi_malloc, (std::size_t size), (size))
@@ -106,12 +113,20 @@ PIE_FAULTY("fsync", EIO, -1, int, fsync, (int fd), (fd))
 PIE_FAULTY("rename", EACCES, -1, int, rename, (const char* from, const char* to), (from, to))
 PIE_FAULTY("rename", EPERM, -1, int, link, (const char* from, const char* to), (from, to))
 
+extern "C" void* malloc(std::size_t size) {
+  static const auto real = original(&malloc, "malloc");
+  if (fails("alloc") && !called_by("ld-linux", __builtin_return_address(0))) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  return real(size);
+}
+
 extern "C" int posix_memalign(void** result, std::size_t alignment, std::size_t size) {
   static const auto real = original(&posix_memalign, "posix_memalign");
-  Dl_info caller{};
-  const bool of_onednn = dladdr(__builtin_return_address(0), &caller) != 0 &&
-                         std::strstr(caller.dli_fname, "libdnnl") != nullptr;
-  return !of_onednn && fails("alloc") ? ENOMEM : real(result, alignment, size);
+  return fails("alloc") && !called_by("libdnnl", __builtin_return_address(0))
+             ? ENOMEM
+             : real(result, alignment, size);
 }
 
 extern "C" int open(const char* path, int flags, ...) {

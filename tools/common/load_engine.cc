@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/base/thread_storage.h"
 #include "tools/common/allocation.h"
 
 namespace pie {
@@ -134,6 +135,7 @@ const Engine& load_engine(const CommonOptions& common) {
   // is had when the engine is opened.
   constexpr std::size_t kOfThread = std::size_t{128} << 20, kMore = std::size_t{64} << 20;
   require_room(kMore + static_cast<std::size_t>(thread_count(common)) * kOfThread, "OpenBLAS");
+  take_thread_storage();
   const auto& engine = *reinterpret_cast<decltype(&pie_open_engine)>(symbol)(common);
   if (common.max_memory > 0) limit_memory(common.max_memory);
   return engine;
