@@ -47,7 +47,25 @@ std::vector<Search> searches_for(const Shape& image, const ItemCoding& how) {
   return searches;
 }
 
-// The smallest code of each item.
+Image decode_code(ByteSpan code, const Shape& shape, int sample_bits) {
+  return is_webp_code(code) && sample_bits == 8 ? decode_webp_code(code, shape)
+                                                : decode_jxl(code, shape, sample_bits);
+}
+
+// libwebp (1.2.4) may say that all is well where its memory has ended in the middle of a code.
+void require_right(const Bytes& code, const Image& image) {
+  bool right = false;
+  try {
+    right = decode_code({code.data(), code.size()}, image.shape, image.bits) == image;
+  } catch (const DamagedError&) {
+  }
+  if (!right) {
+    throw OperationError(
+        "what libjxl or libwebp has coded is not the image; is there enough memory?");
+  }
+}
+
+// The smallest code of each item, decoded and compared.
 std::vector<Bytes> codes_of(const ImageSet& items, const ItemCoding& how) {
   if (items.empty()) return {};
   const auto searches = searches_for(image_of(items, 0, how.sample_bits).shape, how);
@@ -63,6 +81,9 @@ std::vector<Bytes> codes_of(const ImageSet& items, const ItemCoding& how) {
         *std::min_element(first, first + static_cast<std::ptrdiff_t>(tries),
                           [](const Bytes& a, const Bytes& b) { return a.size() < b.size(); })));
   }
+  for_each_batch(items.size(), 1, [&](size_t i, size_t) {
+    require_right(smallest[i], image_of(items, i, how.sample_bits));
+  });
   return smallest;
 }
 
@@ -129,9 +150,7 @@ class FloorCoder final : public ItemCoder {
     ByteReader reader(codes.data(), codes.size());
     for (size_t i = 0; i < count; ++i) {
       const auto code = reader.raw(reader.varint());
-      const auto image = is_webp_code(code) && sample_bits == 8
-                             ? decode_webp_code(code, shape)
-                             : decode_jxl(code, shape, sample_bits);
+      const auto image = decode_code(code, shape, sample_bits);
       samples.insert(samples.end(), image.samples.begin(), image.samples.end());
     }
     if (!reader.at_end()) throw DamagedError("bytes behind the last image");

@@ -216,8 +216,9 @@ std::unique_ptr<ContractiveMap::Linearization> LipschitzNet::linearize(const tor
 int64_t LipschitzNet::rows_at_once() const {
   constexpr int64_t kOfGpus = int64_t{1} << 18;  // enough to keep them busy
   if (!layers_.front().weight.device().is_cpu()) return kOfGpus;
-  // A pass keeps about ten [rows, hidden] matrices; 1 MB of them stays in most second-level caches.
-  return std::max<int64_t>(64, (int64_t{1} << 20) / (10 * options_.hidden * (bfloat16_ ? 2 : 4)));
+  // A pass keeps about ten [rows, hidden] matrices; 8 MB of them stay in most third-level caches,
+  // and calls of LibTorch's operators cost little beside their work.
+  return std::max<int64_t>(64, (int64_t{1} << 23) / (10 * options_.hidden * (bfloat16_ ? 2 : 4)));
 }
 
 double LipschitzNet::norm_bound(const Layer& layer) const {

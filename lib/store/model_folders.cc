@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 #include <sstream>
+#include <system_error>
 
 #include "lib/base/error.h"
 #include "lib/store/model_header.h"
@@ -27,6 +28,20 @@ std::string installed_models() {
   return (library / PIE_MODELS_FROM_LIBRARY).lexically_normal().string();
 }
 
+// The entries of `folder` that have this suffix.
+std::vector<fs::path> entries_with(const std::string& suffix, const std::string& folder) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  fs::directory_iterator it(folder, error);
+  for (; !error && it != fs::directory_iterator(); it.increment(error)) {
+    if (it->path().extension() == suffix) entries.push_back(it->path());
+  }
+  const bool absent = error == std::errc::no_such_file_or_directory ||
+                      error == std::errc::not_a_directory || error == std::errc::permission_denied;
+  if (error && !absent) throw OperationError(folder + ": " + error.message());
+  return entries;
+}
+
 }  // namespace
 
 std::vector<std::string> model_folders() {
@@ -45,10 +60,7 @@ std::vector<std::string> model_folders() {
 std::vector<std::string> names_in_store(const std::string& suffix) {
   std::set<std::string> names;
   for (const auto& folder : model_folders()) {
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-      if (entry.path().extension() == suffix) names.insert(entry.path().stem().string());
-    }
+    for (const auto& path : entries_with(suffix, folder)) names.insert(path.stem().string());
   }
   return {names.begin(), names.end()};
 }
@@ -66,11 +78,9 @@ std::vector<std::string> model_paths() {
   std::vector<std::string> all;
   for (const auto& folder : model_folders()) {
     std::vector<std::string> paths;
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-      if (entry.path().extension() == ".safetensors" && entry.is_regular_file(ignored)) {
-        paths.push_back(entry.path().string());
-      }
+    for (const auto& path : entries_with(".safetensors", folder)) {
+      std::error_code ignored;
+      if (fs::is_regular_file(path, ignored)) paths.push_back(path.string());
     }
     std::sort(paths.begin(), paths.end());
     all.insert(all.end(), paths.begin(), paths.end());

@@ -1,4 +1,5 @@
-// Where model files and presets are found.
+// Where model files and presets are found. A folder that is not there, or not for us, is passed
+// over; one that cannot be read for another reason, which would hide a model, is an OperationError.
 #pragma once
 
 #include <string>

@@ -144,6 +144,11 @@ extern "C" int open(const char* path, int flags, ...) {
   return real(path, flags, mode);
 }
 
+extern "C" void _Exit(int code) {
+  write_count();
+  _exit(code);
+}
+
 extern "C" void* dlopen(const char* path, int flags) {
   static const auto real = original(&dlopen, "dlopen");
   const bool before = armed.exchange(false);

@@ -44,6 +44,15 @@ TEST_F(ModelFolders, ModelsAreNamedByTheirHeaders) {
   EXPECT_EQ(model_name("abc"), "first");
 }
 
+TEST_F(ModelFolders, WhatCannotBeReadHidesNothing) {
+  const auto right = put("second/right.safetensors", header_of("abc", R"({"name": "right"})"));
+  set(path("absent") + ":" + right + ":" + path("second"));
+  EXPECT_EQ(model_name("abc"), "right");
+  set(std::string(5000, 'x') + ":" + path("second"));
+  EXPECT_THROW(model_paths(), OperationError);
+  EXPECT_THROW(names_in_store(".json"), OperationError);
+}
+
 TEST_F(ModelFolders, DamagedHeadersArePassedOver) {
   const std::string deep(100, '[');
   for (const Bytes& file : {Bytes{}, Bytes(7), Bytes(100, 7), file_of("{}"),

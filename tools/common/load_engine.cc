@@ -82,6 +82,8 @@ void bound_memory(rlim_t bytes) {
   ::setrlimit(RLIMIT_DATA, &limit);
 }
 
+bool loaded = false;
+
 }  // namespace
 
 void limit_memory(uint64_t bytes) {
@@ -126,6 +128,7 @@ const Engine& load_engine(const CommonOptions& common) {
   }
 #endif
   void* library = dlopen(engine_path().c_str(), RTLD_NOW | RTLD_GLOBAL);
+  loaded = library != nullptr;
   void* symbol = library != nullptr ? dlsym(library, "pie_open_engine") : nullptr;
   if (symbol == nullptr) {
     throw OperationError(std::string("cannot load the engine: ") + dlerror() +
@@ -140,5 +143,7 @@ const Engine& load_engine(const CommonOptions& common) {
   if (common.max_memory > 0) limit_memory(common.max_memory);
   return engine;
 }
+
+bool engine_is_loaded() { return loaded; }
 
 }  // namespace pie

@@ -35,6 +35,9 @@ void limit_memory(uint64_t bytes);
 // OperationError if there is none, or no LibTorch, or neither memory nor threads for it.
 const Engine& load_engine(const CommonOptions& common);
 
+// Whether LibTorch is in this process.
+bool engine_is_loaded();
+
 }  // namespace pie
 
 // The one symbol that the engine exports, which load_engine calls.

@@ -18,6 +18,7 @@
 #include "lib/base/log.h"
 #include "lib/base/used_files.h"
 #include "tools/common/allocation.h"
+#include "tools/common/load_engine.h"
 
 namespace pie {
 namespace {
@@ -88,6 +89,12 @@ const std::string kOutOfMemory =
     "is "
     "given";
 
+// Whether this is LibTorch's way, or the language's, to say so.
+bool tells_of_no_memory(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+         std::strstr(error.what(), "DefaultCPUAllocator: can't allocate") != nullptr;
+}
+
 const std::terminate_handler usual_terminate = std::get_terminate();
 
 // Memory can end where nobody is able to catch it: in destructors, in threads that are not ours.
@@ -96,14 +103,16 @@ const std::terminate_handler usual_terminate = std::get_terminate();
     if (const auto exception = std::current_exception()) std::rethrow_exception(exception);
     // What leaves a destructor that the compiler has inlined is not seen here.
     if (std::uncaught_exceptions() > 0 && memory_has_ended()) throw std::bad_alloc();
-  } catch (const std::bad_alloc&) {
-    remove_temporary_files();
-    try {
-      log_error("", kOutOfMemory);
-    } catch (const std::exception&) {
-      std::fputs("out of memory\n", stderr);
+  } catch (const std::exception& error) {
+    if (tells_of_no_memory(error)) {
+      remove_temporary_files();
+      try {
+        log_error("", kOutOfMemory);
+      } catch (const std::exception&) {
+        std::fputs("out of memory\n", stderr);
+      }
+      std::_Exit(static_cast<int>(ExitCode::kFailed));
     }
-    std::_Exit(static_cast<int>(ExitCode::kFailed));
   } catch (...) {
   }
   usual_terminate();
@@ -133,13 +142,12 @@ ExitCode guarded(const std::string& file, const std::function<ExitCode()>& body)
   } catch (const Error& error) {
     log_error(file, error.what());
     return error.code();
-  } catch (const std::bad_alloc&) {
-    log_error(file, kOutOfMemory);
   } catch (const std::exception& error) {
     // LibTorch appends a stack trace to its messages; its first line says what happened.
-    const std::string text = error.what(), first = text.substr(0, text.find('\n'));
-    const bool no_memory = first.find("DefaultCPUAllocator: can't allocate") != std::string::npos;
-    log_error(file, no_memory ? kOutOfMemory : "internal error: " + first);
+    const std::string text = error.what();
+    log_error(file, tells_of_no_memory(error)
+                        ? kOutOfMemory
+                        : "internal error: " + text.substr(0, text.find('\n')));
   }
   return ExitCode::kFailed;
 }
@@ -168,7 +176,10 @@ int run_main(const std::string& tool, const std::function<int()>& body) {
     outcome = ExitCode::kFailed;
   }
   outcome = worse(outcome, static_cast<ExitCode>(code));
-  return static_cast<int>(has_warned() ? worse(outcome, ExitCode::kWarnings) : outcome);
+  if (has_warned()) outcome = worse(outcome, ExitCode::kWarnings);
+  // The destructors of LibTorch's libraries take their time, and memory that may not be there.
+  if (engine_is_loaded()) std::_Exit(static_cast<int>(outcome));
+  return static_cast<int>(outcome);
 }
 
 ExitCode run_for_file(const std::string& file, const std::function<ExitCode()>& work) {
