@@ -1,10 +1,10 @@
 #include "lib/container/member_list.h"
 
 #include <algorithm>
-#include <sstream>
 #include <utility>
 
 #include "lib/base/error.h"
+#include "lib/base/text.h"
 #include "lib/coding/coded_block.h"
 #include "lib/coding/layer_coder.h"
 
@@ -96,11 +96,10 @@ bool is_member_name(const std::string& name) {
   const bool printable = std::all_of(name.begin(), name.end(), [](char c) {
     return static_cast<unsigned char>(c) >= kFirstPrintable && c != kDelete;
   });
-  std::istringstream parts(name);
-  for (std::string part; std::getline(parts, part, '/');) {
-    if (part.empty() || part == "." || part == "..") return false;
-  }
-  return printable;
+  const auto parts = parts_of(name, '/');
+  return printable && std::none_of(parts.begin(), parts.end(), [](const std::string& part) {
+           return part.empty() || part == "." || part == "..";
+         });
 }
 
 Chunk member_chunk(const std::vector<Member>& members) {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <sstream>
 #include <string>
 
 #include "lib/base/error.h"
+#include "lib/base/text.h"
 #include "lib/image/netpbm.h"
 
 namespace pie {
@@ -54,15 +54,15 @@ std::map<std::string, std::string> parse_fields(const FileView& file, Parsed* pa
     const std::uint8_t* line_end = std::find(at, end, '\n');
     if (line_end == end) throw TruncatedError(file.name + ": the PAM header ends early");
     if (*at == '#') parsed->comments.insert(parsed->comments.end(), at + 1, line_end + 1);
-    std::istringstream words(std::string(at, line_end));
+    const auto words = words_of(std::string(at, line_end));
     at = line_end + 1;
-    std::string key, value;
-    words >> key >> value;
+    if (words.empty()) continue;
+    const auto& key = words[0];
     if (key == "ENDHDR") {
       parsed->samples_at = static_cast<std::size_t>(at - file.data);
       return fields;
     }
-    if (!key.empty() && key[0] != '#') fields[key] = value;
+    if (key[0] != '#') fields[key] = words.size() > 1 ? words[1] : "";
   }
 }
 

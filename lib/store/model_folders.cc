@@ -6,10 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <set>
-#include <sstream>
 #include <system_error>
 
 #include "lib/base/error.h"
+#include "lib/base/text.h"
 #include "lib/store/model_header.h"
 
 namespace pie {
@@ -47,8 +47,7 @@ std::vector<fs::path> entries_with(const std::string& suffix, const std::string&
 std::vector<std::string> model_folders() {
   std::vector<std::string> folders;
   if (const char* path = std::getenv("PIE_MODEL_PATH")) {
-    std::istringstream parts(path);
-    for (std::string part; std::getline(parts, part, ':');) {
+    for (const auto& part : parts_of(path, ':')) {
       if (!part.empty()) folders.push_back(part);
     }
   }

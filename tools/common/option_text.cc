@@ -1,7 +1,8 @@
 #include "tools/common/option_text.h"
 
 #include <algorithm>
-#include <sstream>
+
+#include "lib/base/text.h"
 
 namespace pie {
 namespace {
@@ -19,10 +20,6 @@ std::string in_words(const std::string& check) {
   return check == "POSITIVE" ? "above 0" : "";
 }
 
-std::vector<std::string> split(const std::string& text, char at) {
-  return CLI::detail::split(text, at);
-}
-
 OptionText text_of(const CLI::Option& option) {
   OptionText text{};
   for (const auto& name : option.get_snames()) text.names.push_back("-" + name);
@@ -33,12 +30,12 @@ OptionText text_of(const CLI::Option& option) {
   if (option.get_items_expected_max() == 0) return text;
   text.several = option.get_items_expected_max() > 1;
   // The kind of value, and then what each check says of itself.
-  const auto parts = split(option.get_type_name(), ':');
-  text.value = parts.front();
+  const auto parts = parts_of(option.get_type_name(), ':');
+  text.value = parts.empty() ? "" : parts.front();
   std::vector<std::string> limits;
   for (size_t i = 1; i < parts.size(); ++i) {
     if (parts[i].front() == '{') {
-      text.choices = split(parts[i].substr(1, parts[i].size() - 2), ',');
+      text.choices = parts_of(parts[i].substr(1, parts[i].size() - 2), ',');
       limits.push_back(joined(text.choices, ", "));
     } else if (const auto words = in_words(parts[i]); !words.empty()) {
       limits.push_back(words);
@@ -66,10 +63,9 @@ std::vector<OptionText> texts(const CLI::App& app, bool operands) {
 
 // `text` from column `at` on, each further line from column `indent` on.
 std::string wrapped(const std::string& text, size_t at, size_t indent) {
-  std::istringstream words(text);
-  std::string out, word;
+  std::string out;
   bool first = true;
-  while (words >> word) {
+  for (const auto& word : words_of(text)) {
     if (!first && at + 1 + word.size() > kColumns) {
       out += "\n" + std::string(indent, ' ');
       at = indent;

@@ -8,12 +8,12 @@
 #include <cstring>
 #include <iostream>
 #include <regex>
-#include <sstream>
 #include <string_view>
 
 #include "lib/base/error.h"
 #include "lib/base/input.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "lib/base/version.h"
 #include "lib/image/image_io.h"
 #include "tools/common/load_engine.h"
@@ -123,8 +123,7 @@ std::vector<std::string> InputLists::added_to(std::vector<std::string> names) co
   }
   for (const auto& [path, end] : lists) {
     const auto bytes = read_file(path, kMostListBytes);
-    std::istringstream text(std::string(bytes.begin(), bytes.end()));
-    for (std::string name; std::getline(text, name, end);) {
+    for (const auto& name : parts_of(std::string(bytes.begin(), bytes.end()), end)) {
       if (name.find('\0') != std::string::npos) {
         throw UsageError(path + ": has a zero byte; --files0 takes such lists");
       }

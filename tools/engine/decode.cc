@@ -10,6 +10,7 @@
 
 #include "lib/base/checksum.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "lib/codec/codec.h"
 #include "lib/codec/npy.h"
 #include "lib/image/cifar.h"
@@ -49,8 +50,7 @@ std::vector<uint64_t> parse_selection(const std::string& text, uint64_t count,
     }
     return std::stoull(digits);
   };
-  std::istringstream parts(text + ",");
-  for (std::string part; std::getline(parts, part, ',');) {
+  for (const auto& part : parts_of(text + ",", ',')) {
     if (part.find_first_not_of("0123456789-") != std::string::npos) {
       const auto before = indices.size();
       for (const auto& [index, name] : names) {
