@@ -124,9 +124,10 @@ extern "C" void* malloc(std::size_t size) {
 
 extern "C" int posix_memalign(void** result, std::size_t alignment, std::size_t size) {
   static const auto real = original(&posix_memalign, "posix_memalign");
-  return fails("alloc") && !called_by("libdnnl", __builtin_return_address(0))
-             ? ENOMEM
-             : real(result, alignment, size);
+  if (fails("alloc") && !called_by("libdnnl", __builtin_return_address(0))) {
+    return errno = ENOMEM;  // as the kernel's refusal behind a real one leaves it
+  }
+  return real(result, alignment, size);
 }
 
 extern "C" int open(const char* path, int flags, ...) {
