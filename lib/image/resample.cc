@@ -55,10 +55,12 @@ std::vector<Taps> taps_of(std::int64_t from, std::int64_t to, ResampleKernel ker
   return all;
 }
 
-// Catmull-Rom's weights of the samples -1, 0, 1 and 2 at `t` in [0, 1) between samples 0 and 1.
-std::array<double, 4> cubic_weights(double t) {
-  return {t * (2 * t - t * t - 1) / 2, (2 - 5 * t * t + 3 * t * t * t) / 2,
-          t * (1 + 4 * t - 3 * t * t) / 2, t * t * (t - 1) / 2};
+// Catmull-Rom's weights, times 2 s^3, of the samples -1, 0, 1 and 2 at t / s between samples 0 and
+// 1.
+template <typename Number>
+std::array<Number, 4> catmull_rom(Number t, Number s) {
+  return {t * (2 * t * s - t * t - s * s), 2 * s * s * s - 5 * t * t * s + 3 * t * t * t,
+          t * (s * s + 4 * t * s - 3 * t * t), t * t * (t - s)};
 }
 
 std::uint8_t to_level(float value) {
@@ -70,10 +72,8 @@ using CubicWeights = std::array<std::int32_t, 4>;
 constexpr int kCubicBits = 12;
 
 CubicWeights cubic_weights(std::int64_t at, std::int64_t step) {
-  const std::int64_t t = at, s = step, whole = 2 * s * s * s;
-  const std::array<std::int64_t, 4> exact{t * (2 * t * s - t * t - s * s),
-                                          2 * s * s * s - 5 * t * t * s + 3 * t * t * t,
-                                          t * (s * s + 4 * t * s - 3 * t * t), t * t * (t - s)};
+  const std::int64_t whole = 2 * step * step * step;
+  const auto exact = catmull_rom(at, step);
   CubicWeights weights{};
   std::int32_t left = 1 << kCubicBits;
   for (std::size_t i = 0; i < 4; ++i) {
@@ -82,7 +82,7 @@ CubicWeights cubic_weights(std::int64_t at, std::int64_t step) {
         static_cast<std::int32_t>((2 * scaled + (scaled < 0 ? -whole : whole)) / (2 * whole));
     left -= weights[i];
   }
-  weights[2 * t < s ? 1 : 2] += left;
+  weights[2 * at < step ? 1 : 2] += left;
   return weights;
 }
 
@@ -144,7 +144,7 @@ Image warp(const Image& image, const LinearMap& map) {
       const double y = middle_y + map.yx * dx + map.yy * dy,
                    x = middle_x + map.xx * dx + map.xy * dy;
       const double top = std::floor(y), left = std::floor(x);
-      const auto rows = cubic_weights(y - top), columns = cubic_weights(x - left);
+      const auto rows = catmull_rom(y - top, 1.0), columns = catmull_rom(x - left, 1.0);
       for (std::int64_t c = 0; c < g.channels; ++c) {
         double sum = 0;
         for (std::size_t i = 0; i < 4; ++i) {
@@ -155,7 +155,7 @@ Image warp(const Image& image, const LinearMap& map) {
                    image.at(static_cast<std::int64_t>(at_y), static_cast<std::int64_t>(at_x), c);
           }
         }
-        *to++ = to_level(static_cast<float>(sum));
+        *to++ = to_level(static_cast<float>(sum / 4));
       }
     }
   }

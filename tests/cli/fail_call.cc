@@ -1,6 +1,6 @@
 // Preloaded into a tool, makes one call of the system fail, as if there was no memory, no room on
 // the disk, no right to it. Told by the environment:
-//   FAIL_CALL   alloc, open, write, fsync or rename
+//   FAIL_CALL   alloc, open, write, fsync or rename; or a library, such as libwebp: malloc in it
 //   FAIL_AT     which of them, 1 the first after main has begun; 0: none
 //   FAIL_COUNT  a file that gets, at the end, how many there were
 //   FAIL_SERVER a socket: behind the loading of the engine, which takes most of a short run, says
@@ -115,7 +115,9 @@ PIE_FAULTY("rename", EPERM, -1, int, link, (const char* from, const char* to), (
 
 extern "C" void* malloc(std::size_t size) {
   static const auto real = original(&malloc, "malloc");
-  if (fails("alloc") && !called_by("ld-linux", __builtin_return_address(0))) {
+  const void* caller = __builtin_return_address(0);
+  const bool of_library = armed && std::strncmp(kind, "lib", 3) == 0 && called_by(kind, caller);
+  if (fails(of_library ? kind : "alloc") && !called_by("ld-linux", caller)) {
     errno = ENOMEM;
     return nullptr;
   }
