@@ -2,8 +2,8 @@
 # Installs, builds and tests everything, and what reads bytes and pixels once more with
 # AddressSanitizer and UndefinedBehaviorSanitizer, also from the seeds of the fuzz targets and for a
 # moment further. --full does that with all tests and targets, and adds ThreadSanitizer, valgrind,
-# every fault that tests/cli/faults.py can make, clang-tidy, the formatting check and one run of every
-# benchmark script.
+# every fault that tests/cli/faults.py can make, training on several hosts, clang-tidy, the formatting
+# check and one run of every benchmark script.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 full=0
@@ -35,6 +35,7 @@ if [ $full = 1 ]; then
   ctest --test-dir build-tsan -j "$jobs" --output-on-failure -L '^format$'
   python3 tests/cli/faults.py build-check/bin build-check/tests/cli/libfail_call.so 200
   python3 tests/cli/attacks.py build-check/bin 0.2
+  bash tests/cli/several_hosts.sh build-check/bin
   bash tests/cli/valgrind.sh build-check/bin
   # clang reads neither GCC's precompiled headers nor its omp.h.
   cmake -S . -B build-tidy "${whole_folders[@]}" -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 \

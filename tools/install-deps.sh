@@ -16,7 +16,8 @@ if [ "${1:-}" = "--tests" ] || [ "${1:-}" = "--developer" ]; then
 fi
 if [ "${1:-}" = "--developer" ]; then
   packages+=(clang-format clang-tidy python3-torch python3-matplotlib
-             python3-pil umap-learn dataset-fashion-mnist man-db libdnnl-dev libjxl-tools webp optipng xz-utils zsh fish mmdebstrap lintian valgrind)
+             python3-pil umap-learn dataset-fashion-mnist man-db libdnnl-dev libjxl-tools webp optipng xz-utils zsh fish mmdebstrap lintian valgrind
+             openmpi-bin iproute2)
 fi
 
 missing=()
