@@ -49,10 +49,13 @@ ImageSet load_for(const Model& model, const ImageSource& source,
 std::vector<ImageSet> load_whole(const Model& model, const ImageSource& source) {
   if (!model.any_size()) return {load_all(source, model.input_shape())};
   std::vector<ImageSet> sets;
-  for (size_t i = 0; i < source.size(); ++i) {
-    auto shape = source.header(i).shape;
-    shape.channels = model.input_shape().channels;  // which loading checks
-    source.load_planar(i, shape, sets.emplace_back(shape, 1).data());
+  for (const auto& part : source.parts()) {
+    const size_t together = part.archive ? part.count : 1, end = part.first + part.count;
+    for (size_t first = part.first; first < end; first += together) {
+      auto shape = source.header(first).shape;
+      shape.channels = model.input_shape().channels;  // which loading checks
+      sets.push_back(load_images(source, index_range(first, first + together), shape));
+    }
   }
   return sets;
 }

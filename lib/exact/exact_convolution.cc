@@ -100,16 +100,15 @@ struct Columns {
 // The activations of a group of outputs, where y may be `skip`. Loops of a fixed length over values
 // of their own are a few instructions.
 PIE_INLINE void group_activations(const std::int32_t* sums, const std::int32_t* bias,
-                                  const std::uint8_t* skip, std::uint8_t* y) {
-  constexpr std::int32_t kHalf = 1 << (kActivationShift - 1);
+                                  std::int32_t shift, const std::uint8_t* skip, std::uint8_t* y) {
+  const std::int32_t half = 1 << (shift - 1);
   std::array<std::int32_t, kOutputGroup> value;
-  for (std::size_t k = 0; k < value.size(); ++k) value[k] = sums[k] + bias[k] + kHalf;
+  for (std::size_t k = 0; k < value.size(); ++k) value[k] = sums[k] + bias[k] + half;
   if (skip != nullptr) {
-    for (std::size_t k = 0; k < value.size(); ++k) value[k] += skip[k] << kActivationShift;
+    for (std::size_t k = 0; k < value.size(); ++k) value[k] += skip[k] << shift;
   }
   for (std::size_t k = 0; k < value.size(); ++k) {
-    y[k] = static_cast<std::uint8_t>(
-        std::min(std::max(value[k] >> kActivationShift, 0), kLargestActivation8));
+    y[k] = static_cast<std::uint8_t>(std::min(std::max(value[k] >> shift, 0), kLargestActivation8));
   }
 }
 
@@ -119,14 +118,15 @@ PIE_CPU_CLONES void to_activations(const std::int32_t* sums, std::int64_t sums_s
                                    const Columns& c, std::int64_t cells, std::uint8_t* y,
                                    std::int64_t y_stride) {
   const std::int64_t whole = c.count / kOutputGroup * kOutputGroup;
+  const std::int32_t shift = c.shift[0];
   for (std::int64_t i = 0; i < cells; ++i, sums += sums_stride, y += y_stride) {
     for (std::int64_t k = 0; k < whole; k += kOutputGroup) {
-      group_activations(sums + k, c.bias + k, skip == nullptr ? nullptr : skip + k, y + k);
+      group_activations(sums + k, c.bias + k, shift, skip == nullptr ? nullptr : skip + k, y + k);
     }
     if (whole < c.count) {
       std::array<std::uint8_t, kOutputGroup> added{}, last;
       if (skip != nullptr) std::copy(skip + whole, skip + c.count, added.begin());
-      group_activations(sums + whole, c.bias + whole, added.data(), last.data());
+      group_activations(sums + whole, c.bias + whole, shift, added.data(), last.data());
       std::copy_n(last.begin(), c.count - whole, y + whole);
     }
     if (skip != nullptr) skip += skip_stride;
@@ -205,7 +205,7 @@ ExactConvolution::ExactConvolution(std::int64_t in, std::int64_t kernel,
   for (std::int64_t o = 0; o < outputs_; ++o) {
     const auto& output = outputs[static_cast<std::size_t>(o)];
     std::int64_t largest = std::abs(std::int64_t{output.bias}) +
-                           (std::int64_t{kLargestActivation8} << kActivationShift) +
+                           (std::int64_t{kLargestActivation8} << output.shift) +
                            (std::int64_t{1} << output.shift);
     for (std::int64_t c = 0; c < in; ++c) {
       for (std::int64_t tap = 0; tap < taps; ++tap) {

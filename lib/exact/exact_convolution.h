@@ -14,7 +14,6 @@ namespace pie {
 
 inline constexpr std::int32_t kLargestActivation8 = 127;  // of activations; they are at least 0
 inline constexpr std::int32_t kLargestWeight8 = 127;      // |w|
-inline constexpr int kActivationShift = 7;  // from sums to activations, and from skips to sums
 
 // Activations of n images, [n, height + 2, width + 2, stride]: cells with a border of zeros, so
 // that convolutions see zeros beyond an edge. Channels are filled up to a multiple of 4 with zeros.
@@ -44,8 +43,9 @@ class ActivationMap {
   Bytes data_;
 };
 
-// y = clamp((conv(x, w) + b + 2^7 skip + 2^(shift - 1)) / 2^shift, low, high); the division rounds
-// down. shift is at least 1; low and high have 16 bits. Activations have shift 7 and are 0 to 127.
+// y = clamp((conv(x, w) + b + 2^shift skip + 2^(shift - 1)) / 2^shift, low, high); the division
+// rounds down. shift is at least 1; low and high have 16 bits. Activations have the same shift in
+// all outputs of a layer and are 0 to 127.
 struct ExactOutput {
   std::int32_t bias, shift, low, high;
 };

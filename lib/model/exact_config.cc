@@ -8,9 +8,10 @@
 namespace pie {
 
 ExactPieConfig parse_exact_pie_config(const Json& json) {
-  const ConfigSection top(json, "",
-                          {"name", "arch", "input", "components", "position", "relative_means",
-                           "depth", "layers", "prior", "networks", "train"});
+  const ConfigSection top(
+      json, "",
+      {"name", "arch", "input", "components", "position", "relative_means", "depth", "layers",
+       "prior", "activation_bits", "mean_bits", "networks", "train"});
   top.choice("arch", {"pie-exact"});
   ExactPieConfig config;
   config.input = parse_input(top, 4);
@@ -18,6 +19,11 @@ ExactPieConfig parse_exact_pie_config(const Json& json) {
   config.view.position = top.get<bool>("position");
   config.view.relative_means = top.get<bool>("relative_means");
   config.prior = top.integer("prior", 1, 1024);
+  // Sums of heads are divided by two at least.
+  config.activation_bits = top.has("activation_bits") ? top.integer("activation_bits", 1, 5) : 5;
+  config.mean_bits = top.has("mean_bits")         ? top.integer("mean_bits", 0, 7)
+                     : config.view.relative_means ? 7
+                                                  : 5;
   constexpr int64_t kDeepest = 16;
   auto& layout = config.view.layout;
   layout.channels = config.input.channels;

@@ -18,8 +18,12 @@ struct ExactNetSize {
 struct ExactPieConfig {
   Shape input{};
   ExactView view{};
-  int64_t components;  // of each mixture
-  int64_t prior;       // hidden channels of z's network
+  int64_t components;       // of each mixture
+  int64_t prior;            // hidden channels of z's network
+  int64_t activation_bits;  // of the networks: fewer leave room for larger ones
+  // A unit of a head's sums is 2^mean_bits indices of means: how finely its weights of eight bits
+  // can place a mean.
+  int64_t mean_bits;
   // Finest scale first; the last is shared by all scales that are coarser.
   std::vector<ExactNetSize> networks;
 };

@@ -28,10 +28,6 @@ torch::Tensor to_levels(const torch::Tensor& x) {
   return torch::stack(channels, 1);
 }
 
-// A unit of a head's sums is 2^bits mean indices: how finely its weights of eight bits can place a
-// mean. Chosen for each kind by short trainings (models/TRIED.md).
-int mean_gain_bits(const ExactPieConfig& config) { return config.view.relative_means ? 7 : 5; }
-
 std::vector<ExactGrid> mixture_grids(const ExactPieConfig& config) {
   const int64_t most = kMeanIndices.high - kMeanIndices.low;
   std::vector<ExactGrid> grids;
@@ -39,7 +35,7 @@ std::vector<ExactGrid> mixture_grids(const ExactPieConfig& config) {
     grids.insert(grids.end(), static_cast<size_t>(config.components), grid);
   };
   add({3, kWeightIndices.low, kWeightIndices.high});
-  add({mean_gain_bits(config), -most, most});
+  add({static_cast<int>(config.mean_bits), -most, most});
   add({3, kScaleIndices.low, kScaleIndices.high});
   return grids;
 }
@@ -50,7 +46,8 @@ void start_wide(ExactLayer& last, const ExactPieConfig& config) {
   last.weight.mul_(0.1);
   const auto count = static_cast<double>(config.components);
   const double range = config.view.relative_means ? 32 : 256;
-  const double levels_per_unit = std::ldexp(1.0, mean_gain_bits(config)) / kIndicesPerUnit;
+  const double levels_per_unit =
+      std::ldexp(1.0, static_cast<int>(config.mean_bits)) / kIndicesPerUnit;
   for (int64_t k = 0; k < config.components; ++k) {
     const double mean = range * ((static_cast<double>(k) + 0.5) / count - 0.5);
     last.bias[config.components + k] = mean / levels_per_unit;
@@ -75,9 +72,9 @@ torch::Tensor as_floats(const Bytes& levels) {
   return tensor;
 }
 
-// Rows of features as activations [n, features, height, width], channels last.
-torch::Tensor activations(const FeatureRows& rows, const CellGrid& grid) {
-  constexpr float kUnit = 1.0F / (1 << kExactActivationBits);
+// Rows of features as a network takes them, [n, features, height, width], channels last.
+torch::Tensor as_tensor(const FeatureRows& rows, const CellGrid& grid) {
+  constexpr float kUnit = 1.0F / (1 << kExactFeatureBits);
   auto tensor = torch::empty({grid.n, grid.height, grid.width, rows.columns});
   float* to = tensor.data_ptr<float>();
   for (size_t i = 0; i < rows.data.size(); ++i) to[i] = static_cast<float>(rows.data[i]) * kUnit;
@@ -110,7 +107,7 @@ class ExactPie::Networks {
   }
 
  private:
-  torch::Tensor seen(const FeatureRows& rows) const { return activations(rows, grid_).to(device_); }
+  torch::Tensor seen(const FeatureRows& rows) const { return as_tensor(rows, grid_).to(device_); }
 
   ExactPie& pie_;
   torch::Device device_;
@@ -125,6 +122,7 @@ ExactPie::ExactPie(const ExactPieConfig& config)
   ExactNetOptions options{};
   options.heads = view.layout.channels;
   options.features = view.plane_features();
+  options.activation_bits = static_cast<int>(config.activation_bits);
   options.out = mixture_grids(config);
   const auto add = [&](const std::string& name) {
     nets_.push_back(register_module(name, std::make_shared<ExactNet>(options)));

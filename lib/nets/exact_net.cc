@@ -17,7 +17,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-constexpr float kUnit = 1.0F / (1 << kExactActivationBits);
 constexpr auto kRows = torch::MemoryFormat::ChannelsLast;
 
 // Integers n of the multiples n / 2^bits nearest to `values`.
@@ -32,16 +31,16 @@ torch::Tensor fixed_weight(const torch::Tensor& weight) {
       .div_(1 << kExactWeightBits);
 }
 
-torch::Tensor fixed_bias(const torch::Tensor& bias) {
-  return to_integers(bias, kExactSumBits).div_(1 << kExactSumBits);
+torch::Tensor fixed_bias(const torch::Tensor& bias, int bits) {
+  return to_integers(bias, bits).div_(1 << bits);
 }
 
-constexpr float kHalfUnit = 0.5F / (1 << kExactSumBits);  // of the sums
 constexpr float kLarge = 2097152.0F;  // 2^21: beyond it, outputs are clamped anyway
 
 // What every row of outputs goes through, as vectors over the columns.
 struct Columns {
   const float *bias, *gain, *low, *high;
+  float half;  // a unit of the sums
   float unit;  // of the outputs
 };
 
@@ -61,7 +60,7 @@ PIE_CPU_CLONES void quantize_rows(float* v, const float* skip, const Columns& c,
   constexpr float kRounder = 12582912.0F;
   const auto quantize = [&](auto& sum, const auto& bias, const auto& gain, const auto& low,
                             const auto& high) __attribute__((always_inline)) {
-    sum = (sum + bias + kHalfUnit) * gain;
+    sum = (sum + bias + c.half) * gain;
     sum = sum < -kLarge ? 0 * sum - kLarge : sum;  // NaN stays NaN
     sum = sum > kLarge ? 0 * sum + kLarge : sum;
     sum = (sum + kRounder) - kRounder;
@@ -135,11 +134,13 @@ int64_t rows_of(const torch::Tensor& x) { return x.size(0) * x.size(2) * x.size(
 struct Quantizer {
   torch::Tensor grid;
   bool indices;
+  ExactBits bits;
 
-  float unit() const { return indices ? 1.0F : kUnit; }
+  float unit() const { return indices ? 1.0F : std::ldexp(1.0F, -bits.out); }
+  float half() const { return std::ldexp(0.5F, -bits.sums()); }
   Columns columns(const torch::Tensor& bias) const {
     const auto row = [&](int64_t i) { return grid.data_ptr<float>() + i * grid.size(1); };
-    return {bias.data_ptr<float>(), row(0), row(1), row(2), unit()};
+    return {bias.data_ptr<float>(), row(0), row(1), row(2), half(), unit()};
   }
   torch::Tensor column(int64_t i) const { return grid[i].view({1, -1, 1, 1}); }
 };
@@ -152,7 +153,7 @@ void quantize_(torch::Tensor& y, const torch::Tensor& skip, const torch::Tensor&
                          how.columns(bias), rows_of(y), y.size(1));
   }
   if (skip.defined()) y.add_(skip);
-  y.add_(bias.view({1, -1, 1, 1})).add_(kHalfUnit).mul_(how.column(0));
+  y.add_(bias.view({1, -1, 1, 1})).add_(how.half()).mul_(how.column(0));
   y.masked_fill_(y.isinf(), NAN);  // which must reach the check that names it
   y.clamp_(-kLarge, kLarge).round_();
   y.copy_(torch::minimum(torch::maximum(y, how.column(1)), how.column(2)) * how.unit());
@@ -223,13 +224,17 @@ class ExactLayerFunction : public torch::autograd::Function<ExactLayerFunction> 
  public:
   static Variable forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& weight,
                           const torch::Tensor& bias, const c10::optional<torch::Tensor>& skip,
-                          const torch::Tensor& grid, bool indices, bool bfloat16) {
-    const auto b = fixed_bias(bias);
+                          const torch::Tensor& grid, bool indices, int64_t in_bits,
+                          int64_t out_bits, bool bfloat16) {
+    const ExactBits bits{static_cast<int>(in_bits), static_cast<int>(out_bits)};
+    const auto b = fixed_bias(bias, bits.sums());
     auto input = x.contiguous(kRows), w = fixed_weight(weight);
     auto y = products(input, w, bfloat16);
-    quantize_(y, skip ? skip->contiguous(kRows) : torch::Tensor(), b, {grid, indices});
+    quantize_(y, skip ? skip->contiguous(kRows) : torch::Tensor(), b, {grid, indices, bits});
     ctx->save_for_backward({input, w, y, grid});
     ctx->saved_data["indices"] = indices;
+    ctx->saved_data["in_bits"] = in_bits;
+    ctx->saved_data["out_bits"] = out_bits;
     ctx->saved_data["bfloat16"] = bfloat16;
     ctx->saved_data["skip"] = skip.has_value();
     ctx->saved_data["input_gradient"] = x.requires_grad();
@@ -241,8 +246,10 @@ class ExactLayerFunction : public torch::autograd::Function<ExactLayerFunction> 
     const auto saved = ctx->get_saved_variables();
     const auto &x = saved[0], &w = saved[1], &y = saved[2];
     const auto g = grads[0].contiguous(kRows);
-    const auto [sums_gradient, bias_gradient] = quantize_backward(g, y, {saved[3], indices});
-    variable_list result(7);
+    const ExactBits bits{static_cast<int>(ctx->saved_data["in_bits"].toInt()),
+                         static_cast<int>(ctx->saved_data["out_bits"].toInt())};
+    const auto [sums_gradient, bias_gradient] = quantize_backward(g, y, {saved[3], indices, bits});
+    variable_list result(9);
     std::tie(result[0], result[1]) =
         product_gradients(x, w, sums_gradient, ctx->saved_data["input_gradient"].toBool(),
                           ctx->saved_data["bfloat16"].toBool());
@@ -254,16 +261,16 @@ class ExactLayerFunction : public torch::autograd::Function<ExactLayerFunction> 
 
 }  // namespace
 
-ExactLayer::ExactLayer(int64_t in, int64_t out, int64_t kernel, bool skip,
+ExactLayer::ExactLayer(int64_t in, int64_t out, int64_t kernel, bool skip, ExactBits bits,
                        std::vector<ExactGrid> grids)
-    : skip_(skip), indices_(!grids.empty()) {
+    : skip_(skip), indices_(!grids.empty()), bits_(bits) {
   const double bound =
       std::sqrt(6.0 / static_cast<double>(kernel * kernel * in)) * (skip ? 0.5 : 1.0);
   weight =
       register_parameter("weight", torch::empty({out, in, kernel, kernel}).uniform_(-bound, bound));
   bias = register_parameter("bias", torch::zeros({out}));
   if (grids.empty()) {
-    grids.assign(static_cast<size_t>(out), {kExactActivationBits, 0, kExactLargest});
+    grids.assign(static_cast<size_t>(out), {bits.out, 0, kExactLargest});
   }
   grids_ = std::move(grids);
   grid_ = torch::empty({3, out});
@@ -278,24 +285,24 @@ ExactLayer::ExactLayer(int64_t in, int64_t out, int64_t kernel, bool skip,
 torch::Tensor ExactLayer::forward(const torch::Tensor& x, const torch::Tensor& skip,
                                   bool bfloat16) {
   const auto added = skip.defined() ? c10::make_optional(skip) : c10::nullopt;
-  return ExactLayerFunction::apply(x, weight, bias, added, grid_.to(x.device()), indices_,
-                                   bfloat16);
+  return ExactLayerFunction::apply(x, weight, bias, added, grid_.to(x.device()), indices_, bits_.in,
+                                   bits_.out, bfloat16);
 }
 
 bool ExactLayer::freeze() {
   torch::NoGradGuard no_grad;
   auto w = fixed_weight(weight).mul_(1 << kExactWeightBits);
-  const int64_t skip = skip_ ? kExactLargest << kExactWeightBits : 0;
+  const int64_t skip = skip_ ? kExactLargest << (bits_.sums() - bits_.out) : 0;
   // Half of the bound is always left for the weights.
   constexpr int64_t kHalf = kExactSumBound / 2;
   const auto most = static_cast<double>(kHalf - skip);
-  const auto b = to_integers(bias, kExactSumBits).clamp_(-most, most);
+  const auto b = to_integers(bias, bits_.sums()).clamp_(-most, most);
   const auto room = (static_cast<double>(kExactSumBound - 1 - skip) - b.abs().to(torch::kFloat64))
                         .div_(static_cast<double>(kExactLargest));
   const auto sums = w.abs().sum({1, 2, 3}, false, torch::kFloat64);
   const auto shrink = (room / sums.clamp_min(1)).clamp_max(1).view({-1, 1, 1, 1});
   w = (w.to(torch::kFloat64) * shrink).trunc().to(torch::kFloat32).div_(1 << kExactWeightBits);
-  b.div_(1 << kExactSumBits);
+  b.div_(1 << bits_.sums());
   // One zero: -0 has other bytes, and a model's fingerprint is of its bytes.
   w.add_(0);
   b.add_(0);
@@ -317,11 +324,11 @@ ExactConvolution ExactLayer::frozen() const {
     return std::vector<int32_t>(tensor.data_ptr<int32_t>(),
                                 tensor.data_ptr<int32_t>() + tensor.numel());
   };
-  const auto biases = integers(bias, kExactSumBits);
+  const auto biases = integers(bias, bits_.sums());
   std::vector<ExactOutput> outputs;
   for (size_t k = 0; k < grids_.size(); ++k) {
     const auto& grid = grids_[k];
-    outputs.push_back({biases[k], kExactSumBits - grid.gain_bits, static_cast<int32_t>(grid.low),
+    outputs.push_back({biases[k], bits_.sums() - grid.gain_bits, static_cast<int32_t>(grid.low),
                        static_cast<int32_t>(grid.high)});
   }
   return {weight.size(1), weight.size(2), integers(weight, kExactWeightBits), outputs};
@@ -333,41 +340,49 @@ std::shared_ptr<ExactLayer> ExactNet::add(const std::string& name,
   return all_.back();
 }
 
+std::shared_ptr<ExactLayer> ExactNet::make_layer(int64_t in, int64_t kernel, bool skip,
+                                                 int in_bits) const {
+  return std::make_shared<ExactLayer>(in, options_.hidden, kernel, skip,
+                                      ExactBits{in_bits, options_.activation_bits});
+}
+
 std::vector<ExactNet::Block> ExactNet::add_blocks(const std::string& name, int64_t count) {
   const int64_t hidden = options_.hidden;
+  const int bits = options_.activation_bits;
   std::vector<Block> blocks;
   for (int64_t i = 0; i < count; ++i) {
     const auto own = name + std::to_string(i);
-    blocks.push_back({add(own + "_inner", std::make_shared<ExactLayer>(hidden, hidden, 3, false)),
-                      add(own + "_outer", std::make_shared<ExactLayer>(hidden, hidden, 1, true))});
+    blocks.push_back({add(own + "_inner", make_layer(hidden, 3, false, bits)),
+                      add(own + "_outer", make_layer(hidden, 1, true, bits))});
   }
   return blocks;
 }
 
 ExactNet::ExactNet(const ExactNetOptions& options) : options_(options) {
   const int64_t hidden = options.hidden, outputs = static_cast<int64_t>(options.out.size());
+  const int bits = options.activation_bits;
   if (options.in > 0) {
-    first_ = add("first", std::make_shared<ExactLayer>(options.in, hidden, 3, false));
+    first_ = add("first", make_layer(options.in, 3, false, kExactFeatureBits));
     first_blocks_ = add_blocks("first", options.first_blocks);
   }
   for (int64_t p = 0; p < options.phases; ++p) {
     const auto phase = "phase" + std::to_string(p);
     if (p > 0) {
-      injections_.push_back(
-          add(phase + "_planes",
-              std::make_shared<ExactLayer>(options.heads * options.features, hidden, 3, true)));
+      injections_.push_back(add(phase + "_planes", make_layer(options.heads * options.features, 3,
+                                                              true, kExactFeatureBits)));
     }
     phase_blocks_.push_back(add_blocks(phase + "_block", options.phase_blocks));
     for (int64_t c = 0; c < options.heads; ++c) {
       const auto name = phase + "_channel" + std::to_string(c);
       Head head;
       if (c > 0) {
-        head.joint = add(name + "_before",
-                         std::make_shared<ExactLayer>(c * options.features, hidden, 3, true));
-        head.mixed = add(name + "_mixed", std::make_shared<ExactLayer>(hidden, hidden, 1, true));
+        head.joint =
+            add(name + "_before", make_layer(c * options.features, 3, true, kExactFeatureBits));
+        head.mixed = add(name + "_mixed", make_layer(hidden, 1, true, bits));
       }
       head.last =
-          add(name + "_out", std::make_shared<ExactLayer>(hidden, outputs, 1, false, options.out));
+          add(name + "_out", std::make_shared<ExactLayer>(hidden, outputs, 1, false,
+                                                          ExactBits{bits, bits}, options.out));
       heads_.push_back(head);
     }
   }

@@ -14,10 +14,9 @@
 namespace pie {
 
 // Numbers inside the networks are fixed-point: integers times a power of two, held in float32.
-inline constexpr int kExactActivationBits = 5;  // activations: a / 2^5 with integers a in 0 ... 127
-inline constexpr int kExactWeightBits = 7;      // weights: w / 2^7 with integers |w| <= 127
-inline constexpr int kExactSumBits = kExactActivationBits + kExactWeightBits;  // sums and biases
-inline constexpr int64_t kExactLargest = 127;  // of activations and weights
+inline constexpr int kExactFeatureBits = 5;    // features: f / 2^5 with integers f in 0 ... 127
+inline constexpr int kExactWeightBits = 7;     // weights: w / 2^7 with integers |w| <= 127
+inline constexpr int64_t kExactLargest = 127;  // of features, activations and weights
 // Float32 holds every sum below it, so that training, which adds in any order, computes exactly.
 inline constexpr int64_t kExactSumBound = int64_t{1} << 24;
 
@@ -28,18 +27,25 @@ struct ExactGrid {
   int64_t low, high;
 };
 
+// What a layer reads are integers 0 ... 127 divided by 2^in; its activations, and skips, divided by
+// 2^out. Its sums and biases count in 2^-(in + 7).
+struct ExactBits {
+  int in, out;
+  int sums() const { return in + kExactWeightBits; }
+};
+
 // y = grid(conv(x, w) + b + skip), zero-padded. In training the parameters are anything: the layer
 // computes with the nearest fixed-point numbers, and gradients pass the rounding unchanged and stop
 // where outputs are clamped.
 class ExactLayer final : public torch::nn::Module {
  public:
   // `grids`: one for each output if these are indices, which come out as integers; empty if they
-  // are activations, which come out divided by 2^5. `skip`: whether `forward` gets activations to
-  // add.
-  ExactLayer(int64_t in, int64_t out, int64_t kernel, bool skip, std::vector<ExactGrid> grids = {});
+  // are activations. `skip`: whether `forward` gets activations to add.
+  ExactLayer(int64_t in, int64_t out, int64_t kernel, bool skip, ExactBits bits,
+             std::vector<ExactGrid> grids = {});
 
-  // x: [N, in, H, W] activations; skip: [N, out, H, W] activations, or undefined. float32, channels
-  // last, as is the result. `bfloat16`: products of that type, which are not exact.
+  // x: [N, in, H, W]; skip: [N, out, H, W] activations, or undefined. float32, channels last, as is
+  // the result. `bfloat16`: products of that type, which are not exact.
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& skip, bool bfloat16);
 
   // Rounds the parameters to fixed-point numbers for which no sum can reach 2^24, shrinking weights
@@ -54,6 +60,7 @@ class ExactLayer final : public torch::nn::Module {
 
  private:
   bool skip_, indices_;
+  ExactBits bits_;
   std::vector<ExactGrid> grids_;  // of each output
   torch::Tensor grid_;            // the same, as rows: gain, low, high
 };
@@ -64,6 +71,7 @@ struct ExactNetOptions {
   int64_t first_blocks, phase_blocks;
   int64_t phases, heads;       // heads: one for each channel
   int64_t features;            // of one channel of a phase
+  int activation_bits;         // activations: a / 2^activation_bits
   std::vector<ExactGrid> out;  // of each output of a head
 };
 
@@ -76,7 +84,7 @@ class ExactNet final : public torch::nn::Module {
  public:
   explicit ExactNet(const ExactNetOptions& options);
 
-  // All tensors are activations [N, features, H, W], channels last.
+  // All tensors are features or activations [N, features, H, W], channels last.
   // The state that a scale begins with. `coarse` is undefined if nothing is known; then `like`
   // gives N, H and W.
   torch::Tensor begin(const torch::Tensor& coarse, const torch::Tensor& like);
@@ -104,6 +112,7 @@ class ExactNet final : public torch::nn::Module {
     std::shared_ptr<ExactLayer> joint, mixed, last;  // only the last in head 0
   };
   std::shared_ptr<ExactLayer> add(const std::string& name, std::shared_ptr<ExactLayer> layer);
+  std::shared_ptr<ExactLayer> make_layer(int64_t in, int64_t kernel, bool skip, int in_bits) const;
   std::vector<Block> add_blocks(const std::string& name, int64_t count);
   torch::Tensor apply(ExactLayer& layer, const torch::Tensor& x, const torch::Tensor& skip = {});
   torch::Tensor through(const std::vector<Block>& blocks, torch::Tensor state);

@@ -53,6 +53,9 @@ TEST_F(ModelImageFiles, WholeOnesOfAnySizeComeEachByItself) {
   ASSERT_EQ(sets.size(), 2u);
   EXPECT_EQ(sets[0].image(0), a);
   EXPECT_EQ(sets[1].image(0), b);
+  const auto archive = load_whole(*model, digits("[:3]"));
+  ASSERT_EQ(archive.size(), 1u);
+  EXPECT_EQ(archive[0].size(), 3u);
   const ImageSource colours({put("rgb.png", encode_image(noise_image({3, 7, 6}), "png"))});
   EXPECT_THROW(load_whole(*model, colours), ShapeError);
   EXPECT_EQ(load_whole(*random_exact_pie(tiny_exact_preset(1, 28, 28)), digits("[:3]")).size(), 1u);

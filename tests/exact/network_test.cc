@@ -22,7 +22,7 @@ class RandomLayers {
   explicit RandomLayers(std::uint64_t seed) : seed_(seed) {}
 
   ExactConvolution activations(std::int64_t in, std::int64_t kernel) {
-    return layer(in, kHidden, kernel, {0, kActivationShift, 0, kLargestActivation8});
+    return layer(in, kHidden, kernel, {0, kernel == 3 ? 8 : 7, 0, kLargestActivation8});
   }
   ExactConvolution indices() { return layer(kHidden, kOutputs, 1, {0, 3, -2559, 2559}); }
   std::vector<ExactNetwork::Block> blocks(int count) {

@@ -16,17 +16,23 @@ class Model:
         self.position, self.relative = preset["position"], preset["relative_means"]
         self.depth, self.layers, self.nets = preset["depth"], preset["layers"], preset["networks"]
         self.prior = preset["prior"]
+        self.activation_bits = preset.get("activation_bits", 5)
+        self.mean_bits = preset.get("mean_bits", 7 if self.relative else 5)
         self.tensors = {}
         for name, entry in header.items():
             first, end = entry["data_offsets"]
             values = np.frombuffer(data[8 + length + first:8 + length + end], "<f4").astype(np.float64)
-            unit = {"weight": 2**7, "bias": 2**12}.get(name.rsplit(".", 1)[1], 1) if "tables" not in name else 1
+            unit = {"weight": 2**7, "bias": 2**self.sum_bits(name)}.get(name.rsplit(".", 1)[1], 1) if "tables" not in name else 1
             values = values * unit
             assert (values == np.round(values)).all(), name
             self.tensors[name] = values.astype(np.int64).reshape(entry["shape"])
         self.weights, self.rates, self.tail = (self.tensors["tables." + t].tolist() for t in ("weights", "rates", "tail"))
 
     # ---- Layers (12.4). Activations are [height, width, channels].
+
+    def sum_bits(self, name):
+        sees = name.split(".")[1].endswith(("first", "_planes", "_before")) if "tables" not in name else False
+        return 7 + (5 if sees else self.activation_bits)
 
     def sums(self, name, a, skip):
         w, b = self.tensors[name + ".weight"], self.tensors[name + ".bias"]
@@ -37,14 +43,16 @@ class Model:
         for y in range(w.shape[2]):
             for x in range(w.shape[3]):
                 total += padded[y:y + h, x:x + width] @ w[:, :, y, x].T
-        return total if skip is None else total + 2**7 * skip
+        return total if skip is None else total + (skip << self.sum_bits(name) - self.activation_bits)
 
     def layer(self, name, a, skip=None):
-        return np.clip((self.sums(name, a, skip) + 2**6) >> 7, 0, 127)
+        n = self.sum_bits(name) - self.activation_bits
+        return np.clip((self.sums(name, a, skip) + 2**(n - 1)) >> n, 0, 127)
 
     def indices(self, name, a):
         k, total = self.components, self.sums(name, a, None)
-        parts = ((9, -64, 63), (5 if self.relative else 7, -2559, 2559), (9, -32, 31))
+        n = self.sum_bits(name)
+        parts = ((n - 3, -64, 63), (n - self.mean_bits, -2559, 2559), (n - 3, -32, 31))
         return np.concatenate([np.clip((total[..., i * k:i * k + k] + 2**(n - 1)) >> n, low, high)
                                for i, (n, low, high) in enumerate(parts)], 2)
 

@@ -323,6 +323,10 @@ TEST(ExactPieConfigs, WrongValuesAreNamed) {
            {"depth=1.5", "depth"},
            {"layers=-1", "layers"},
            {"layers=4", "layers"},  // more than there are scales
+           {"activation_bits=0", "activation_bits"},
+           {"activation_bits=6", "activation_bits"},
+           {"mean_bits=-1", "mean_bits"},
+           {"mean_bits=8", "mean_bits"},
            {"prior=0", "prior"},
            {"prior=1025", "prior"},
            {"networks=[]", "networks"},

@@ -19,19 +19,21 @@ namespace {
 
 const std::vector<ExactGrid> kIndices = {{3, -64, 63}, {9, -2559, 2559}, {3, -32, 31}};
 constexpr int64_t kIn = 5, kHidden = 10, kFeatures = 2, kHeads = 3, kPhases = 3;
-constexpr double kActivationUnits = 1 << kExactActivationBits;
+constexpr double kFeatureUnits = 1 << kExactFeatureBits;
+constexpr ExactBits kSame{kExactFeatureBits, kExactFeatureBits};
 constexpr double kWeightUnits = 1 << kExactWeightBits;
-constexpr double kSumUnits = 1 << kExactSumBits;
 
 // Of a scale, or of z, of which nothing is known.
-ExactNetOptions options_for(bool z) {
-  return {z ? 0 : kIn, kHidden, z ? 0 : 1, z ? 0 : 1, z ? 1 : kPhases, kHeads, kFeatures, kIndices};
+ExactNetOptions options_for(bool z, int activation_bits = kExactFeatureBits) {
+  return {z ? 0 : kIn, kHidden,   z ? 0 : 1,       z ? 0 : 1, z ? 1 : kPhases,
+          kHeads,      kFeatures, activation_bits, kIndices};
 }
 
 // A network with random fixed-point weights, `scale` times as large as training starts with.
-std::shared_ptr<ExactNet> random_net(uint64_t seed, double scale, bool z = false) {
+std::shared_ptr<ExactNet> random_net(uint64_t seed, double scale, bool z = false,
+                                     int activation_bits = kExactFeatureBits) {
   torch::manual_seed(seed);
-  auto net = std::make_shared<ExactNet>(options_for(z));
+  auto net = std::make_shared<ExactNet>(options_for(z, activation_bits));
   torch::NoGradGuard no_grad;
   for (auto& parameter : net->parameters()) parameter.mul_(scale);
   perturb(*net, 0.1, seed);
@@ -48,11 +50,11 @@ FeatureRows random_rows(const CellGrid& grid, int64_t columns, uint64_t seed) {
   return rows;
 }
 
-// The same as float32 activations [N, columns, H, W], channels last.
+// The same in float32, [N, columns, H, W], channels last.
 torch::Tensor activations(const FeatureRows& rows, const CellGrid& grid) {
   auto tensor = torch::empty({grid.n, grid.height, grid.width, rows.columns});
   std::copy(rows.data.begin(), rows.data.end(), tensor.data_ptr<float>());
-  return (tensor / kActivationUnits).permute({0, 3, 1, 2});
+  return (tensor / kFeatureUnits).permute({0, 3, 1, 2});
 }
 
 // What is shown of some images: of the coarse ones, and of the planes of each phase.
@@ -130,7 +132,8 @@ TEST(ExactNets, FloatsComputeWhatIntegersDo) {
     for (const double scale : {1.0, 3.0, 20.0}) {
       for (const bool z : {false, true}) {
         SCOPED_TRACE(std::to_string(++seed));
-        const auto net = random_net(seed, scale, z);
+        // Heads multiply by 2^9 at most, and sums are divided by two at least.
+        const auto net = random_net(seed, scale, z, 3 + static_cast<int>(seed % 3));
         const Shown shown(grid, seed);
         const auto expected = by_integers(*net, shown, z);
         // With gradients, as training computes it, and without.
@@ -206,7 +209,8 @@ torch::Tensor by_floats(ExactLayer& layer, const FeatureRows& x, const CellGrid&
 TEST(ExactLayers, FreezingKeepsEverySumBelow2To24) {
   const torch::NoGradGuard no_grad;
   for (const bool skip : {false, true}) {
-    ExactLayer layer(130, 4, 3, skip);
+    const ExactBits bits{5, skip ? 4 : 5};
+    ExactLayer layer(130, 4, 3, skip, bits);
     layer.weight.fill_(10);
     layer.weight[1].fill_(0.25);
     layer.bias.copy_(torch::tensor({-1.0F, 1.0F, 0.0F, 1e9F}));
@@ -215,8 +219,8 @@ TEST(ExactLayers, FreezingKeepsEverySumBelow2To24) {
     EXPECT_EQ(layer.weight[1].min().item<double>(), 0.25);  // fits as it is
     const auto sums = layer.weight.abs().to(torch::kFloat64).sum({1, 2, 3}) * kWeightUnits *
                           static_cast<double>(kExactLargest) +
-                      layer.bias.abs().to(torch::kFloat64) * kSumUnits +
-                      (skip ? static_cast<double>(kExactLargest) * kWeightUnits : 0.0);
+                      layer.bias.abs().to(torch::kFloat64) * std::ldexp(1.0, bits.sums()) +
+                      (skip ? static_cast<double>(kExactLargest) * 2 * kWeightUnits : 0.0);
     EXPECT_LT(sums.max().item<double>(), static_cast<double>(kExactSumBound));
     EXPECT_GT(sums[0].item<double>(), 0.9 * static_cast<double>(kExactSumBound));
     EXPECT_GT(sums[3].item<double>(), 0.9 * static_cast<double>(kExactSumBound));
@@ -229,7 +233,7 @@ TEST(ExactLayers, FloatsAreExactAtTheBound) {
   const torch::NoGradGuard no_grad;
   constexpr int64_t kMany = 130;
   const CellGrid grid{1, 4, 5};
-  ExactLayer layer(kMany, 3, 3, false, {{9, -2559, 2559}, {9, -2559, 2559}, {3, -64, 63}});
+  ExactLayer layer(kMany, 3, 3, false, kSame, {{9, -2559, 2559}, {9, -2559, 2559}, {3, -64, 63}});
   layer.weight.copy_(uniform_tensor({3, kMany, 3, 3}, -1, 1, 1, torch::kFloat32));
   layer.weight[0].narrow(0, 0, 64).fill_(1);
   layer.weight[0].narrow(0, 64, 64).fill_(-1);
@@ -249,7 +253,7 @@ TEST(ExactLayers, FloatsAreExactAtTheBound) {
 
 TEST(ExactLayers, RoundHalfUp) {
   const torch::NoGradGuard no_grad;
-  ExactLayer layer(1, 1, 1, false, {{0, -10, 10}});
+  ExactLayer layer(1, 1, 1, false, kSame, {{0, -10, 10}});
   const CellGrid grid{1, 1, 2};
   FeatureRows x(2, 1);
   x.data = {32, 96};  // 1 and 3
@@ -306,11 +310,12 @@ TEST(ExactLayers, GradientsPassRoundingAndStopAtClampedActivations) {
     for (const bool skip : {false, true}) {
       for (const int64_t out : {1, 8, 9}) {
         torch::manual_seed(7);
-        ExactLayer layer(7, out, kernel, skip);
+        const ExactBits bits{kExactFeatureBits, kernel == 3 ? 3 : 5};
+        ExactLayer layer(7, out, kernel, skip, bits);
         const Batch batch(7, out, 7);
         const auto y = layer.forward(batch.x, skip ? batch.skip : torch::Tensor(), false);
         y.backward(batch.g);
-        const auto inside = y.detach().gt(0) & y.detach().lt(127 / kActivationUnits);
+        const auto inside = y.detach().gt(0) & y.detach().lt(std::ldexp(127.0, -bits.out));
         expect_gradients(layer, batch, skip, batch.g * inside);
         any_inside = any_inside || inside.any().item<bool>();
         any_clamped = any_clamped || !inside.all().item<bool>();
@@ -326,7 +331,7 @@ TEST(ExactLayers, GradientsMoveClampedIndicesBack) {
   std::vector<ExactGrid> grids;
   for (int k = 0; k < 3; ++k) grids.insert(grids.end(), kIndices.begin(), kIndices.end());
   torch::manual_seed(8);
-  ExactLayer layer(6, 9, 1, false, grids);
+  ExactLayer layer(6, 9, 1, false, kSame, grids);
   {
     const torch::NoGradGuard no_grad;
     layer.bias.copy_(torch::tensor({9.0F, 0.0F, -4.0F, -9.0F, 4.0F, 4.0F, 0.0F, -4.0F, 0.0F}));

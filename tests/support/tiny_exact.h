@@ -19,6 +19,8 @@ inline Json tiny_exact_preset(int64_t channels = 1, int64_t height = 7, int64_t 
           {"components", 3},
           {"position", true},
           {"relative_means", false},
+          {"activation_bits", 5},
+          {"mean_bits", 5},
           {"depth", 3},
           {"layers", 2},
           {"prior", 4},
@@ -43,6 +45,8 @@ inline Json tiny_photo_preset(int64_t height = 8, int64_t width = 8) {
   Json preset = tiny_exact_preset(3, height, width);
   preset["position"] = false;
   preset["relative_means"] = true;
+  preset["activation_bits"] = 4;
+  preset["mean_bits"] = 6;
   return preset;
 }
 
