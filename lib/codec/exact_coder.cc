@@ -206,7 +206,7 @@ class ExactCoder final : public ItemCoder {
               const CounterRandom random(options.seed, plane << 40 | (first + i / each));
               slots[i] = random.bits(i % each) >> (32 - LogisticMixture::kTotalBits);
             }
-            return owners(slots, mixtures);
+            return pie_.mixture->owners(slots, mixtures.indices.data(), mixtures.components);
           },
           options.residual_temperature == 0 ? finest_scale(1) : 0);
       std::copy_n(drawn.data(), drawn.pixels().size(), images.data(first));
@@ -246,20 +246,8 @@ class ExactCoder final : public ItemCoder {
     return samples;
   }
 
-  // The levels that own slots, one for each sample.
-  Bytes owners(const std::vector<uint32_t>& slots, const PlaneMixtures& mixtures) const {
-    std::vector<LogisticMixture::Interval> found(slots.size());
-    pie_.mixture->find(slots.data(), mixtures.indices.data(), mixtures.components, slots.size(),
-                       found.data());
-    Bytes levels;
-    levels.reserve(found.size());
-    for (const auto& own : found) levels.push_back(static_cast<uint8_t>(own.level));
-    return levels;
-  }
-
   Bytes medians(const PlaneMixtures& mixtures) const {
-    constexpr uint32_t kHalf = (1U << (LogisticMixture::kTotalBits - 1)) - 1;
-    return owners(std::vector<uint32_t>(mixtures.samples(), kHalf), mixtures);
+    return pie_.mixture->medians(mixtures.indices.data(), mixtures.components, mixtures.samples());
   }
 
   // Builds up items of which the planes of the item's channels are chosen by `choose`, and the

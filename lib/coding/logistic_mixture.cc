@@ -329,4 +329,20 @@ PIE_CPU_CLONES void LogisticMixture::find(const std::uint32_t* slots, const Mixt
   }
 }
 
+Bytes LogisticMixture::owners(const std::vector<std::uint32_t>& slots, const MixtureIndex* indices,
+                              int components) const {
+  std::vector<Interval> found(slots.size());
+  find(slots.data(), indices, components, slots.size(), found.data());
+  Bytes levels;
+  levels.reserve(found.size());
+  for (const auto& own : found) levels.push_back(static_cast<std::uint8_t>(own.level));
+  return levels;
+}
+
+Bytes LogisticMixture::medians(const MixtureIndex* indices, int components,
+                               std::size_t samples) const {
+  constexpr std::uint32_t kHalf = (1U << (kTotalBits - 1)) - 1;
+  return owners(std::vector<std::uint32_t>(samples, kHalf), indices, components);
+}
+
 }  // namespace pie

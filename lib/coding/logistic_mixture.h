@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "lib/base/bytes.h"
+
 namespace pie {
 
 // The parameters of component k of a mixture of K, each an index of a fixed grid:
@@ -81,9 +83,14 @@ class LogisticMixture {
              std::int16_t* result) const;
 
   // Of the samples, the intervals that own `slots`, which are below 2^24: draws, if they are
-  // random; medians, if they are 2^23 - 1.
+  // random.
   void find(const std::uint32_t* slots, const MixtureIndex* indices, int components,
             std::size_t samples, Interval* result) const;
+
+  // The levels of those, and the medians.
+  Bytes owners(const std::vector<std::uint32_t>& slots, const MixtureIndex* indices,
+               int components) const;
+  Bytes medians(const MixtureIndex* indices, int components, std::size_t samples) const;
 
  private:
   // Where the slots of `level`, 0 to 256, begin: FORMAT.md, section 7, to the letter.

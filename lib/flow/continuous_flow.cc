@@ -295,10 +295,8 @@ std::vector<torch::Tensor> make_signs(const torch::Tensor& rows, int64_t n, uint
   std::vector<torch::Tensor> all;
   for (int64_t p = 0; p < how.probes; ++p) {
     auto signs = torch::empty({n, each}, torch::kFloat32);
-    for (int64_t i = 0; i < n; ++i) {
-      how.fill_signs(signs.data_ptr<float>() + i * each, static_cast<size_t>(each),
-                     how.keys[static_cast<size_t>(i)], index, static_cast<uint64_t>(p));
-    }
+    how.fill_signs(signs.data_ptr<float>(), static_cast<size_t>(each), how.keys, index,
+                   static_cast<uint64_t>(p));
     all.push_back(signs.to(rows.options()).view(rows.sizes()));
   }
   return all;

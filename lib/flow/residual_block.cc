@@ -179,12 +179,10 @@ class ResidualFunction : public torch::autograd::Function<ResidualFunction> {
         return terms[static_cast<size_t>(a)] > terms[static_cast<size_t>(b)];
       });
       const auto permutation = torch::tensor(order).to(x.device());
+      std::vector<uint64_t> keys;
+      for (const int64_t i : order) keys.push_back(how.keys[static_cast<size_t>(i)]);
       auto signs = torch::empty({n, each}, torch::kFloat32);
-      for (size_t i = 0; i < order.size(); ++i) {
-        how.fill_signs(signs.data_ptr<float>() + static_cast<int64_t>(i) * each,
-                       static_cast<size_t>(each), how.keys[static_cast<size_t>(order[i])],
-                       call.block, probe);
-      }
+      how.fill_signs(signs.data_ptr<float>(), static_cast<size_t>(each), keys, call.block, probe);
       const auto v = signs.to(x.options()).view(x.sizes());
       const auto sorted = x.view({n, each}).index_select(0, permutation).view(x.sizes());
       auto w = call.with_gradient ? torch::empty_like(v) : torch::Tensor();

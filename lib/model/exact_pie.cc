@@ -189,18 +189,6 @@ std::vector<Bytes> ExactPie::split(const torch::Tensor& levels) const {
   return planes;
 }
 
-Bytes ExactPie::medians(const torch::Tensor& indices) const {
-  constexpr uint32_t kHalf = (1U << (LogisticMixture::kTotalBits - 1)) - 1;
-  const auto samples = static_cast<size_t>(indices.size(0));
-  const std::vector<uint32_t> slots(samples, kHalf);
-  std::vector<LogisticMixture::Interval> found(samples);
-  mixture_->find(slots.data(), indices.data_ptr<MixtureIndex>(), components(), samples,
-                 found.data());
-  Bytes levels;
-  for (const auto& own : found) levels.push_back(static_cast<uint8_t>(own.level));
-  return levels;
-}
-
 LogLikelihood ExactPie::sum_up(const torch::Tensor& x,
                                const std::vector<torch::Tensor>& nats) const {
   const auto zero = x.new_zeros({x.size(0)});
@@ -261,7 +249,9 @@ torch::Tensor ExactPie::filled(const torch::Tensor& levels) {
   const auto all = exact_planes(config_.view.layout, levels.size(2), levels.size(3));
   return generate(levels.size(0), levels.size(2), levels.size(3),
                   [&](size_t plane, const torch::Tensor& indices) {
-                    return all[plane].layer == 0 ? known[plane] : medians(indices);
+                    if (all[plane].layer == 0) return known[plane];
+                    return mixture_->medians(indices.data_ptr<MixtureIndex>(), components(),
+                                             static_cast<size_t>(indices.size(0)));
                   });
 }
 

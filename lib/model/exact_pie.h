@@ -57,9 +57,6 @@ class ExactPie final : public Model {
   // The planes of levels [N, C, H, W] uint8, as a PlaneChoice would return them.
   std::vector<Bytes> split(const torch::Tensor& levels) const;
 
-  // The medians that stand in for a plane that is not known.
-  Bytes medians(const torch::Tensor& indices) const;
-
   Shape input_shape() const override { return config_.input; }
   bool any_size() const override { return !config_.view.position; }
   size_t residuals() const override { return layers() - 1; }

@@ -45,14 +45,17 @@ double LogDetEstimator::tail_probability(int64_t k) const {
   return below < 0.5 ? 1 - below : above;
 }
 
-void LogDetEstimator::fill_signs(float* out, size_t count, uint64_t key, uint64_t block,
-                                 uint64_t probe) const {
-  const auto random = stream(seed, key, block, probe);
-  for (size_t i = 0; i < count; i += 32) {
-    const uint32_t bits = random.bits(1 + i / 32);
-    for (size_t k = i; k < std::min(count, i + 32); ++k) {
-      out[k] = (bits >> (k - i) & 1U) != 0 ? 1.0F : -1.0F;
+void LogDetEstimator::fill_signs(float* out, size_t each, const std::vector<uint64_t>& of,
+                                 uint64_t block, uint64_t probe) const {
+  for (const uint64_t key : of) {
+    const auto random = stream(seed, key, block, probe);
+    for (size_t i = 0; i < each; i += 32) {
+      const uint32_t bits = random.bits(1 + i / 32);
+      for (size_t k = i; k < std::min(each, i + 32); ++k) {
+        out[k] = (bits >> (k - i) & 1U) != 0 ? 1.0F : -1.0F;
+      }
     }
+    out += each;
   }
 }
 

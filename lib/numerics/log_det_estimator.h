@@ -33,8 +33,9 @@ struct LogDetEstimator {
   int64_t draw_tail(uint64_t key, uint64_t block, uint64_t probe) const;
   // P(N >= k).
   double tail_probability(int64_t k) const;
-  // `count` random signs as floats +-1.
-  void fill_signs(float* out, size_t count, uint64_t key, uint64_t block, uint64_t probe) const;
+  // `each` random signs for each of the items `of`, by their keys: floats +-1, [of.size(), each].
+  void fill_signs(float* out, size_t each, const std::vector<uint64_t>& of, uint64_t block,
+                  uint64_t probe) const;
 };
 
 // "exact", "series", "roulette"; throws UsageError naming these.

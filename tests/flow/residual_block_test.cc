@@ -178,7 +178,7 @@ TEST(ResidualBlocks, MoreProbesAreTheMeanOfTheirEstimates) {
   double sum = 0;
   for (int64_t probes = 1; probes <= 3; ++probes) {
     auto signs = torch::empty({3, 4, 2});  // of the channels of each pixel
-    how.fill_signs(signs.data_ptr<float>(), 24, how.keys[0], kIndex,
+    how.fill_signs(signs.data_ptr<float>(), 24, {how.keys[0]}, kIndex,
                    static_cast<uint64_t>(probes - 1));
     const auto v = signs.permute({2, 0, 1}).reshape(-1).to(torch::kFloat64);
     sum += v.dot(series.mv(v)).item<double>();

@@ -225,7 +225,9 @@ TEST(ExactPies, MediansAreInTheMiddle) {
   const Shape shape{1, 7, 6};
   const auto model = model_for(shape);
   for (const auto& indices : indices_of(*model, 4, shape, model->split(levels_for(shape, 4)))) {
-    const auto found = model->medians(indices);
+    const auto found =
+        model->mixture().medians(indices.data_ptr<MixtureIndex>(), model->components(),
+                                 static_cast<size_t>(indices.size(0)));
     ASSERT_EQ(found.size(), static_cast<size_t>(indices.size(0)));
     std::vector<LogisticMixture::Interval> own(found.size());
     model->mixture().intervals(found.data(), indices.data_ptr<MixtureIndex>(), model->components(),

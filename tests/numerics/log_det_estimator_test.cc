@@ -55,9 +55,9 @@ TEST(LogDetEstimators, RareTailsEnd) {
 TEST(LogDetEstimators, SignsAreBalancedAndTheirOwn) {
   const LogDetEstimator how;
   std::vector<float> a(10000), b(10000), c(10000);
-  how.fill_signs(a.data(), a.size(), 1, 2, 0);
-  how.fill_signs(b.data(), b.size(), 1, 3, 0);
-  how.fill_signs(c.data(), c.size(), 1, 2, 1);
+  how.fill_signs(a.data(), a.size(), {1}, 2, 0);
+  how.fill_signs(b.data(), b.size(), {1}, 3, 0);
+  how.fill_signs(c.data(), c.size(), {1}, 2, 1);
   double mean = 0, ab = 0, ac = 0;
   for (size_t i = 0; i < a.size(); ++i) {
     EXPECT_EQ(std::abs(a[i]), 1);
