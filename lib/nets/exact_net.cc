@@ -3,11 +3,6 @@
 #include <utility>
 
 namespace pie {
-namespace {
-
-constexpr auto kRows = torch::MemoryFormat::ChannelsLast;
-
-}  // namespace
 
 std::shared_ptr<ExactLayer> ExactNet::add(const std::string& name,
                                           std::shared_ptr<ExactLayer> layer) {
@@ -78,7 +73,7 @@ torch::Tensor ExactNet::begin(const torch::Tensor& coarse, const torch::Tensor& 
                          ? through(first_blocks_, apply(*first_, coarse))
                          : torch::zeros({like.size(0), options_.hidden, like.size(2), like.size(3)},
                                         like.options())
-                               .contiguous(kRows);
+                               .contiguous(torch::MemoryFormat::ChannelsLast);
   return through(phase_blocks_[0], state);
 }
 
