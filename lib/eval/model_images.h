@@ -28,8 +28,8 @@ ImageSet load_for(const Model& model, const ImageSource& source,
                   const std::vector<size_t>& indices);
 
 // All images of `source`, whole, as they are coded: for a model of any size those of an archive as
-// one set and others each by itself, for other models all as one set. Throws ShapeError naming one whose channels, or whose shape, the model does
-// not take.
+// one set and others each by itself, for other models all as one set. Throws ShapeError naming one
+// whose channels, or whose shape, the model does not take.
 std::vector<ImageSet> load_whole(const Model& model, const ImageSource& source);
 
 }  // namespace pie
