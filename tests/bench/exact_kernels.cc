@@ -100,8 +100,7 @@ void add_own(std::int64_t channels, std::int64_t kernel, std::vector<Contender>&
   }
   const auto layer = std::make_shared<pie::ExactConvolution>(
       channels, kernel, weights,
-      std::vector<pie::ExactOutput>(static_cast<std::size_t>(channels),
-                                    {500, 7, 0, 127}));
+      std::vector<pie::ExactOutput>(static_cast<std::size_t>(channels), {500, 7, 0, 127}));
   const pie::CellGrid grid{1, kHeight, kWidth};
   const auto x = std::make_shared<pie::ActivationMap>(grid, channels),
              y = std::make_shared<pie::ActivationMap>(grid, channels);
