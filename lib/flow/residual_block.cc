@@ -179,8 +179,9 @@ class ResidualFunction : public torch::autograd::Function<ResidualFunction> {
         return terms[static_cast<size_t>(a)] > terms[static_cast<size_t>(b)];
       });
       const auto permutation = torch::tensor(order).to(x.device());
-      std::vector<uint64_t> keys;
-      for (const int64_t i : order) keys.push_back(how.keys[static_cast<size_t>(i)]);
+      std::vector<uint64_t> keys(order.size());
+      std::transform(order.begin(), order.end(), keys.begin(),
+                     [&](int64_t i) { return how.keys[static_cast<size_t>(i)]; });
       auto signs = torch::empty({n, each}, torch::kFloat32);
       how.fill_signs(signs.data_ptr<float>(), static_cast<size_t>(each), keys, call.block, probe);
       const auto v = signs.to(x.options()).view(x.sizes());
