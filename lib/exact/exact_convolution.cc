@@ -204,9 +204,10 @@ ExactConvolution::ExactConvolution(std::int64_t in, std::int64_t kernel,
   high_.resize(filled);
   for (std::int64_t o = 0; o < outputs_; ++o) {
     const auto& output = outputs[static_cast<std::size_t>(o)];
-    std::int64_t largest = std::abs(std::int64_t{output.bias}) +
-                           (std::int64_t{kLargestActivation8} << output.shift) +
-                           (std::int64_t{1} << output.shift);
+    std::int64_t largest =
+        std::abs(std::int64_t{output.bias}) +
+        (std::int64_t{kLargestActivation8} << std::min(output.shift, kMostActivationShift)) +
+        (std::int64_t{1} << output.shift);
     for (std::int64_t c = 0; c < in; ++c) {
       for (std::int64_t tap = 0; tap < taps; ++tap) {
         const std::int32_t w = weights[static_cast<std::size_t>((o * in + c) * taps + tap)];

@@ -14,6 +14,7 @@ namespace pie {
 
 inline constexpr std::int32_t kLargestActivation8 = 127;  // of activations; they are at least 0
 inline constexpr std::int32_t kLargestWeight8 = 127;      // |w|
+inline constexpr int kMostActivationShift = 11;           // of layers of activations
 
 // Activations of n images, [n, height + 2, width + 2, stride]: cells with a border of zeros, so
 // that convolutions see zeros beyond an edge. Channels are filled up to a multiple of 4 with zeros.
@@ -45,7 +46,7 @@ class ActivationMap {
 
 // y = clamp((conv(x, w) + b + 2^shift skip + 2^(shift - 1)) / 2^shift, low, high); the division
 // rounds down. shift is at least 1; low and high have 16 bits. Activations have the same shift in
-// all outputs of a layer and are 0 to 127.
+// all outputs of a layer, 11 at most, and are 0 to 127; indices have no skip.
 struct ExactOutput {
   std::int32_t bias, shift, low, high;
 };

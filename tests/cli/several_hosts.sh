@@ -42,7 +42,7 @@ for size in 1 4; do
 done
 
 # Two hosts: this shell's network and that of a process beside it, joined by one cable.
-export tools scratch digits out err
+export tools
 unshare --user --map-root-user --net bash -s -- "${tiny[@]}" <<'H'
 set -euo pipefail
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT

@@ -22,8 +22,8 @@ class Model:
         for name, entry in header.items():
             first, end = entry["data_offsets"]
             values = np.frombuffer(data[8 + length + first:8 + length + end], "<f4").astype(np.float64)
-            unit = {"weight": 2**7, "bias": 2**self.sum_bits(name)}.get(name.rsplit(".", 1)[1], 1) if "tables" not in name else 1
-            values = values * unit
+            kind = name.rsplit(".", 1)[1]
+            values = values * (2**7 if kind == "weight" else 2**self.sum_bits(name) if kind == "bias" else 1)
             assert (values == np.round(values)).all(), name
             self.tensors[name] = values.astype(np.int64).reshape(entry["shape"])
         self.weights, self.rates, self.tail = (self.tensors["tables." + t].tolist() for t in ("weights", "rates", "tail"))
@@ -31,8 +31,9 @@ class Model:
     # ---- Layers (12.4). Activations are [height, width, channels].
 
     def sum_bits(self, name):
-        sees = name.split(".")[1].endswith(("first", "_planes", "_before")) if "tables" not in name else False
-        return 7 + (5 if sees else self.activation_bits)
+        """S of a layer, or of a tensor of it."""
+        of_features = name.split(".")[1].endswith(("first", "_planes", "_before"))
+        return 7 + (5 if of_features else self.activation_bits)
 
     def sums(self, name, a, skip):
         w, b = self.tensors[name + ".weight"], self.tensors[name + ".bias"]
