@@ -1,5 +1,7 @@
 #include "lib/nets/row_network.h"
 
+#include "lib/nets/fused_rows.h"
+
 namespace pie {
 namespace {
 
@@ -65,6 +67,9 @@ class RowNetworkFunction : public torch::autograd::Function<RowNetworkFunction> 
 torch::Tensor row_network(const torch::Tensor& rows, const RowGrid& grid, int64_t kernel,
                           bool bfloat16, const std::vector<torch::Tensor>& weights,
                           const std::vector<torch::Tensor>& biases) {
+  if (bfloat16 && can_fuse_rows(rows, kernel, weights)) {
+    return fused_row_network(rows, grid, kernel, weights, biases);
+  }
   variable_list inputs{rows};
   inputs.insert(inputs.end(), weights.begin(), weights.end());
   inputs.insert(inputs.end(), biases.begin(), biases.end());

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "lib/base/cpu_clones.h"
+#include "lib/numerics/channel_constant.h"
 #include "lib/numerics/element.h"
 #include "lib/numerics/own_loops.h"
+#include "lib/numerics/row_images.h"
 
 namespace pie {
 namespace {
@@ -18,97 +20,10 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-template <typename From, typename To>
-inline void copy_row(const From* from, To* to, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) Element<To>::store(to[i], Element<From>::load(from[i]));
-}
-
 // Calls body(begin, end) for parts of [0, n) in parallel; the partition does not change any result.
 template <typename Body>
 void for_each_range(int64_t n, int64_t work_of_each, const Body& body) {
   at::parallel_for(0, n, std::max<int64_t>(1, 32768 / std::max<int64_t>(1, work_of_each)), body);
-}
-
-// The number of channels as a compile-time constant where it is small, so that loops over the
-// channels of a pixel, of which flows have few, unroll. 0 stands for any other number.
-template <typename Fn>
-void with_channels(int64_t channels, const Fn& fn) {
-  switch (channels) {
-    case 1:
-      return fn(std::integral_constant<int, 1>{});
-    case 2:
-      return fn(std::integral_constant<int, 2>{});
-    case 4:
-      return fn(std::integral_constant<int, 4>{});
-    case 6:
-      return fn(std::integral_constant<int, 6>{});
-    case 8:
-      return fn(std::integral_constant<int, 8>{});
-    default:
-      return fn(std::integral_constant<int, 0>{});
-  }
-}
-
-// `spread` for one sample. x: [H*W, C]; out: [H*W, kernel*kernel*C]; `padded` is room for x with
-// its zero border, (H + kernel - 1) * (W + kernel - 1) * C elements of which the border is zero.
-template <int kChannels, typename From, typename To>
-PIE_CPU_CLONES void spread_sample(const From* x, To* padded, To* out, RowGrid g,
-                                  int64_t any_channels, int64_t kernel, int sign) {
-  const int64_t channels = kChannels > 0 ? kChannels : any_channels;
-  const int64_t radius = kernel / 2;
-  const int64_t padded_row = (g.width + kernel - 1) * channels;
-  for (int64_t y = 0; y < g.height; ++y) {
-    copy_row(x + y * g.width * channels, padded + (y + radius) * padded_row + radius * channels,
-             g.width * channels);
-  }
-  const int64_t step_y = sign * padded_row, step_x = sign * channels;
-  To* row = out;
-  for (int64_t y = 0; y < g.height; ++y) {
-    for (int64_t x0 = 0; x0 < g.width; ++x0) {
-      const To* centre = padded + (y + radius) * padded_row + (x0 + radius) * channels;
-      if (kChannels == 0 && sign > 0) {  // a row of taps lies in one piece
-        const To* piece = centre - radius * (padded_row + channels);
-        for (int64_t ky = 0; ky < kernel; ++ky, piece += padded_row, row += kernel * channels) {
-          std::memcpy(row, piece, static_cast<size_t>(kernel * channels) * sizeof(To));
-        }
-        continue;
-      }
-      for (int64_t ky = -radius; ky <= radius; ++ky) {
-        for (int64_t kx = -radius; kx <= radius; ++kx, row += channels) {
-          const To* tap = centre + ky * step_y + kx * step_x;
-          for (int64_t c = 0; c < channels; ++c) row[c] = tap[c];
-        }
-      }
-    }
-  }
-}
-
-// `collect` for one sample. y: [H*W, kernel*kernel*C]; out: [H*W, C].
-template <int kChannels, typename From, typename To = typename Element<From>::Wide>
-PIE_CPU_CLONES void collect_sample(const From* y, To* out, RowGrid g, int64_t any_channels,
-                                   int64_t kernel, int sign) {
-  const int64_t channels = kChannels > 0 ? kChannels : any_channels;
-  const int64_t radius = kernel / 2;
-  const int64_t row = kernel * kernel * channels;
-  To* sum = out;
-  for (int64_t py = 0; py < g.height; ++py) {
-    for (int64_t px = 0; px < g.width; ++px, sum += channels) {
-      To total[std::max<int64_t>(kChannels, 1)] = {};
-      if (kChannels == 0) std::fill(sum, sum + channels, To(0));
-      for (int64_t ky = 0; ky < kernel; ++ky) {
-        const int64_t qy = py + sign * (ky - radius);
-        if (qy < 0 || qy >= g.height) continue;
-        for (int64_t kx = 0; kx < kernel; ++kx) {
-          const int64_t qx = px + sign * (kx - radius);
-          if (qx < 0 || qx >= g.width) continue;
-          const From* from = y + (qy * g.width + qx) * row + (ky * kernel + kx) * channels;
-          To* into = kChannels > 0 ? total : sum;
-          for (int64_t c = 0; c < channels; ++c) into[c] += Element<From>::load(from[c]);
-        }
-      }
-      if (kChannels > 0) std::copy_n(total, channels, sum);
-    }
-  }
 }
 
 // y = x * scale + shift for some rows.
@@ -338,14 +253,12 @@ torch::Tensor spread(const torch::Tensor& x, const RowGrid& grid, int64_t kernel
     To* into = out.data_ptr<To>();
     const int64_t area = grid.height * grid.width, channels = x.size(1), width = out.size(1);
     const int64_t padded_area = (grid.height + kernel - 1) * (grid.width + kernel - 1);
-    with_channels(channels, [&](auto constant) {
-      for_each_range(grid.n, area * width, [&](int64_t begin, int64_t end) {
-        std::vector<To> padded(static_cast<size_t>(padded_area * channels));
-        for (int64_t n = begin; n < end; ++n) {
-          spread_sample<constant>(from + n * area * channels, padded.data(),
-                                  into + n * area * width, grid, channels, kernel, sign);
-        }
-      });
+    for_each_range(grid.n, area * width, [&](int64_t begin, int64_t end) {
+      std::vector<To> padded(static_cast<size_t>(padded_area * channels));
+      for (int64_t n = begin; n < end; ++n) {
+        spread_image(from + n * area * channels, padded.data(), into + n * area * width, grid,
+                     channels, kernel, sign, width);
+      }
     });
   });
   return out;
@@ -363,13 +276,11 @@ torch::Tensor collect(const torch::Tensor& y, const RowGrid& grid, int64_t kerne
     const From* data = y.data_ptr<From>();
     To* into = out.data_ptr<To>();
     const int64_t area = grid.height * grid.width, width = y.size(1);
-    with_channels(channels, [&](auto constant) {
-      for_each_range(grid.n, area * width, [&](int64_t begin, int64_t end) {
-        for (int64_t n = begin; n < end; ++n) {
-          collect_sample<constant>(data + n * area * width, into + n * area * channels, grid,
-                                   channels, kernel, sign);
-        }
-      });
+    for_each_range(grid.n, area * width, [&](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n) {
+        collect_image(data + n * area * width, into + n * area * channels, grid, channels, kernel,
+                      sign, width);
+      }
     });
   });
   return out;

@@ -1,6 +1,7 @@
 // The hand-written network against the same one made of LibTorch's convolutions.
 #include "lib/nets/coupling_net.h"
 
+#include "lib/numerics/pair_products.h"
 #include "tests/support/processor.h"
 #include "tests/support/tensors.h"
 
@@ -130,6 +131,77 @@ TEST(CouplingNets, Bfloat16StaysWithinItsRounding) {
     // the gradient on or off, which moves the norm by the root of that.
     EXPECT_LE((gradients[1][i] - gradients[0][i]).norm().item<double>(),
               0.1 * gradients[0][i].norm().item<double>());
+  }
+}
+
+// Small whole numbers are bfloat16, and so are their sums: nothing is rounded but, on processors
+// without pair products, the gradients of weights.
+TEST(CouplingNets, Bfloat16IsExactOnWholeNumbers) {
+  if (!has_bfloat16()) {
+    GTEST_SKIP() << "LibTorch's bfloat16 products are not dependable on this processor";
+  }
+  const std::vector<NetCase> cases = {{{2, 4, 64, 1, 3}, 14, 14},  // an image at once
+                                      {{4, 8, 64, 1, 3}, 7, 7},    // four, an odd number of rows
+                                      {{3, 5, 96, 0, 3}, 3, 5},    // channels that fill no vector
+                                      {{1, 1, 32, 2, 5}, 2, 9},
+                                      {{2, 3, 24, 1, 3}, 6, 6}};  // hidden channels neither
+  for (const auto& [options, height, width] : cases) {
+    SCOPED_TRACE(options.hidden);
+    torch::manual_seed(1);
+    CouplingNet net(options);
+    {
+      const torch::NoGradGuard no_grad;
+      for (auto& parameter : net.parameters()) {
+        const double nonzero = 2.0 / static_cast<double>(parameter.size(0));
+        parameter.copy_(torch::randint(0, 2, parameter.sizes()) * 2 - 1)
+            .mul_(torch::rand(parameter.sizes()) < nonzero);
+      }
+    }
+    const auto whole = [&](int64_t channels) {
+      return torch::randint(-2, 3, {9, channels, height, width}, torch::kFloat32);
+    };
+    const auto values = whole(options.in), w = whole(options.out);
+    std::vector<torch::Tensor> outputs, gradients[2];
+    for (const bool bfloat16 : {false, true}) {
+      net.set_bfloat16(bfloat16);
+      net.zero_grad();
+      const auto x = values.clone().requires_grad_(true);
+      outputs.push_back(net.forward(x));
+      (outputs.back() * w).sum().backward();
+      gradients[bfloat16].push_back(x.grad());
+      for (const auto& parameter : net.parameters()) {
+        gradients[bfloat16].push_back(parameter.grad().clone());
+      }
+    }
+    EXPECT_GT(outputs[0].abs().max().item<float>(), 4);
+    EXPECT_TRUE(torch::equal(outputs[1], outputs[0]));
+    const double rounding = has_pair_products() && options.hidden % 32 == 0 ? 0 : 1.0 / 256;
+    for (size_t i = 0; i < gradients[0].size(); ++i) {
+      EXPECT_GT(gradients[0][i].abs().max().item<float>(), 0);
+      EXPECT_TRUE(torch::allclose(gradients[1][i], gradients[0][i], rounding, 0)) << i;
+    }
+  }
+}
+
+TEST(CouplingNets, GradientsDoNotDependOnTheThreads) {
+  const CouplingNetOptions options{3, 4, 32, 1, 3};
+  auto net = make(options);
+  net.to(torch::kFloat32);
+  net.set_bfloat16(has_bfloat16());
+  const auto x = normal_tensor({40, options.in, 8, 8}, 10, torch::kFloat32);
+  std::vector<torch::Tensor> gradients[2];
+  const int threads = at::get_num_threads();
+  for (const int count : {1, 3}) {
+    at::set_num_threads(count);
+    net.zero_grad();
+    net.forward(x).square().sum().backward();
+    for (const auto& parameter : net.parameters()) {
+      gradients[count > 1].push_back(parameter.grad().clone());
+    }
+  }
+  at::set_num_threads(threads);
+  for (size_t i = 0; i < gradients[0].size(); ++i) {
+    EXPECT_TRUE(torch::equal(gradients[0][i], gradients[1][i])) << i;
   }
 }
 

@@ -1,0 +1,24 @@
+// `row_network` in bfloat16 where the processor adds pairs of products: some images at a time go
+// through all layers, so that what lies between them stays in the processor's caches.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "lib/numerics/rows.h"
+
+namespace pie {
+
+// Whether `fused_row_network` can take these: convolutions on such a CPU, of float32, with a
+// multiple of 32 hidden channels.
+bool can_fuse_rows(const torch::Tensor& rows, int64_t kernel,
+                   const std::vector<torch::Tensor>& weights);
+
+// As `row_network`. Activations are rounded once, behind their ReLU; the last layer's and the
+// gradients of weights not at all. The result does not depend on the number of threads.
+torch::Tensor fused_row_network(const torch::Tensor& rows, const RowGrid& grid, int64_t kernel,
+                                const std::vector<torch::Tensor>& weights,
+                                const std::vector<torch::Tensor>& biases);
+
+}  // namespace pie
