@@ -3,6 +3,8 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "lib/numerics/own_loops.h"
 #include "lib/numerics/pair_products.h"
@@ -20,6 +22,14 @@ constexpr int64_t kRowMultiple = 32;  // of `pair_rows`
 constexpr int64_t kRowsOfSome = 200;
 // Fixed shares of the images for sums over them, so that a sum does not depend on the thread count.
 constexpr int64_t kShares = 4;
+
+// Room that is written before it is read.
+template <typename T>
+using Room = std::unique_ptr<T[]>;
+template <typename T>
+Room<T> room(int64_t numbers) {
+  return Room<T>(new T[static_cast<size_t>(numbers)]);
+}
 
 // A network's sizes, and the images that go through it together, a part of all.
 struct FusedSizes {
@@ -57,7 +67,7 @@ struct FusedSizes {
   int64_t bias_begin(int64_t layer) const { return gradient_begin(layers) + layer * hidden; }
 };
 
-// The neighbourhoods of the pixels of a part's images, filled up with rows of zeros.
+// The neighbourhoods of the pixels of a part's images, filled up with rows and columns of zeros.
 class Neighbourhoods {
  public:
   Neighbourhoods(const FusedSizes& sizes, int64_t channels)
@@ -65,8 +75,7 @@ class Neighbourhoods {
         channels_(channels),
         stride_(round_up(sizes.taps(channels), kRowMultiple)),
         values_(static_cast<size_t>(sizes.rows_at_once() * stride_)),
-        bordered_(static_cast<size_t>((sizes.grid.height + sizes.kernel - 1) *
-                                      (sizes.grid.width + sizes.kernel - 1) * channels)) {}
+        bordered_(static_cast<size_t>(padded_numbers(sizes.grid, channels, sizes.kernel))) {}
 
   // all: the rows of the whole batch.
   RowMatrix of(const float* all, int64_t part) {
@@ -86,39 +95,40 @@ class Neighbourhoods {
   std::vector<at::BFloat16> values_, bordered_;
 };
 
-// Products that are neighbourhoods, summed up for the pixels of a part's images.
+// Products that are neighbourhoods of the opposite sign, summed up for the pixels of a part's
+// images, from `bias` on: [channels].
 class CollectedProduct {
  public:
-  CollectedProduct(const FusedSizes& sizes, int64_t channels, int sign)
+  CollectedProduct(const FusedSizes& sizes, int64_t channels, const torch::Tensor& bias)
       : sizes_(sizes),
         channels_(channels),
-        sign_(sign),
         stride_(round_up(sizes.taps(channels), kVector)),
-        values_(static_cast<size_t>(sizes.rows_at_once() * stride_)) {}
+        values_(room<float>(sizes.rows_at_once() * stride_)),
+        start_(static_cast<size_t>(padded_numbers(sizes.grid, channels, sizes.kernel))),
+        bordered_(start_.size()) {
+    const float* from = bias.data_ptr<float>();
+    for (size_t i = 0; i < start_.size(); i += static_cast<size_t>(channels)) {
+      std::copy_n(from, channels, &start_[i]);
+    }
+  }
 
   // all: the rows of the whole batch, of which the part's become those of collect(x w).
   void operator()(const RowMatrix& x, const PackedMatrix& w, int64_t part, float* all) {
-    multiply(x, w, values_.data());
+    multiply(x, w, values_.get());
     const int64_t area = sizes_.area();
     float* to = all + sizes_.first_image(part) * area * channels_;
     for (int64_t row = 0; row < x.rows; row += area) {
-      collect_image(values_.data() + row * stride_, to + row * channels_, sizes_.grid, channels_,
-                    sizes_.kernel, sign_, stride_);
+      bordered_ = start_;
+      collect_image(values_.get() + row * stride_, bordered_.data(), to + row * channels_,
+                    sizes_.grid, channels_, sizes_.kernel, -1, stride_);
     }
   }
 
  private:
   const FusedSizes& sizes_;
-  int64_t channels_;
-  int sign_;
-  int64_t stride_;
-  std::vector<float> values_;
-};
-
-// A network's weights, ready for products.
-struct FusedWeights {
-  std::vector<PackedMatrix> matrices;
-  std::vector<torch::Tensor> biases;
+  int64_t channels_, stride_;
+  Room<float> values_;
+  std::vector<float> start_, bordered_;
 };
 
 PackedMatrix packed(const torch::Tensor& weight) {
@@ -126,13 +136,36 @@ PackedMatrix packed(const torch::Tensor& weight) {
               weight.stride(1));
 }
 
+// The order of the taps, and with it the sign of their offsets, reversed. t: [kernel^2 * C, H].
+torch::Tensor with_taps_reversed(const torch::Tensor& t, int64_t kernel) {
+  return t.reshape({kernel * kernel, -1, t.size(1)}).flip(0).view({-1, t.size(1)});
+}
+
+// A network's weights, ready for products. Both the last layer's neighbourhoods and those of its
+// gradient have their taps reversed, so that rows of taps lie in one piece.
+struct FusedWeights {
+  std::vector<PackedMatrix> matrices, transposed;
+  std::vector<torch::Tensor> biases;
+
+  FusedWeights(const variable_list& weights, variable_list contiguous_biases, int64_t kernel,
+               bool backward)
+      : biases(std::move(contiguous_biases)) {
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const bool last = i + 1 == weights.size();
+      const auto back = last ? with_taps_reversed(weights[i].t(), kernel) : weights[i].t();
+      matrices.push_back(packed(back.t()));
+      if (backward) transposed.push_back(packed(back));
+    }
+  }
+};
+
 // What the layers of a network take in for a part of the images.
 class LayerInputs {
  public:
   LayerInputs(const FusedSizes& sizes, const FusedWeights& weights)
       : weights_(weights), first_(sizes, sizes.in), inputs_(static_cast<size_t>(sizes.layers)) {
     for (int64_t i = 1; i < sizes.layers; ++i) {
-      hidden_.emplace_back(static_cast<size_t>(sizes.rows_at_once() * sizes.hidden));
+      hidden_.push_back(room<at::BFloat16>(sizes.rows_at_once() * sizes.hidden));
     }
   }
 
@@ -140,8 +173,8 @@ class LayerInputs {
     inputs_[0] = first_.of(all, part);
     for (size_t i = 0; i + 1 < inputs_.size(); ++i) {
       const auto& matrix = weights_.matrices[i];
-      multiply_relu(inputs_[i], matrix, weights_.biases[i].data_ptr<float>(), hidden_[i].data());
-      inputs_[i + 1] = {hidden_[i].data(), inputs_[i].rows, matrix.columns};
+      multiply_relu(inputs_[i], matrix, weights_.biases[i].data_ptr<float>(), hidden_[i].get());
+      inputs_[i + 1] = {hidden_[i].get(), inputs_[i].rows, matrix.columns};
     }
     return inputs_;
   }
@@ -149,30 +182,24 @@ class LayerInputs {
  private:
   const FusedWeights& weights_;
   Neighbourhoods first_;
-  std::vector<std::vector<at::BFloat16>> hidden_;
+  std::vector<Room<at::BFloat16>> hidden_;
   std::vector<RowMatrix> inputs_;
 };
-
-// The order of the taps, and with it the sign of their offsets, reversed. t: [kernel^2 * C, H].
-torch::Tensor with_taps_reversed(const torch::Tensor& t, int64_t kernel) {
-  return t.reshape({kernel * kernel, -1, t.size(1)}).flip(0).view({-1, t.size(1)});
-}
 
 // The way back, for one part of the images after the other.
 class FusedBackward {
  public:
-  FusedBackward(const FusedSizes& sizes, const FusedWeights& weights,
-                const std::vector<PackedMatrix>& transposed)
+  FusedBackward(const FusedSizes& sizes, const FusedWeights& weights)
       : sizes_(sizes),
-        transposed_(transposed),
+        weights_(weights),
         inputs_(sizes, weights),
         gradients_(sizes, sizes.out),
-        to_rows_(sizes, sizes.in, -1) {
-    const auto rows = static_cast<size_t>(sizes.rows_at_once());
+        to_rows_(sizes, sizes.in, torch::zeros({sizes.in})) {
+    const int64_t rows = sizes.rows_at_once();
     const int64_t widest = std::max({sizes.hidden, sizes.taps(sizes.in), sizes.taps(sizes.out)});
-    for (auto& buffer : back_) buffer.resize(rows * static_cast<size_t>(sizes.hidden));
+    for (auto& buffer : back_) buffer = room<at::BFloat16>(rows * sizes.hidden);
     for (auto& buffer : paired_) {
-      buffer.resize(rows * static_cast<size_t>(round_up(widest, kRowMultiple)) + 2 * kRowsAtOnce);
+      buffer = room<at::BFloat16>(rows * round_up(widest, kRowMultiple) + 2 * kRowsAtOnce);
     }
   }
 
@@ -182,7 +209,7 @@ class FusedBackward {
     auto g = gradients_.of(grad_out, part);
     for (int64_t layer = sizes_.layers - 1; layer >= 0; --layer) {
       const auto& input = inputs[static_cast<size_t>(layer)];
-      const auto& weight = transposed_[static_cast<size_t>(layer)];
+      const auto& weight = weights_.transposed[static_cast<size_t>(layer)];
       const auto x = paired(input, paired_[0]), y = paired(g, paired_[1]);
       float* gradient = sums + sizes_.gradient_begin(layer);
       if (layer + 1 < sizes_.layers) {
@@ -194,25 +221,25 @@ class FusedBackward {
         to_rows_(g, weight, part, grad_rows);
       } else {
         auto& back = back_[layer % 2];
-        multiply_masked(g, weight, input.values, back.data(), sums + sizes_.bias_begin(layer - 1));
-        g = {back.data(), g.rows, weight.columns};
+        multiply_masked(g, weight, input.values, back.get(), sums + sizes_.bias_begin(layer - 1));
+        g = {back.get(), g.rows, weight.columns};
       }
     }
   }
 
  private:
-  static RowMatrix paired(const RowMatrix& x, std::vector<at::BFloat16>& out) {
+  static RowMatrix paired(const RowMatrix& x, const Room<at::BFloat16>& out) {
     const RowMatrix even{x.values, round_up(x.rows, 2), x.stride};
-    pair_rows(even, out.data());
-    return {out.data(), even.rows, even.stride};
+    pair_rows(even, out.get());
+    return {out.get(), even.rows, even.stride};
   }
 
   const FusedSizes& sizes_;
-  const std::vector<PackedMatrix>& transposed_;
+  const FusedWeights& weights_;
   LayerInputs inputs_;
   Neighbourhoods gradients_;
   CollectedProduct to_rows_;
-  std::vector<at::BFloat16> back_[2], paired_[2];
+  Room<at::BFloat16> back_[2], paired_[2];
 };
 
 // Inputs: rows [M, in], then weights, then biases. Nothing but these is kept for the way back: to
@@ -230,17 +257,17 @@ class FusedRowsFunction : public torch::autograd::Function<FusedRowsFunction> {
     ctx->saved_data["kernel"] = kernel;
 
     const FusedSizes sizes(grid, kernel, weights_of(saved));
-    const auto weights = fused_weights(saved);
+    const FusedWeights weights(weights_of(saved), biases_of(saved), kernel, false);
     auto out = torch::empty({grid.rows(), sizes.out}, saved[0].options());
     at::parallel_for(0, sizes.parts(), 1, [&](int64_t begin, int64_t end) {
       LayerInputs layer_inputs(sizes, weights);
-      CollectedProduct to_out(sizes, sizes.out, +1);
+      CollectedProduct to_out(sizes, sizes.out, weights.biases.back());
       for (int64_t part = begin; part < end; ++part) {
         const auto& last = layer_inputs.of(saved[0].data_ptr<float>(), part).back();
         to_out(last, weights.matrices.back(), part, out.data_ptr<float>());
       }
     });
-    return out.add_(inputs.back());
+    return out;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grad_outputs) {
@@ -250,19 +277,14 @@ class FusedRowsFunction : public torch::autograd::Function<FusedRowsFunction> {
     const FusedSizes sizes({ctx->saved_data["n"].toInt(), ctx->saved_data["height"].toInt(),
                             ctx->saved_data["width"].toInt()},
                            kernel, weight_tensors);
-    const auto weights = fused_weights(saved);
-    std::vector<PackedMatrix> transposed;
-    for (const auto& weight : weight_tensors) {
-      const bool last = transposed.size() + 1 == weight_tensors.size();
-      transposed.push_back(packed(last ? with_taps_reversed(weight.t(), kernel) : weight.t()));
-    }
+    const FusedWeights weights(weight_tensors, biases_of(saved), kernel, true);
 
     const auto& rows = saved[0];
     const auto grad_out = grad_outputs[0].contiguous();
     auto grad_rows = torch::empty_like(rows);
     auto sums = torch::zeros({kShares, sizes.bias_begin(sizes.layers - 1)}, rows.options());
     at::parallel_for(0, kShares, 1, [&](int64_t begin, int64_t end) {
-      FusedBackward backward(sizes, weights, transposed);
+      FusedBackward backward(sizes, weights);
       for (int64_t share = begin; share < end; ++share) {
         const int64_t first = sizes.parts() * share / kShares;
         for (int64_t part = first; part < sizes.parts() * (share + 1) / kShares; ++part) {
@@ -294,13 +316,12 @@ class FusedRowsFunction : public torch::autograd::Function<FusedRowsFunction> {
     return {inputs.begin() + 1, inputs.begin() + 1 + layers};
   }
 
-  static FusedWeights fused_weights(const variable_list& inputs) {
-    FusedWeights weights;
-    for (size_t i = 1; i <= inputs.size() / 2; ++i) {
-      weights.matrices.push_back(packed(inputs[i]));
-      weights.biases.push_back(inputs[i + inputs.size() / 2].contiguous());
+  static variable_list biases_of(const variable_list& inputs) {
+    variable_list biases;
+    for (size_t i = 1 + inputs.size() / 2; i < inputs.size(); ++i) {
+      biases.push_back(inputs[i].contiguous());
     }
-    return weights;
+    return biases;
   }
 };
 

@@ -90,7 +90,7 @@ struct ToMasked {
   const at::BFloat16* passed;
   at::BFloat16* out;
   float* column_sums;
-  std::int64_t stride;
+  std::int64_t stride, rows;
   template <int kRows>
   PIE_PAIRS_INLINE void operator()(std::int64_t row, std::int64_t c, __m512 (&sums)[kRows]) const {
     __m512 total = _mm512_loadu_ps(column_sums + c);
@@ -100,7 +100,7 @@ struct ToMasked {
       const auto outputs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(passed + at));
       // As integers bfloat16 have the order of the numbers.
       const __mmask16 positive = _mm256_cmpgt_epi16_mask(outputs, _mm256_setzero_si256());
-      const __m512 v = _mm512_maskz_mov_ps(positive, sums[r]);
+      const __m512 v = _mm512_maskz_mov_ps(row + r < rows ? positive : __mmask16{0}, sums[r]);
       total = _mm512_add_ps(total, v);
       store_rounded(v, out + at);
     }
@@ -192,7 +192,7 @@ PIE_PAIRS void multiply_relu(const RowMatrix& x, const PackedMatrix& w, const fl
 
 PIE_PAIRS void multiply_masked(const RowMatrix& x, const PackedMatrix& w,
                                const at::BFloat16* passed, at::BFloat16* out, float* sums) {
-  multiply_all(x, w, ToMasked{passed, out, sums, w.columns});
+  multiply_all(x, w, ToMasked{passed, out, sums, w.columns, x.rows});
 }
 
 PIE_PAIRS void multiply(const RowMatrix& x, const PackedMatrix& w, float* out) {

@@ -44,8 +44,8 @@ struct RowMatrix {
 void multiply_relu(const RowMatrix& x, const PackedMatrix& w, const float* bias,
                    c10::BFloat16* out);
 
-// out = x w where `passed` > 0, else 0; the sums of its columns are added to `sums`. passed, out:
-// rows of w's columns.
+// out = x w where `passed` > 0, else 0, and 0 behind x's rows; the sums of its columns are added to
+// `sums`. passed, out: rows of w's columns.
 void multiply_masked(const RowMatrix& x, const PackedMatrix& w, const c10::BFloat16* passed,
                      c10::BFloat16* out, float* sums);
 

@@ -14,6 +14,11 @@ inline void copy_numbers(const From* from, To* to, int64_t n) {
   for (int64_t i = 0; i < n; ++i) Element<To>::store(to[i], Element<From>::load(from[i]));
 }
 
+template <typename From, typename To>
+PIE_INLINE void add_numbers(const From* from, To* sum, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) sum[i] += Element<From>::load(from[i]);
+}
+
 template <int kChannels, typename From, typename To>
 PIE_CPU_CLONES void spread_channels(const From* x, To* padded, To* out, RowGrid g,
                                     int64_t any_channels, int64_t kernel, int sign,
@@ -56,28 +61,38 @@ PIE_CPU_CLONES void spread_channels(const From* x, To* padded, To* out, RowGrid 
 }
 
 template <int kChannels, typename From, typename To = typename Element<From>::Wide>
-PIE_CPU_CLONES void collect_channels(const From* y, To* out, RowGrid g, int64_t any_channels,
-                                     int64_t kernel, int sign, int64_t stride) {
+PIE_CPU_CLONES void collect_channels(const From* y, To* padded, To* out, RowGrid g,
+                                     int64_t any_channels, int64_t kernel, int sign,
+                                     int64_t stride) {
   const int64_t channels = kChannels > 0 ? kChannels : any_channels;
   const int64_t radius = kernel / 2;
-  To* sum = out;
+  const int64_t padded_row = (g.width + kernel - 1) * channels;
   for (int64_t py = 0; py < g.height; ++py) {
-    for (int64_t px = 0; px < g.width; ++px, sum += channels) {
-      To total[std::max<int64_t>(kChannels, 1)] = {};
-      if (kChannels == 0) std::fill(sum, sum + channels, To(0));
+    for (int64_t px = 0; px < g.width; ++px, y += stride) {
+      To* corner = padded + py * padded_row + px * channels;
+      const From* from = y;
+      if (kChannels > 0 && sign < 0 && kernel == 3) {  // as below, and of a known size
+        for (int64_t ky = 0; ky < 3; ++ky, corner += padded_row, from += 3 * kChannels) {
+          add_numbers(from, corner, 3 * kChannels);
+        }
+        continue;
+      }
       for (int64_t ky = 0; ky < kernel; ++ky) {
-        const int64_t qy = py + sign * (ky - radius);
-        if (qy < 0 || qy >= g.height) continue;
-        for (int64_t kx = 0; kx < kernel; ++kx) {
-          const int64_t qx = px + sign * (kx - radius);
-          if (qx < 0 || qx >= g.width) continue;
-          const From* from = y + (qy * g.width + qx) * stride + (ky * kernel + kx) * channels;
-          To* into = kChannels > 0 ? total : sum;
-          for (int64_t c = 0; c < channels; ++c) into[c] += Element<From>::load(from[c]);
+        if (sign < 0) {  // a row of taps lies in one piece
+          add_numbers(from, corner + ky * padded_row, kernel * channels);
+          from += kernel * channels;
+          continue;
+        }
+        To* last = corner + (kernel - 1 - ky) * padded_row + (kernel - 1) * channels;
+        for (int64_t kx = 0; kx < kernel; ++kx, from += channels) {
+          add_numbers(from, last - kx * channels, channels);
         }
       }
-      if (kChannels > 0) std::copy_n(total, channels, sum);
     }
+  }
+  for (int64_t py = 0; py < g.height; ++py) {
+    std::copy_n(padded + (py + radius) * padded_row + radius * channels, g.width * channels,
+                out + py * g.width * channels);
   }
 }
 
@@ -92,10 +107,11 @@ void spread_image(const From* x, To* padded, To* out, const RowGrid& grid, int64
 }
 
 template <typename From>
-void collect_image(const From* y, typename Element<From>::Wide* out, const RowGrid& grid,
-                   int64_t channels, int64_t kernel, int sign, int64_t stride) {
+void collect_image(const From* y, typename Element<From>::Wide* padded,
+                   typename Element<From>::Wide* out, const RowGrid& grid, int64_t channels,
+                   int64_t kernel, int sign, int64_t stride) {
   with_channels(channels, [&](auto constant) {
-    collect_channels<constant>(y, out, grid, channels, kernel, sign, stride);
+    collect_channels<constant>(y, padded, out, grid, channels, kernel, sign, stride);
   });
 }
 
@@ -105,9 +121,11 @@ template void spread_image(const double*, double*, double*, const RowGrid&, int6
                            int64_t);
 template void spread_image(const float*, at::BFloat16*, at::BFloat16*, const RowGrid&, int64_t,
                            int64_t, int, int64_t);
-template void collect_image(const float*, float*, const RowGrid&, int64_t, int64_t, int, int64_t);
-template void collect_image(const double*, double*, const RowGrid&, int64_t, int64_t, int, int64_t);
-template void collect_image(const at::BFloat16*, float*, const RowGrid&, int64_t, int64_t, int,
+template void collect_image(const float*, float*, float*, const RowGrid&, int64_t, int64_t, int,
                             int64_t);
+template void collect_image(const double*, double*, double*, const RowGrid&, int64_t, int64_t, int,
+                            int64_t);
+template void collect_image(const at::BFloat16*, float*, float*, const RowGrid&, int64_t, int64_t,
+                            int, int64_t);
 
 }  // namespace pie

@@ -252,9 +252,8 @@ torch::Tensor spread(const torch::Tensor& x, const RowGrid& grid, int64_t kernel
     const From* from = x.data_ptr<From>();
     To* into = out.data_ptr<To>();
     const int64_t area = grid.height * grid.width, channels = x.size(1), width = out.size(1);
-    const int64_t padded_area = (grid.height + kernel - 1) * (grid.width + kernel - 1);
     for_each_range(grid.n, area * width, [&](int64_t begin, int64_t end) {
-      std::vector<To> padded(static_cast<size_t>(padded_area * channels));
+      std::vector<To> padded(static_cast<size_t>(padded_numbers(grid, channels, kernel)));
       for (int64_t n = begin; n < end; ++n) {
         spread_image(from + n * area * channels, padded.data(), into + n * area * width, grid,
                      channels, kernel, sign, width);
@@ -277,9 +276,11 @@ torch::Tensor collect(const torch::Tensor& y, const RowGrid& grid, int64_t kerne
     To* into = out.data_ptr<To>();
     const int64_t area = grid.height * grid.width, width = y.size(1);
     for_each_range(grid.n, area * width, [&](int64_t begin, int64_t end) {
+      std::vector<To> padded(static_cast<size_t>(padded_numbers(grid, channels, kernel)));
       for (int64_t n = begin; n < end; ++n) {
-        collect_image(data + n * area * width, into + n * area * channels, grid, channels, kernel,
-                      sign, width);
+        std::fill(padded.begin(), padded.end(), To(0));
+        collect_image(data + n * area * width, padded.data(), into + n * area * channels, grid,
+                      channels, kernel, sign, width);
       }
     });
   });

@@ -190,23 +190,18 @@ void Optimizer::move(int64_t begin, int64_t end, const AdamConstants& k) {
       .addcdiv_(m, v.sqrt().mul_(k.inverse_root).add_(k.epsilon), -k.rate);
 }
 
-void Optimizer::remember(float keep) {
+void Optimizer::remember(int64_t begin, int64_t end, float keep) {
   if (!own_loops(average)) {
     const torch::NoGradGuard no_grad;
-    average.mul_(keep).add_(parameters_.values, 1 - keep);
-    for (auto& gradient : parameters_.gradients) gradient.zero_();
+    average.slice(0, begin, end).mul_(keep).add_(parameters_.values.slice(0, begin, end), 1 - keep);
+    for (auto& gradient : parameters_.gradients) gradient.slice(0, begin, end).zero_();
     return;
   }
-  const int64_t total = average.numel();
-  const float* value = parameters_.values.data_ptr<float>();
-  float* mean = average.data_ptr<float>();
-  for_each_on_one_thread(static_cast<size_t>((total + kChunk - 1) / kChunk), [&](size_t chunk) {
-    const auto begin = static_cast<int64_t>(chunk) * kChunk, n = std::min(kChunk, total - begin);
-    average_elements(keep, n, value + begin, mean + begin);
-    for (auto& gradient : parameters_.gradients) {
-      std::fill_n(gradient.data_ptr<float>() + begin, n, 0.0F);
-    }
-  });
+  average_elements(keep, end - begin, parameters_.values.data_ptr<float>() + begin,
+                   average.data_ptr<float>() + begin);
+  for (auto& gradient : parameters_.gradients) {
+    std::fill(gradient.data_ptr<float>() + begin, gradient.data_ptr<float>() + end, 0.0F);
+  }
 }
 
 double Optimizer::step(double learning_rate) {
@@ -228,10 +223,16 @@ double Optimizer::step(double learning_rate) {
   k.epsilon = static_cast<float>(options_.epsilon);
   k.scale = static_cast<float>(clip);
   k.shrink = static_cast<float>(1 - learning_rate * options_.weight_decay);
-  for_each_on_one_thread(matrices_.size(),
-                         [&](size_t i) { move_matrix(matrices_[i], learning_rate, clip); });
-  for_each_on_one_thread(rest_.size(), [&](size_t i) { move(rest_[i].first, rest_[i].second, k); });
-  remember(static_cast<float>(decay));
+  const auto keep = static_cast<float>(decay);
+  for_each_on_one_thread(matrices_.size(), [&](size_t i) {
+    move_matrix(matrices_[i], learning_rate, clip);
+    remember(matrices_[i].begin, matrices_[i].end, keep);
+  });
+  for_each_on_one_thread(rest_.size(), [&](size_t i) {
+    const auto [begin, end] = rest_[i];
+    move(begin, end, k);
+    remember(begin, end, keep);
+  });
   return norm;
 }
 

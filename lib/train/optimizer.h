@@ -81,8 +81,8 @@ class Optimizer {
   double sum_gradients();
   // Adam's step of the elements from `begin` to before `end`.
   void move(int64_t begin, int64_t end, const AdamConstants& k);
-  // Averages the values, and forgets the gradients.
-  void remember(float keep);
+  // Averages these elements' values, and forgets their gradients.
+  void remember(int64_t begin, int64_t end, float keep);
   void move_matrix(const FlatParameters::Place& place, double learning_rate, double clip);
 
   FlatParameters& parameters_;

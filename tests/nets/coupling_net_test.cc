@@ -142,8 +142,8 @@ TEST(CouplingNets, Bfloat16IsExactOnWholeNumbers) {
   }
   const std::vector<NetCase> cases = {{{2, 4, 64, 1, 3}, 14, 14},  // an image at once
                                       {{4, 8, 64, 1, 3}, 7, 7},    // four, an odd number of rows
-                                      {{3, 5, 96, 0, 3}, 3, 5},    // channels that fill no vector
-                                      {{1, 1, 32, 2, 5}, 2, 9},
+                                      {{3, 5, 96, 1, 3}, 7, 7},    // channels that fill no vector
+                                      {{3, 4, 32, 0, 3}, 3, 5},   {{1, 1, 32, 2, 5}, 2, 9},
                                       {{2, 3, 24, 1, 3}, 6, 6}};  // hidden channels neither
   for (const auto& [options, height, width] : cases) {
     SCOPED_TRACE(options.hidden);
@@ -152,7 +152,8 @@ TEST(CouplingNets, Bfloat16IsExactOnWholeNumbers) {
     {
       const torch::NoGradGuard no_grad;
       for (auto& parameter : net.parameters()) {
-        const double nonzero = 2.0 / static_cast<double>(parameter.size(0));
+        const double nonzero =
+            parameter.dim() == 1 ? 1 : 2.0 / static_cast<double>(parameter.size(0));
         parameter.copy_(torch::randint(0, 2, parameter.sizes()) * 2 - 1)
             .mul_(torch::rand(parameter.sizes()) < nonzero);
       }
