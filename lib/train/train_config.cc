@@ -31,7 +31,7 @@ TrainConfig parse_train_config(const Json& preset) {
       {"steps",          "batch",      "optimizer",      "lr",   "warmup_steps", "schedule",
        "clip_norm",      "ema_decay",  "validate_every", "flip", "crop",         "shift",
        "smallest_scale", "jpeg_share", "ycbcr_share",    "task", "labelled",     "class_weight",
-       "weight_decay",   "recompute",  "log_det",        "warp"});
+       "weight_decay",   "recompute",  "log_det",        "warp", "mse_weight"});
   TrainConfig config;
   config.steps = s.integer("steps", 1, 1000000000);
   config.batch = s.integer("batch", 1, 65536);
@@ -57,6 +57,7 @@ TrainConfig parse_train_config(const Json& preset) {
   }
   config.task = s.has("task") ? s.choice("task", {"density", "classify", "hybrid"}) : "density";
   config.labelled = s.has("labelled") ? s.integer("labelled", 0, int64_t{1} << 40) : 0;
+  config.mse_weight = s.has("mse_weight") ? s.number("mse_weight", 0, 1e6) : 0;
   config.class_weight = s.has("class_weight") ? s.number("class_weight", 0, 1e6) : 1.0;
   config.weight_decay = s.has("weight_decay") ? s.number("weight_decay", 0, 100) : 0;
   config.recompute = s.has("recompute") && s.get<bool>("recompute");

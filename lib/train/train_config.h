@@ -26,11 +26,13 @@ struct TrainConfig {
   // Augmentation with what photographs go through: shrunk by a random factor from this to 1; the
   // shares that come back from JPEG files, and from YCbCr, half of these with half the chroma.
   double smallest_scale, jpeg_share, ycbcr_share;
-  std::string task;         // "density", "classify" or "hybrid"
-  int64_t labelled;         // hybrid: only the first so many images have labels; 0: all
-  double class_weight;      // hybrid: of the cross-entropy against nats per dimension
-  double weight_decay;      // AdamW: weights shrink by lr * this at each step
-  bool recompute;           // activations from outputs instead of keeping them
+  double mse_weight;    // of the mean squared error of images from z alone, whose samples are in
+                        // [0, 1], against nats per dimension; 0: off
+  std::string task;     // "density", "classify" or "hybrid"
+  int64_t labelled;     // hybrid: only the first so many images have labels; 0: all
+  double class_weight;  // hybrid: of the cross-entropy against nats per dimension
+  double weight_decay;  // AdamW: weights shrink by lr * this at each step
+  bool recompute;       // activations from outputs instead of keeping them
   LogDetEstimator log_det;  // of residual blocks, and the probes of continuous flows; default:
                             // roulette behind 2 exact terms
 };

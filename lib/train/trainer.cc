@@ -67,6 +67,12 @@ Trainer::Trainer(const Json& preset, uint64_t seed, torch::Device device)
   if (config_.task != "density" && model_->classes() == 0) {
     throw UsageError("the task " + config_.task + " needs a model with classes; set 'classes'");
   }
+  if (config_.mse_weight > 0 &&
+      (config_.task == "classify" || model_->discrete() || model_->residuals() == 0)) {
+    throw UsageError(
+        "train.mse_weight is for densities of real numbers that keep a part of them in z: those "
+        "of arch pie");
+  }
   model_->to(device_);
   replicas_ = {model_};
   flat_ = std::make_unique<FlatParameters>(*model_);
@@ -352,9 +358,15 @@ Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, 
       for (int64_t k = first; k < last; ++k) {
         how.keys.push_back(static_cast<uint64_t>(step * config_.batch + range.first + k));
       }
-      const auto nats = model.log_likelihood(dense.x.slice(0, first, last), how).total().sum() *
-                        (-share / static_cast<double>(model.input_shape().elements()));
-      nats.backward();
+      const auto x = dense.x.slice(0, first, last);
+      const double dims = static_cast<double>(model.input_shape().elements());
+      const auto nats = model.log_likelihood(x, how).total().sum() * (-share / dims);
+      if (config_.mse_weight > 0) {
+        const auto error = (model.reconstruct(x) - x).square().sum() * (share / dims);
+        (nats + error * config_.mse_weight).backward();
+      } else {
+        nats.backward();
+      }
       loss.nats_per_dim = nats.item<double>();
     }
     if (labelled.x.defined()) {

@@ -11,6 +11,7 @@
 #include "lib/base/random.h"
 #include "lib/eval/likelihood.h"
 #include "lib/eval/model_images.h"
+#include "lib/eval/reconstruction.h"
 #include "lib/image/image_io.h"
 #include "lib/model/pixels.h"
 #include "lib/model/safetensors.h"
@@ -162,6 +163,36 @@ TEST(Training, LowersBitsPerDim) {
   EXPECT_EQ(validations, 12);
   // Far more than the differences between images of this set.
   EXPECT_LT(bits(), before - 0.5);
+}
+
+TEST(Training, WeighsWhatComesBackFromZ) {
+  const auto data = digits("[:80]");
+  double psnr[2];
+  for (const bool weighed : {false, true}) {
+    Json preset = preset_of(100);
+    preset["linear"]["reflections"] = 32;
+    preset["linear"]["hidden"] = 64;
+    preset["train"]["batch"] = 20;
+    preset["train"]["lr"] = 0.01;
+    if (weighed) preset["train"]["mse_weight"] = 100;
+    Trainer trainer(preset, 3);
+    train(trainer, data);
+    trainer.with_averaged_weights(
+        [&](Model& model) { psnr[weighed] = reconstruction_psnr(model, data, 80); });
+  }
+  EXPECT_GT(psnr[1], psnr[0] + 0.5);
+}
+
+TEST(Training, OnlyWhatKeepsZWeighsIt) {
+  Json exact = tiny_exact_preset(1, 28, 28), classifier = digits_preset();
+  exact["train"] = classifier["train"];
+  classifier["classes"] = 10;
+  classifier["train"]["task"] = "classify";
+  for (Json preset : {exact, classifier}) {
+    EXPECT_NO_THROW(Trainer(preset, 1));
+    preset["train"]["mse_weight"] = 1;
+    EXPECT_THROW(Trainer(preset, 1), UsageError);
+  }
 }
 
 // As in evaluation: a head that has learnt from dequantized images fails on the samples.
