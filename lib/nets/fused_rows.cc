@@ -17,10 +17,10 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-constexpr int64_t kRowMultiple = 32;  // of `pair_rows`
-// Small images go together, so that what is prepared once for some serves this many rows.
-constexpr int64_t kRowsOfSome = 200;
-// Fixed shares of the images for sums over them, so that a sum does not depend on the thread count.
+// Small images go together, as many as have this many rows.
+constexpr int64_t kRowsOfPart = 200;
+// Fixed shares of the images for sums over them, so that a sum does not depend on the thread count:
+// as many threads work on a way back at most. Training has one for each of its replicas.
 constexpr int64_t kShares = 4;
 
 // Room that is written before it is read.
@@ -45,13 +45,11 @@ struct FusedSizes {
         layers(static_cast<int64_t>(weights.size())) {}
 
   int64_t area() const { return grid.height * grid.width; }
-  int64_t images_at_once() const { return std::max<int64_t>(1, kRowsOfSome / area()); }
-  int64_t rows_at_once() const { return round_up(images_at_once() * area(), kRowsAtOnce); }
-  int64_t parts() const { return (grid.n + images_at_once() - 1) / images_at_once(); }
-  int64_t first_image(int64_t part) const { return part * images_at_once(); }
-  int64_t images(int64_t part) const {
-    return std::min(images_at_once(), grid.n - first_image(part));
-  }
+  int64_t part_images() const { return std::max<int64_t>(1, kRowsOfPart / area()); }
+  int64_t part_rows() const { return round_up(part_images() * area(), kRowsAtOnce); }
+  int64_t parts() const { return (grid.n + part_images() - 1) / part_images(); }
+  int64_t first_image(int64_t part) const { return part * part_images(); }
+  int64_t images(int64_t part) const { return std::min(part_images(), grid.n - first_image(part)); }
   // Columns of the neighbourhoods of `channels` channels.
   int64_t taps(int64_t channels) const { return kernel * kernel * channels; }
   // The last layer's gradient is summed up transposed: its hidden side is the longer one.
@@ -65,6 +63,7 @@ struct FusedSizes {
     return begin;
   }
   int64_t bias_begin(int64_t layer) const { return gradient_begin(layers) + layer * hidden; }
+  int64_t sums() const { return bias_begin(layers - 1) + out; }
 };
 
 // The neighbourhoods of the pixels of a part's images, filled up with rows and columns of zeros.
@@ -73,16 +72,16 @@ class Neighbourhoods {
   Neighbourhoods(const FusedSizes& sizes, int64_t channels)
       : sizes_(sizes),
         channels_(channels),
-        stride_(round_up(sizes.taps(channels), kRowMultiple)),
-        values_(static_cast<size_t>(sizes.rows_at_once() * stride_)),
-        bordered_(static_cast<size_t>(padded_numbers(sizes.grid, channels, sizes.kernel))) {}
+        stride_(round_up(sizes.taps(channels), kPairColumns)),
+        values_(static_cast<size_t>(sizes.part_rows() * stride_)),
+        padded_(static_cast<size_t>(padded_numbers(sizes.grid, channels, sizes.kernel))) {}
 
   // all: the rows of the whole batch.
   RowMatrix of(const float* all, int64_t part) {
     const int64_t area = sizes_.area(), rows = sizes_.images(part) * area;
     const float* from = all + sizes_.first_image(part) * area * channels_;
     for (int64_t row = 0; row < rows; row += area) {
-      spread_image(from + row * channels_, bordered_.data(), values_.data() + row * stride_,
+      spread_image(from + row * channels_, padded_.data(), values_.data() + row * stride_,
                    sizes_.grid, channels_, sizes_.kernel, +1, stride_);
     }
     std::fill(values_.begin() + rows * stride_, values_.end(), at::BFloat16(0));
@@ -92,23 +91,23 @@ class Neighbourhoods {
  private:
   const FusedSizes& sizes_;
   int64_t channels_, stride_;
-  std::vector<at::BFloat16> values_, bordered_;
+  std::vector<at::BFloat16> values_, padded_;
 };
 
 // Products that are neighbourhoods of the opposite sign, summed up for the pixels of a part's
-// images, from `bias` on: [channels].
+// images, from `bias` on, [channels], or from 0.
 class CollectedProduct {
  public:
-  CollectedProduct(const FusedSizes& sizes, int64_t channels, const torch::Tensor& bias)
+  CollectedProduct(const FusedSizes& sizes, int64_t channels, const float* bias)
       : sizes_(sizes),
         channels_(channels),
         stride_(round_up(sizes.taps(channels), kVector)),
-        values_(room<float>(sizes.rows_at_once() * stride_)),
+        values_(room<float>(sizes.part_rows() * stride_)),
         start_(static_cast<size_t>(padded_numbers(sizes.grid, channels, sizes.kernel))),
-        bordered_(start_.size()) {
-    const float* from = bias.data_ptr<float>();
+        padded_(start_.size()) {
+    if (bias == nullptr) return;
     for (size_t i = 0; i < start_.size(); i += static_cast<size_t>(channels)) {
-      std::copy_n(from, channels, &start_[i]);
+      std::copy_n(bias, channels, &start_[i]);
     }
   }
 
@@ -118,8 +117,8 @@ class CollectedProduct {
     const int64_t area = sizes_.area();
     float* to = all + sizes_.first_image(part) * area * channels_;
     for (int64_t row = 0; row < x.rows; row += area) {
-      bordered_ = start_;
-      collect_image(values_.get() + row * stride_, bordered_.data(), to + row * channels_,
+      padded_ = start_;
+      collect_image(values_.get() + row * stride_, padded_.data(), to + row * channels_,
                     sizes_.grid, channels_, sizes_.kernel, -1, stride_);
     }
   }
@@ -128,7 +127,7 @@ class CollectedProduct {
   const FusedSizes& sizes_;
   int64_t channels_, stride_;
   Room<float> values_;
-  std::vector<float> start_, bordered_;
+  std::vector<float> start_, padded_;
 };
 
 PackedMatrix packed(const torch::Tensor& weight) {
@@ -165,7 +164,7 @@ class LayerInputs {
   LayerInputs(const FusedSizes& sizes, const FusedWeights& weights)
       : weights_(weights), first_(sizes, sizes.in), inputs_(static_cast<size_t>(sizes.layers)) {
     for (int64_t i = 1; i < sizes.layers; ++i) {
-      hidden_.push_back(room<at::BFloat16>(sizes.rows_at_once() * sizes.hidden));
+      hidden_.push_back(room<at::BFloat16>(sizes.part_rows() * sizes.hidden));
     }
   }
 
@@ -194,12 +193,12 @@ class FusedBackward {
         weights_(weights),
         inputs_(sizes, weights),
         gradients_(sizes, sizes.out),
-        to_rows_(sizes, sizes.in, torch::zeros({sizes.in})) {
-    const int64_t rows = sizes.rows_at_once();
+        to_rows_(sizes, sizes.in, nullptr) {
+    const int64_t rows = sizes.part_rows();
     const int64_t widest = std::max({sizes.hidden, sizes.taps(sizes.in), sizes.taps(sizes.out)});
     for (auto& buffer : back_) buffer = room<at::BFloat16>(rows * sizes.hidden);
     for (auto& buffer : paired_) {
-      buffer = room<at::BFloat16>(rows * round_up(widest, kRowMultiple) + 2 * kRowsAtOnce);
+      buffer = room<at::BFloat16>(rows * round_up(widest, kPairColumns) + 2 * kRowsAtOnce);
     }
   }
 
@@ -207,6 +206,11 @@ class FusedBackward {
   void add(int64_t part, const float* rows, const float* grad_out, float* grad_rows, float* sums) {
     const auto& inputs = inputs_.of(rows, part);
     auto g = gradients_.of(grad_out, part);
+    const float* given = grad_out + sizes_.first_image(part) * sizes_.area() * sizes_.out;
+    float* last_bias = sums + sizes_.bias_begin(sizes_.layers - 1);
+    for (int64_t row = 0; row < g.rows; ++row, given += sizes_.out) {
+      for (int64_t c = 0; c < sizes_.out; ++c) last_bias[c] += given[c];
+    }
     for (int64_t layer = sizes_.layers - 1; layer >= 0; --layer) {
       const auto& input = inputs[static_cast<size_t>(layer)];
       const auto& weight = weights_.transposed[static_cast<size_t>(layer)];
@@ -261,7 +265,7 @@ class FusedRowsFunction : public torch::autograd::Function<FusedRowsFunction> {
     auto out = torch::empty({grid.rows(), sizes.out}, saved[0].options());
     at::parallel_for(0, sizes.parts(), 1, [&](int64_t begin, int64_t end) {
       LayerInputs layer_inputs(sizes, weights);
-      CollectedProduct to_out(sizes, sizes.out, weights.biases.back());
+      CollectedProduct to_out(sizes, sizes.out, weights.biases.back().data_ptr<float>());
       for (int64_t part = begin; part < end; ++part) {
         const auto& last = layer_inputs.of(saved[0].data_ptr<float>(), part).back();
         to_out(last, weights.matrices.back(), part, out.data_ptr<float>());
@@ -282,7 +286,7 @@ class FusedRowsFunction : public torch::autograd::Function<FusedRowsFunction> {
     const auto& rows = saved[0];
     const auto grad_out = grad_outputs[0].contiguous();
     auto grad_rows = torch::empty_like(rows);
-    auto sums = torch::zeros({kShares, sizes.bias_begin(sizes.layers - 1)}, rows.options());
+    auto sums = torch::zeros({kShares, sizes.sums()}, rows.options());
     at::parallel_for(0, kShares, 1, [&](int64_t begin, int64_t end) {
       FusedBackward backward(sizes, weights);
       for (int64_t share = begin; share < end; ++share) {
@@ -303,10 +307,10 @@ class FusedRowsFunction : public torch::autograd::Function<FusedRowsFunction> {
           total.narrow(0, sizes.gradient_begin(i), used * sizes.hidden).view({used, sizes.hidden});
       grads.push_back(i + 1 < sizes.layers ? gradient : with_taps_reversed(gradient, kernel).t());
     }
-    for (int64_t i = 0; i + 1 < sizes.layers; ++i) {
-      grads.push_back(total.narrow(0, sizes.bias_begin(i), sizes.hidden));
+    for (int64_t i = 0; i < sizes.layers; ++i) {
+      const int64_t outputs = i + 1 < sizes.layers ? sizes.hidden : sizes.out;
+      grads.push_back(total.narrow(0, sizes.bias_begin(i), outputs));
     }
-    grads.push_back(grad_out.sum(0));
     return grads;
   }
 
@@ -329,8 +333,9 @@ class FusedRowsFunction : public torch::autograd::Function<FusedRowsFunction> {
 
 bool can_fuse_rows(const torch::Tensor& rows, int64_t kernel,
                    const std::vector<torch::Tensor>& weights) {
-  return kernel > 1 && rows.scalar_type() == torch::kFloat32 && own_loops(rows) &&
-         weights[0].size(1) % kRowMultiple == 0 && has_pair_products();
+  return kernel > 1 && own_loops(rows) && rows.scalar_type() == torch::kFloat32 &&
+         weights[0].scalar_type() == torch::kFloat32 && weights[0].size(1) % kPairColumns == 0 &&
+         has_pair_products();
 }
 
 torch::Tensor fused_row_network(const torch::Tensor& rows, const RowGrid& grid, int64_t kernel,

@@ -1,5 +1,6 @@
 // `row_network` in bfloat16 where the processor adds pairs of products: some images at a time go
-// through all layers, so that what lies between them stays in the processor's caches.
+// through all layers, so that what lies between them stays in the processor's caches, as far as an
+// image of 40x40 pixels goes.
 #pragma once
 
 #include <torch/torch.h>
@@ -15,8 +16,9 @@ namespace pie {
 bool can_fuse_rows(const torch::Tensor& rows, int64_t kernel,
                    const std::vector<torch::Tensor>& weights);
 
-// As `row_network`. Activations are rounded once, behind their ReLU; the last layer's and the
-// gradients of weights not at all. The result does not depend on the number of threads.
+// As `row_network`. Rows, weights, activations behind their ReLU and gradients between layers are
+// rounded; the output and the gradients of weights are not. The result does not depend on the
+// number of threads.
 torch::Tensor fused_row_network(const torch::Tensor& rows, const RowGrid& grid, int64_t kernel,
                                 const std::vector<torch::Tensor>& weights,
                                 const std::vector<torch::Tensor>& biases);

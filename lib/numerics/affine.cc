@@ -21,7 +21,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 double hyperbolic_tangent(double x) { return std::tanh(x); }
-// Within a unit in the last place of 1.
+// Within two units in the last place of 1.
 inline float hyperbolic_tangent(float x) { return 1 - 2 / (exponential(2 * x) + 1); }
 
 // One item's tensors, n rows: network [n, 2C], the others [n, C].
@@ -90,7 +90,7 @@ class AffineFunction : public torch::autograd::Function<AffineFunction> {
   static variable_list forward(AutogradContext* ctx, const torch::Tensor& x,
                                const torch::Tensor& network, double a, int64_t items) {
     auto value = torch::empty_like(x), tanh = torch::empty_like(x), scale = torch::empty_like(x);
-    auto log_det = torch::empty({items}, x.options());
+    auto log_det = torch::zeros({items}, x.options());
     ctx->save_for_backward({x, tanh, scale});
     for_each_item(x, items, [&](auto constant, auto element, int64_t item, int64_t at, int64_t n) {
       using T = decltype(element);
@@ -126,9 +126,12 @@ class AffineFunction : public torch::autograd::Function<AffineFunction> {
   // Calls body(channels as a constant, a number, item, where its numbers begin, its rows).
   template <typename Body>
   static void for_each_item(const torch::Tensor& x, int64_t items, const Body& body) {
+    if (x.numel() == 0) return;
     const int64_t n = x.size(0) / items, numbers = n * x.size(1);
     dispatch_element(x.scalar_type(), [&](auto element) {
-      if constexpr (!std::is_same_v<decltype(element), at::BFloat16>) {
+      if constexpr (std::is_same_v<decltype(element), at::BFloat16>) {
+        TORCH_CHECK(false, "an affine map is of float32 or float64");
+      } else {
         with_channels(x.size(1), [&](auto constant) {
           at::parallel_for(0, items, std::max<int64_t>(1, 8192 / numbers),
                            [&](int64_t begin, int64_t end) {

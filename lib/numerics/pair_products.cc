@@ -79,7 +79,8 @@ struct ToRelu {
     const __m512 b = _mm512_loadu_ps(bias + c);
     PIE_UNROLL
     for (int r = 0; r < kRows; ++r) {
-      // The order lets a NaN pass: it must reach the check that names it.
+      // The order lets a NaN pass: it must reach the check that names it. The mask, of all, keeps
+      // GCC from warning of a register that it does not use.
       const __m512 v = _mm512_maskz_max_ps(0xffff, _mm512_setzero_ps(), _mm512_add_ps(sums[r], b));
       store_rounded(v, out + (row + r) * stride + c);
     }
@@ -98,7 +99,7 @@ struct ToMasked {
     for (int r = 0; r < kRows; ++r) {
       const std::int64_t at = (row + r) * stride + c;
       const auto outputs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(passed + at));
-      // As integers bfloat16 have the order of the numbers.
+      // As an integer it is positive where the number is.
       const __mmask16 positive = _mm256_cmpgt_epi16_mask(outputs, _mm256_setzero_si256());
       const __m512 v = _mm512_maskz_mov_ps(row + r < rows ? positive : __mmask16{0}, sums[r]);
       total = _mm512_add_ps(total, v);
@@ -203,12 +204,12 @@ PIE_PAIRS void pair_rows(const RowMatrix& x, at::BFloat16* out) {
   const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
   const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
   for (std::int64_t r = 0; r < x.rows; r += 2) {
-    for (std::int64_t c = 0; c < x.stride; c += 32, out += 64) {
+    for (std::int64_t c = 0; c < x.stride; c += kPairColumns, out += 2 * kPairColumns) {
       const at::BFloat16* from = x.values + r * x.stride + c;
       const __m512i a = _mm512_loadu_si512(from), b = _mm512_loadu_si512(from + x.stride);
       const __m512i low = _mm512_unpacklo_epi16(a, b), high = _mm512_unpackhi_epi16(a, b);
       _mm512_storeu_si512(out, _mm512_permutex2var_epi64(low, first, high));
-      _mm512_storeu_si512(out + 32, _mm512_permutex2var_epi64(low, second, high));
+      _mm512_storeu_si512(out + kPairColumns, _mm512_permutex2var_epi64(low, second, high));
     }
   }
 }
@@ -217,7 +218,7 @@ PIE_PAIRS void add_products(const RowMatrix& x, std::int64_t inputs, const RowMa
                             float* out) {
   std::int64_t c = 0;
   for (; c + 4 * kVector <= y.stride; c += 4 * kVector) add_products_of<4>(x, inputs, y, c, out);
-  if (c < y.stride) add_products_of<2>(x, inputs, y, c, out);  // strides are multiples of 32
+  if (c < y.stride) add_products_of<2>(x, inputs, y, c, out);
 }
 
 #else

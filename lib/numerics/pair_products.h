@@ -11,9 +11,9 @@
 
 namespace pie {
 
-// Columns come in multiples of a vector, rows of bfloat16 in multiples of two; rows are worked on
-// in groups of which each is a divisor of kRowsAtOnce.
-inline constexpr std::int64_t kVector = 16, kRowsAtOnce = 24;
+// Columns come in multiples of a vector, where rows are paired of two. Rows are worked on in groups
+// whose sizes divide kRowsAtOnce; in what is written behind the last row may be anything.
+inline constexpr std::int64_t kVector = 16, kPairColumns = 2 * kVector, kRowsAtOnce = 24;
 
 inline constexpr std::int64_t round_up(std::int64_t n, std::int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
@@ -44,15 +44,16 @@ struct RowMatrix {
 void multiply_relu(const RowMatrix& x, const PackedMatrix& w, const float* bias,
                    c10::BFloat16* out);
 
-// out = x w where `passed` > 0, else 0, and 0 behind x's rows; the sums of its columns are added to
-// `sums`. passed, out: rows of w's columns.
+// out = x w where `passed` > 0, else 0, and in the row behind an odd number of them; the sums of
+// its columns are added to `sums`. passed, out: rows of w's columns.
 void multiply_masked(const RowMatrix& x, const PackedMatrix& w, const c10::BFloat16* passed,
                      c10::BFloat16* out, float* sums);
 
 // out = x w. out: rows of w's columns.
 void multiply(const RowMatrix& x, const PackedMatrix& w, float* out);
 
-// Pairs along the rows: out[r/2][c][r%2] = x[r][c]. rows: even; stride: a multiple of 32.
+// Pairs along the rows: out[r/2][c][r%2] = x[r][c]. rows: even; stride: a multiple of
+// kPairColumns.
 void pair_rows(const RowMatrix& x, c10::BFloat16* out);
 
 // out[i][o] += sum over rows of x[r][i] y[r][o], both by `pair_rows`. out: [inputs, up to the next

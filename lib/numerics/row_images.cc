@@ -10,7 +10,7 @@ namespace pie {
 namespace {
 
 template <typename From, typename To>
-inline void copy_numbers(const From* from, To* to, int64_t n) {
+PIE_INLINE void copy_numbers(const From* from, To* to, int64_t n) {
   for (int64_t i = 0; i < n; ++i) Element<To>::store(to[i], Element<From>::load(from[i]));
 }
 

@@ -70,8 +70,10 @@ Trainer::Trainer(const Json& preset, uint64_t seed, torch::Device device)
   if (config_.mse_weight > 0 &&
       (config_.task == "classify" || model_->discrete() || model_->residuals() == 0)) {
     throw UsageError(
-        "train.mse_weight is for densities of real numbers that keep a part of them in z: those "
-        "of arch pie");
+        "train.mse_weight is for densities of real numbers that keep only a part of them in z");
+  }
+  if (config_.mse_weight > 0 && config_.recompute) {
+    throw UsageError("train.mse_weight keeps activations, which train.recompute is there to avoid");
   }
   model_->to(device_);
   replicas_ = {model_};
@@ -361,12 +363,12 @@ Trainer::Loss Trainer::differentiate(const Batch& dense, const Batch& labelled, 
       const auto x = dense.x.slice(0, first, last);
       const double dims = static_cast<double>(model.input_shape().elements());
       const auto nats = model.log_likelihood(x, how).total().sum() * (-share / dims);
+      auto weighed = nats;
       if (config_.mse_weight > 0) {
         const auto error = (model.reconstruct(x) - x).square().sum() * (share / dims);
-        (nats + error * config_.mse_weight).backward();
-      } else {
-        nats.backward();
+        weighed = weighed + error * config_.mse_weight;
       }
+      weighed.backward();
       loss.nats_per_dim = nats.item<double>();
     }
     if (labelled.x.defined()) {

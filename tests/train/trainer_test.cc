@@ -193,6 +193,11 @@ TEST(Training, OnlyWhatKeepsZWeighsIt) {
     preset["train"]["mse_weight"] = 1;
     EXPECT_THROW(Trainer(preset, 1), UsageError);
   }
+  Json recomputing = digits_preset();
+  recomputing["train"]["mse_weight"] = 1;
+  EXPECT_NO_THROW(Trainer(recomputing, 1));
+  recomputing["train"]["recompute"] = true;
+  EXPECT_THROW(Trainer(recomputing, 1), UsageError);
 }
 
 // As in evaluation: a head that has learnt from dequantized images fails on the samples.
