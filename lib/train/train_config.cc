@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 namespace pie {
 namespace {
@@ -63,6 +64,25 @@ TrainConfig parse_train_config(const Json& preset) {
   config.recompute = s.has("recompute") && s.get<bool>("recompute");
   config.log_det = parse_log_det(s);
   return config;
+}
+
+void require_fit(const TrainConfig& config, const Model& model) {
+  if (config.task != "classify" && model.likelihood() == Likelihood::kNone) {
+    throw UsageError(
+        "pad_channels, coefficient: with a zero-padded input, or without a Lipschitz bound, there "
+        "is no density; such a model can only be trained for the task classify");
+  }
+  if (config.task != "density" && model.classes() == 0) {
+    throw UsageError("the task " + config.task + " needs a model with classes; set 'classes'");
+  }
+  if (config.mse_weight > 0 &&
+      (config.task == "classify" || model.discrete() || model.residuals() == 0)) {
+    throw UsageError(
+        "train.mse_weight is for densities of real numbers that keep only a part of them in z");
+  }
+  if (config.mse_weight > 0 && config.recompute) {
+    throw UsageError("train.mse_weight keeps activations, which train.recompute is there to avoid");
+  }
 }
 
 double learning_rate(const TrainConfig& config, int64_t step, double progress) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "lib/model/config_section.h"
+#include "lib/model/model.h"
 #include "lib/numerics/log_det_estimator.h"
 
 namespace pie {
@@ -39,6 +40,9 @@ struct TrainConfig {
 
 // Reads the section "train" of a preset. Throws UsageError naming the key.
 TrainConfig parse_train_config(const Json& preset);
+
+// Throws UsageError unless `model` can be trained as `config` says.
+void require_fit(const TrainConfig& config, const Model& model);
 
 // The learning rate at `step` when `progress` in [0, 1] of the run is done.
 double learning_rate(const TrainConfig& config, int64_t step, double progress);

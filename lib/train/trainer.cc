@@ -59,22 +59,7 @@ Trainer::Trainer(const Json& preset, uint64_t seed, torch::Device device)
     : preset_(preset), config_(parse_train_config(preset)), seed_(seed), device_(device) {
   torch::manual_seed(seed);
   model_ = make_model(preset);
-  if (config_.task != "classify" && model_->likelihood() == Likelihood::kNone) {
-    throw UsageError(
-        "pad_channels, coefficient: with a zero-padded input, or without a Lipschitz bound, there "
-        "is no density; such a model can only be trained for the task classify");
-  }
-  if (config_.task != "density" && model_->classes() == 0) {
-    throw UsageError("the task " + config_.task + " needs a model with classes; set 'classes'");
-  }
-  if (config_.mse_weight > 0 &&
-      (config_.task == "classify" || model_->discrete() || model_->residuals() == 0)) {
-    throw UsageError(
-        "train.mse_weight is for densities of real numbers that keep only a part of them in z");
-  }
-  if (config_.mse_weight > 0 && config_.recompute) {
-    throw UsageError("train.mse_weight keeps activations, which train.recompute is there to avoid");
-  }
+  require_fit(config_, *model_);
   model_->to(device_);
   replicas_ = {model_};
   flat_ = std::make_unique<FlatParameters>(*model_);
