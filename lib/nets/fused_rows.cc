@@ -338,12 +338,8 @@ bool can_fuse_rows(const torch::Tensor& rows, int64_t kernel,
          has_pair_products();
 }
 
-torch::Tensor fused_row_network(const torch::Tensor& rows, const RowGrid& grid, int64_t kernel,
-                                const std::vector<torch::Tensor>& weights,
-                                const std::vector<torch::Tensor>& biases) {
-  variable_list inputs{rows};
-  inputs.insert(inputs.end(), weights.begin(), weights.end());
-  inputs.insert(inputs.end(), biases.begin(), biases.end());
+torch::Tensor fused_row_network(const RowGrid& grid, int64_t kernel,
+                                const std::vector<torch::Tensor>& inputs) {
   return FusedRowsFunction::apply(grid, kernel, at::TensorList(inputs));
 }
 

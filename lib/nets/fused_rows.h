@@ -16,11 +16,10 @@ namespace pie {
 bool can_fuse_rows(const torch::Tensor& rows, int64_t kernel,
                    const std::vector<torch::Tensor>& weights);
 
-// As `row_network`. Rows, weights, activations behind their ReLU and gradients between layers are
-// rounded; the output and the gradients of weights are not. The result does not depend on the
-// number of threads.
-torch::Tensor fused_row_network(const torch::Tensor& rows, const RowGrid& grid, int64_t kernel,
-                                const std::vector<torch::Tensor>& weights,
-                                const std::vector<torch::Tensor>& biases);
+// As `row_network`, of its rows, then weights, then biases. Rows, weights, activations behind their
+// ReLU and gradients between layers are rounded; the output and the gradients of weights are not.
+// The result does not depend on the number of threads.
+torch::Tensor fused_row_network(const RowGrid& grid, int64_t kernel,
+                                const std::vector<torch::Tensor>& inputs);
 
 }  // namespace pie

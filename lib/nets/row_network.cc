@@ -67,12 +67,12 @@ class RowNetworkFunction : public torch::autograd::Function<RowNetworkFunction> 
 torch::Tensor row_network(const torch::Tensor& rows, const RowGrid& grid, int64_t kernel,
                           bool bfloat16, const std::vector<torch::Tensor>& weights,
                           const std::vector<torch::Tensor>& biases) {
-  if (bfloat16 && can_fuse_rows(rows, kernel, weights)) {
-    return fused_row_network(rows, grid, kernel, weights, biases);
-  }
   variable_list inputs{rows};
   inputs.insert(inputs.end(), weights.begin(), weights.end());
   inputs.insert(inputs.end(), biases.begin(), biases.end());
+  if (bfloat16 && can_fuse_rows(rows, kernel, weights)) {
+    return fused_row_network(grid, kernel, inputs);
+  }
   return RowNetworkFunction::apply(grid, kernel, bfloat16, at::TensorList(inputs));
 }
 
