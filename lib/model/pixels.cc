@@ -1,39 +1,60 @@
 #include "lib/model/pixels.h"
 
-#include <ATen/Parallel.h>
-
+#include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include "lib/base/random.h"
+#include "lib/numerics/batches.h"
 
 namespace pie {
+namespace {
+
+// Images that go together to one thread have about so many samples.
+constexpr size_t kSamplesOfPart = 1 << 14;
+
+std::vector<int64_t> batch_shape(const ImageSet& images) {
+  const auto& shape = images.shape();
+  return {static_cast<int64_t>(images.size()), shape.channels, shape.height, shape.width};
+}
+
+// x = (u + offset) / 256 of each sample u; fill(k, out, count) writes the offsets of image k.
+template <typename Fill>
+torch::Tensor between_levels(const ImageSet& images, const Fill& fill) {
+  auto x = torch::empty(batch_shape(images));
+  float* const out = x.data_ptr<float>();
+  const auto samples = static_cast<size_t>(images.shape().elements());
+  // Not by operations on all samples: while training, their threads and the replicas' would wait
+  // for each other.
+  for_each_batch(images.size(), 1 + kSamplesOfPart / samples, [&](size_t begin, size_t end) {
+    for (size_t k = begin; k < end; ++k) {
+      const uint8_t* levels = images.data() + k * samples;
+      float* values = out + k * samples;
+      fill(k, values, samples);
+      for (size_t i = 0; i < samples; ++i) values[i] = (values[i] + levels[i]) / 256;
+    }
+  });
+  return x;
+}
+
+}  // namespace
 
 torch::Tensor to_levels(const ImageSet& images) {
-  const auto& g = images.shape();
-  const std::vector<int64_t> shape{static_cast<int64_t>(images.size()), g.channels, g.height,
-                                   g.width};
-  auto bytes = torch::empty(shape, torch::kUInt8);
+  auto bytes = torch::empty(batch_shape(images), torch::kUInt8);
   std::memcpy(bytes.data_ptr<uint8_t>(), images.data(), images.pixels().size());
   return bytes.to(torch::kFloat32);
 }
 
-torch::Tensor to_unit(const ImageSet& images) { return to_levels(images).add_(0.5).div_(256); }
+torch::Tensor to_unit(const ImageSet& images) {
+  return between_levels(images,
+                        [](size_t, float* out, size_t count) { std::fill_n(out, count, 0.5F); });
+}
 
 torch::Tensor dequantize(const ImageSet& images, const std::vector<size_t>& indices, uint64_t seed,
                          uint64_t draw) {
-  const int64_t stride = images.shape().elements();
-  auto noise = torch::empty({static_cast<int64_t>(images.size()), stride});
-  float* out = noise.data_ptr<float>();
-  at::parallel_for(0, noise.size(0), 16, [&](int64_t begin, int64_t end) {
-    for (int64_t k = begin; k < end; ++k) {
-      // 2^40 images and 2^24 draws have streams of their own.
-      const uint64_t stream = draw << 40 | indices[static_cast<size_t>(k)];
-      CounterRandom(seed, stream).fill_uniform(out + k * stride, static_cast<size_t>(stride));
-    }
+  return between_levels(images, [&](size_t k, float* out, size_t count) {
+    // 2^40 images and 2^24 draws have streams of their own.
+    CounterRandom(seed, draw << 40 | indices[k]).fill_uniform(out, count);
   });
-  auto x = to_levels(images);
-  return x.add_(noise.view_as(x)).div_(256);
 }
 
 ImageSet to_images(const torch::Tensor& x) {
