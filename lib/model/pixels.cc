@@ -9,9 +9,6 @@
 namespace pie {
 namespace {
 
-// Images that go together to one thread have about so many samples.
-constexpr size_t kSamplesOfPart = 1 << 14;
-
 std::vector<int64_t> batch_shape(const ImageSet& images) {
   const auto& shape = images.shape();
   return {static_cast<int64_t>(images.size()), shape.channels, shape.height, shape.width};
@@ -25,7 +22,7 @@ torch::Tensor between_levels(const ImageSet& images, const Fill& fill) {
   const auto samples = static_cast<size_t>(images.shape().elements());
   // Not by operations on all samples: while training, their threads and the replicas' would wait
   // for each other.
-  for_each_batch(images.size(), 1 + kSamplesOfPart / samples, [&](size_t begin, size_t end) {
+  for_each_batch(images.size(), 16, [&](size_t begin, size_t end) {
     for (size_t k = begin; k < end; ++k) {
       const uint8_t* levels = images.data() + k * samples;
       float* values = out + k * samples;
