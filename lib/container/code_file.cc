@@ -11,6 +11,17 @@ namespace {
 
 constexpr std::uint32_t kSkippableMagic = 0x184D2A50;  // and the 15 that follow, as in zstd
 
+// Whether at most four bytes, of which the last may be missing at the end of a file, begin a frame.
+bool begins_frame(const Bytes& start) {
+  return !start.empty() && std::equal(start.begin(), start.end(), kFrameMagic.begin());
+}
+
+bool begins_skippable_frame(const Bytes& start) {
+  ByteWriter magic;
+  magic.u32(kSkippableMagic | (start.empty() ? 0U : start[0] & 0x0FU));
+  return !start.empty() && std::equal(start.begin(), start.end(), magic.bytes().begin());
+}
+
 }  // namespace
 
 Bytes write_skippable_frame(int kind, const Bytes& data) {
@@ -25,34 +36,25 @@ Bytes write_skippable_frame(int kind, const Bytes& data) {
 }
 
 bool is_code_file(const Input& file) {
-  const Bytes start = file.beginning(kFrameMagic.size());
-  return start.size() == kFrameMagic.size() &&
-         std::equal(start.begin(), start.end(), kFrameMagic.begin());
+  const Bytes start = file.beginning(4);
+  return start.size() == 4 && (begins_frame(start) || begins_skippable_frame(start));
 }
 
 CodeFile::CodeFile(const Input& file, const Limits& limits) {
-  constexpr std::uint32_t kKinds = 0x0FU;  // of skippable frames
-  const Bytes start = file.beginning(4);
   // A stream that is none is not read to its end.
-  if (start.size() == 4 && !is_code_file(file) &&
-      (ByteReader(start.data(), start.size()).u32() & ~kKinds) != kSkippableMagic) {
+  if (file.beginning(4).size() == 4 && !is_code_file(file)) {
     throw DamagedError("not a PIE code file");
   }
   bytes_ = file.size();
   std::uint64_t offset = 0;
   while (offset < bytes_ || offset == 0) {
     const Bytes next = file.read(offset, 4);
-    const auto starts_like = [&](const std::uint8_t* magic) {
-      return !next.empty() && std::equal(next.begin(), next.end(), magic);
-    };
-    ByteWriter skippable;
-    skippable.u32(kSkippableMagic | (next.empty() ? 0U : next[0] & 0x0FU));
     try {
-      if (starts_like(kFrameMagic.data())) {
+      if (begins_frame(next)) {
         frames_.push_back(StoredFrame::parse(file, offset, limits));
         offset += frames_.back().size();
         if (frames_.back().truncated()) return;
-      } else if (starts_like(skippable.bytes().data())) {
+      } else if (begins_skippable_frame(next)) {
         const Bytes header = file.read(offset, 8);
         ByteReader reader(header.data(), header.size());
         reader.u32();
