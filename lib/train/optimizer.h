@@ -54,7 +54,7 @@ struct OptimizerOptions {
 
 // A matrix [rows, columns] with the same singular vectors as `m`, and singular values near 1: five
 // Newton-Schulz steps of the fifth order, which leave them within 0.3 of it unless they were below
-// a thousandth of the largest. Matrices of a norm far below 1e-7 stay small.
+// two thousandths of m's norm. Matrices of a norm far below 1e-7 stay small.
 torch::Tensor orthogonalized(const torch::Tensor& m);
 
 // Adam (Kingma & Ba 2014) with bias correction. With `muon`, weights [out, in, ...] that are
