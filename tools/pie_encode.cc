@@ -193,8 +193,13 @@ int run(int argc, char** argv) {
     for (const auto& image : options.images) {
       if (!image.input.exists()) throw OperationError(image.input.name() + ": no such file");
     }
-    if (!options.images.empty() || options.layers > 0 || options.destination.remove ||
-        options.strip || !options.latents.empty()) {
+    if (!options.images.empty()) {
+      throw UsageError(codes.front().name() + ": is a code file already, " +
+                       options.images.front().input.name() +
+                       " is not; -o and -c take images, or code files to join");
+    }
+    if (options.layers > 0 || options.destination.remove || options.strip ||
+        !options.latents.empty()) {
       throw UsageError("-o and -c join whole code files, or cut one; use -O to cut several");
     }
     return static_cast<int>(join_files(codes, common, options));

@@ -25,7 +25,7 @@ const ImageFormat& format_of(const FileView& file) {
     if (format.is(file)) return format;
   }
   throw DamagedError(file.name + ": not an image file of a known format; readable are " +
-                     readable_format_names());
+                     readable_format_names() + ", IDX, and CIFAR archives called *.bin");
 }
 
 ImageHeader probe(const FileView& file, std::uint64_t max_pixels) {

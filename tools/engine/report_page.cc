@@ -157,7 +157,7 @@ std::string training_curves(const Reports& reports) {
                 "Likelihood of the averaged weights on held-out images while training.") +
          figure(line_chart(series_of(reports, "/training/curve", "step", "held_out_psnr_db_from_z"),
                            {"training step", "PSNR from z alone, dB", true, false}),
-                "Reconstructions from z alone, the first 1,000 held-out images.") +
+                "Reconstructions from z alone, at most 1,000 held-out images.") +
          figure(line_chart(series_of(reports, "/training/curve", "step", "held_out_error_percent"),
                            {"training step", "held-out error, %", true, false}),
                 "Classification of held-out images.");
