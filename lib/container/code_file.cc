@@ -22,6 +22,24 @@ bool begins_skippable_frame(const Bytes& start) {
   return !start.empty() && std::equal(start.begin(), start.end(), magic.bytes().begin());
 }
 
+// The end of the skippable frame at `offset`, and of those behind it that begin in the same piece
+// of the file: there may be very many small ones.
+std::uint64_t behind_skippable_frames(const Input& file, std::uint64_t offset,
+                                      std::uint64_t bytes) {
+  constexpr std::uint64_t kPiece = 1 << 16, kHeader = 8;
+  const Bytes piece = file.read(offset, kPiece);
+  std::uint64_t end = 0;
+  while (end + kHeader <= piece.size()) {
+    const auto* header = piece.data() + end;
+    if (!begins_skippable_frame(Bytes(header, header + 4))) break;
+    const std::uint64_t next = end + kHeader + ByteReader(header + 4, 4).u32();
+    if (offset + next > bytes) break;
+    end = next;
+  }
+  if (end == 0) throw TruncatedError("a skippable frame ends early");
+  return offset + end;
+}
+
 }  // namespace
 
 Bytes write_skippable_frame(int kind, const Bytes& data) {
@@ -55,12 +73,7 @@ CodeFile::CodeFile(const Input& file, const Limits& limits) {
         offset += frames_.back().size();
         if (frames_.back().truncated()) return;
       } else if (begins_skippable_frame(next)) {
-        const Bytes header = file.read(offset, 8);
-        ByteReader reader(header.data(), header.size());
-        reader.u32();
-        const std::uint64_t end = offset + header.size() + reader.u32();
-        if (end > bytes_) throw TruncatedError("a skippable frame ends early");
-        offset = end;
+        offset = behind_skippable_frames(file, offset, bytes_);
       } else if (offset == 0) {
         throw DamagedError("not a PIE code file");
       } else {

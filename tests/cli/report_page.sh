@@ -47,7 +47,7 @@ for row in """architecture;fingerprint;parameters;training steps;images evaluate
     sharpness of the data;sharpness of samples;Frechet distance of samples;code, bits per dimension
     largest error of the inverse;certified Lipschitz bound""".replace("\n    ", ";").split(";"):
     assert f"<tr><td>{row}</td>" in page, row
-for caption in """Likelihood of the averaged weights;Reconstructions from z alone, the first;Classification of held-out images
+for caption in """Likelihood of the averaged weights;Reconstructions from z alone, at most;Classification of held-out images
     Every prefix of whole layers;Variance of the Laplacian;Frechet distance between;largest error of a pixel in
     certified Lipschitz bound of each residual block;% of the variance;JPEG, one picture of all images
     Likelihood of tiny""".replace("\n    ", ";").split(";"):

@@ -55,6 +55,20 @@ TEST(CodeFile, FramesConcatenateAndSkippableFramesAreSkipped) {
   EXPECT_THROW(CodeFile{skip}, DamagedError);
 }
 
+TEST(CodeFile, SkippableFramesAreManyOrCut) {
+  const Bytes a = write_frame(digits(1, 2)), empty = write_skippable_frame(3, {});
+  Bytes many;
+  for (int i = 0; i < 20000; ++i) many.insert(many.end(), empty.begin(), empty.end());
+  const Bytes around = concatenated({many, a, many});
+  EXPECT_EQ(CodeFile(around).frames()[0].offset(), many.size());
+  for (const Bytes& last : {first_bytes(write_skippable_frame(0, {1, 2}), 9), first_bytes(a, 7)}) {
+    const Bytes cut = concatenated({many, last});
+    EXPECT_EQ(failure([&] { CodeFile file(cut); }),
+              "truncated at byte " + std::to_string(cut.size()) + ", inside the frame at byte " +
+                  std::to_string(many.size()));
+  }
+}
+
 TEST(CodeFile, JunkBehindAFrameIsDamage) {
   const Bytes a = write_frame(digits(1, 2));
   for (const Bytes& junk : {Bytes{0}, Bytes{'\n'}, Bytes{'P', 'I', 'E'}, Bytes(50, 0xFF)}) {
