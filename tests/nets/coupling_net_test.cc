@@ -158,8 +158,8 @@ TEST(CouplingNets, Bfloat16IsExactOnWholeNumbers) {
             .mul_(torch::rand(parameter.sizes()) < nonzero);
       }
     }
-    const auto whole = [&](int64_t channels) {
-      return torch::randint(-2, 3, {9, channels, height, width}, torch::kFloat32);
+    const auto whole = [area = std::pair(height, width)](int64_t channels) {
+      return torch::randint(-2, 3, {9, channels, area.first, area.second}, torch::kFloat32);
     };
     const auto values = whole(options.in), w = whole(options.out);
     std::vector<torch::Tensor> outputs, gradients[2];
