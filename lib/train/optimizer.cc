@@ -108,16 +108,10 @@ torch::Tensor orthogonalized(const torch::Tensor& m) {
   auto x = tall ? m.t() : m;
   constexpr double kLeastNorm = 1e-7;  // what has no gradient to speak of shall not move
   x = x / (x.norm() + kLeastNorm);
-  // A step is X <- (a I + b G + c G^2) X with G = X X^T, which becomes P G P by the same factor P:
-  // all of it is done on the shorter side, and X is multiplied once.
-  auto gram = x.mm(x.t()), factors = torch::eye(x.size(0), x.options());
   for (int i = 0; i < kSteps; ++i) {
-    auto factor = kB * gram + kC * gram.mm(gram);
-    factor.diagonal().add_(kA);
-    factors = factor.mm(factors);
-    gram = factor.mm(gram).mm(factor);
+    const auto square = x.mm(x.t());
+    x = kA * x + (kB * square + kC * square.mm(square)).mm(x);
   }
-  x = factors.mm(x);
   return tall ? x.t() : x;
 }
 

@@ -169,13 +169,12 @@ TEST(Muon, OrthogonalizesMatrices) {
   EXPECT_LT(orthogonalized(torch::full({16, 20}, 1e-25F)).abs().max().item<float>(), 1e-6);
 }
 
-// Singular values from 1 to a hundredth, in float32: rounding of the Gram matrix, some 1e-7 of its
-// largest, grows by at most 3.4445^10.
+// Singular values from 1 to a hundredth: rounding, some 1e-7, grows by at most 3.4445^5.
 TEST(Muon, OrthogonalizesWhatIsNearlySingular) {
   const auto [u, s, v] = torch::svd(normal_tensor({24, 60}, 5, torch::kFloat64));
   const auto m = u.mm(torch::diag(torch::logspace(0, -2, 24, 10, torch::kFloat64))).mm(v.t());
   const auto rotated = u.t().mm(orthogonalized(m.to(torch::kFloat32)).to(torch::kFloat64)).mm(v);
-  expect_close(rotated, torch::diag(rotated.diag()), 0.02);
+  expect_close(rotated, torch::diag(rotated.diag()), 1e-3);
   EXPECT_LT((rotated.diag() - 1).abs().max().item<double>(), 0.35);
 }
 
